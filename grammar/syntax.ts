@@ -1,0 +1,379 @@
+// The typed syntax tree of a `.ftl` file. It says what was written, not what it means: clause nouns, option names and
+// module kinds are plain names here and are given meaning by the checker. Every node carries its span; comments are kept
+// beside the tree (`File.comments`) for the formatter, documentation comments stand on the item they document.
+import type { Span } from "./source.ts";
+
+export interface Name {
+  readonly text: string;
+  readonly span: Span;
+}
+
+export interface Comment {
+  readonly text: string;
+  readonly span: Span;
+}
+
+export interface File {
+  readonly kind: "file";
+  readonly items: readonly Item[];
+  readonly comments: readonly Comment[];
+  readonly span: Span;
+}
+
+export type Item = Import | Recipe | Definition;
+
+/** `import "path"`: brings every definition of the file into scope. */
+export interface Import {
+  readonly kind: "import";
+  readonly path: StringLiteral;
+  readonly span: Span;
+}
+
+/** `recipe NAME { clauses }`. */
+export interface Recipe {
+  readonly kind: "recipe";
+  readonly documentation: string;
+  readonly name: Name;
+  readonly clauses: readonly Clause[];
+  readonly span: Span;
+}
+
+/**
+ * A noun, its arguments, an optional `as NAME`, an optional block: `batch 32`, `adapter lora as style { rank: 4 }`,
+ * `checkpoint every 2`, `training 3 epochs { seed: 7 }`. Arguments are expressions set side by side without commas.
+ */
+export interface Clause {
+  readonly kind: "clause";
+  readonly noun: Name;
+  readonly arguments: readonly Expression[];
+  readonly alias: Name | undefined;
+  readonly body: readonly (Option | Clause)[] | undefined;
+  readonly span: Span;
+}
+
+/**
+ * `name: value`, the name possibly a dotted path (`optimizer.rate: [1e-4, 2e-4]`). Values of options may be words set
+ * side by side, as in `every: 100 steps` or `weights: nf4 { block: 64 }`: those are `words` and `configured` expressions.
+ */
+export interface Option {
+  readonly kind: "option";
+  readonly path: readonly Name[];
+  readonly value: Expression;
+  readonly span: Span;
+}
+
+/** What kinds of definition there are. */
+export type DefinitionKind = "function" | "module" | "architecture" | "adapter" | "optimizer" | "schedule" | "task" | "method";
+
+/**
+ * `function f(a: [.., d], b: number = 1) -> [.., d] { … }`, `module linear[in -> out](bias: boolean = false) { … }`,
+ * `adapter lora(rank: ranks, alpha: number) on linear { … }`. `dimensions` are the names in brackets after a module's name.
+ * `kernel` holds the name in `function attention(…) -> […] kernel flash_attention { … }`: the body stays the meaning.
+ */
+export interface Definition {
+  readonly kind: "definition";
+  readonly documentation: string;
+  readonly what: DefinitionKind;
+  readonly name: Name;
+  readonly dimensions: readonly Name[];
+  readonly parameters: readonly Parameter[];
+  readonly on: readonly Name[];
+  readonly result: Type | undefined;
+  readonly kernel: Name | undefined;
+  readonly body: Block;
+  readonly span: Span;
+}
+
+export interface Parameter {
+  readonly name: Name;
+  readonly type: Type | undefined;
+  readonly default: Expression | undefined;
+  readonly span: Span;
+}
+
+/** `[rows, tokens, d]`, `[.., d]` (any leading dimensions), `number`, `ranks`, or a tuple `([n], [n])`. */
+export type Type =
+  | { readonly kind: "shape"; readonly dimensions: readonly Dimension[]; readonly span: Span }
+  | { readonly kind: "named"; readonly name: Name; readonly span: Span }
+  | { readonly kind: "tupleType"; readonly elements: readonly Type[]; readonly span: Span };
+
+/** One dimension of a shape: an expression over names and sizes, or `..`. A bare name that is not in scope binds. */
+export type Dimension = { readonly kind: "any"; readonly span: Span } | { readonly kind: "size"; readonly value: Expression; readonly span: Span };
+
+export interface Block {
+  readonly kind: "block";
+  readonly statements: readonly Statement[];
+  readonly span: Span;
+}
+
+export type Statement = Let | Table | Declaration | Layer | Method | Assign | Require | Peft | If | Result;
+
+/** `let a = e`, `let (a, b) = e`. */
+export interface Let {
+  readonly kind: "let";
+  readonly names: readonly Name[];
+  readonly value: Expression;
+  readonly span: Span;
+}
+
+/** `table angles = e`: a tensor computed in float64 at compile time. */
+export interface Table {
+  readonly kind: "table";
+  readonly name: Name;
+  readonly value: Expression;
+  readonly span: Span;
+}
+
+/**
+ * A named part of a definition: `KIND NAME [shape] at "path" as ROLE = initial { options }`. KIND is `weight`, `train`,
+ * `state`, or the name of a module such as `linear`. `arrow` is true for `[in -> out]`. Everything after NAME is optional.
+ */
+export interface Declaration {
+  readonly kind: "declaration";
+  readonly what: Name;
+  readonly name: Name;
+  readonly shape: readonly Expression[] | undefined;
+  readonly arrow: boolean;
+  readonly at: StringLiteral | undefined;
+  readonly role: Name | undefined;
+  readonly initial: Expression | undefined;
+  readonly options: readonly Option[];
+  readonly span: Span;
+}
+
+/** `layer block[i in 0..<n] at "model.layers.{i}" { … }`. */
+export interface Layer {
+  readonly kind: "layer";
+  readonly name: Name;
+  readonly index: Name;
+  readonly range: Expression;
+  readonly at: StringLiteral | undefined;
+  readonly body: Block;
+  readonly span: Span;
+}
+
+/** `forward(x: [.., in]) -> [.., out] { … }`, `update(w, g, s) { … }`, `logits(x) { … }`: a named body of a definition. */
+export interface Method {
+  readonly kind: "method";
+  readonly name: Name;
+  readonly parameters: readonly Parameter[];
+  readonly result: Type | undefined;
+  readonly body: Block;
+  readonly span: Span;
+}
+
+/** `m = e`: gives a state or the weight its new value; only in `update` and `step` bodies. */
+export interface Assign {
+  readonly kind: "assign";
+  readonly target: Name;
+  readonly value: Expression;
+  readonly span: Span;
+}
+
+/** `require condition, "message with {config.field}"`: refuses a configuration that would change the numbers. */
+export interface Require {
+  readonly kind: "require";
+  readonly condition: Expression;
+  readonly message: StringLiteral;
+  readonly span: Span;
+}
+
+/** `peft { peft_type: "LORA", r: rank }`: the fields of `adapter_config.json`. */
+export interface Peft {
+  readonly kind: "peft";
+  readonly options: readonly Option[];
+  readonly span: Span;
+}
+
+/** `if c { … } else { … }` among statements; decided at compile time. */
+export interface If {
+  readonly kind: "if";
+  readonly condition: Expression;
+  readonly then: Block;
+  readonly otherwise: Block | If | undefined;
+  readonly span: Span;
+}
+
+/** An expression that stands alone; the last one of a block is its value. */
+export interface Result {
+  readonly kind: "result";
+  readonly value: Expression;
+  readonly span: Span;
+}
+
+export type Expression =
+  | NumberLiteral
+  | StringLiteral
+  | BooleanLiteral
+  | NoneLiteral
+  | Reference
+  | List
+  | Tuple
+  | Unary
+  | Binary
+  | RangeExpression
+  | Call
+  | Index
+  | Member
+  | Lambda
+  | Conditional
+  | Match
+  | Words
+  | Configured
+  | Missing;
+
+/** `8GiB`, `3%`, `2e-4`, `1k`. `value` is the number as written; `unit` the suffix that touches it, "" without one. */
+export interface NumberLiteral {
+  readonly kind: "number";
+  readonly value: number;
+  readonly unit: string;
+  readonly span: Span;
+}
+
+/** `"model.layers.{i}"`: text and, where `{…}` stands, expressions, in order. */
+export interface StringLiteral {
+  readonly kind: "string";
+  readonly parts: readonly (string | Expression)[];
+  readonly span: Span;
+}
+
+export interface BooleanLiteral {
+  readonly kind: "boolean";
+  readonly value: boolean;
+  readonly span: Span;
+}
+
+/** `none`. */
+export interface NoneLiteral {
+  readonly kind: "none";
+  readonly span: Span;
+}
+
+export interface Reference {
+  readonly kind: "reference";
+  readonly name: Name;
+  readonly span: Span;
+}
+
+export interface List {
+  readonly kind: "list";
+  readonly elements: readonly Expression[];
+  readonly span: Span;
+}
+
+/** `(a, b)`; a parenthesized single expression is that expression. */
+export interface Tuple {
+  readonly kind: "tuple";
+  readonly elements: readonly Expression[];
+  readonly span: Span;
+}
+
+export type UnaryOperator = "-" | "not";
+export interface Unary {
+  readonly kind: "unary";
+  readonly operator: UnaryOperator;
+  readonly operand: Expression;
+  readonly span: Span;
+}
+
+/** Loosest first: `??`, `or`, `and`, comparisons and `in`, ranges, `+ -`, `* / % @`, unary `- not`, `^` (right to left), postfix. */
+export type BinaryOperator = "??" | "or" | "and" | "==" | "!=" | "<" | "<=" | ">" | ">=" | "in" | "+" | "-" | "*" | "/" | "%" | "@" | "^";
+export interface Binary {
+  readonly kind: "binary";
+  readonly operator: BinaryOperator;
+  readonly left: Expression;
+  readonly right: Expression;
+  readonly span: Span;
+}
+
+/** `1..64` with both ends, `0..<n` without the last; either end may be left out inside `[ ]`: `x[..<n]`, `x[n..]`, `x[..]`. */
+export interface RangeExpression {
+  readonly kind: "range";
+  readonly first: Expression | undefined;
+  readonly last: Expression | undefined;
+  readonly inclusive: boolean;
+  readonly span: Span;
+}
+
+export interface Argument {
+  readonly name: Name | undefined;
+  readonly value: Expression;
+  readonly span: Span;
+}
+
+export interface Call {
+  readonly kind: "call";
+  readonly callee: Expression;
+  readonly arguments: readonly Argument[];
+  readonly span: Span;
+}
+
+/** `x[0..<b]`, `x[.., 0]`: one index for each axis from the first; `..` alone keeps all axes it stands for. */
+export interface Index {
+  readonly kind: "index";
+  readonly object: Expression;
+  readonly indices: readonly Expression[];
+  readonly span: Span;
+}
+
+/** `config.hidden_size`, `W.T`; `optional` for `scaling?.factor`, which is `none` where the object is `none`. */
+export interface Member {
+  readonly kind: "member";
+  readonly object: Expression;
+  readonly name: Name;
+  readonly optional: boolean;
+  readonly span: Span;
+}
+
+/** `s => cap * tanh(s / cap)`, `(a, b) => a + b`. */
+export interface Lambda {
+  readonly kind: "lambda";
+  readonly parameters: readonly Name[];
+  readonly body: Expression;
+  readonly span: Span;
+}
+
+/** `if c { a } else { b }` as an expression. */
+export interface Conditional {
+  readonly kind: "conditional";
+  readonly condition: Expression;
+  readonly then: Block;
+  readonly otherwise: Block | Conditional;
+  readonly span: Span;
+}
+
+/** `match x { "a", "b" => e, _ => e }`; cases are separated by newlines or commas. */
+export interface Match {
+  readonly kind: "match";
+  readonly subject: Expression;
+  readonly cases: readonly MatchCase[];
+  readonly span: Span;
+}
+
+/** `patterns` is empty for `_`. */
+export interface MatchCase {
+  readonly patterns: readonly Expression[];
+  readonly value: Expression;
+  readonly span: Span;
+}
+
+/** Two or more words or numbers side by side in an option's value: `100 steps`, `random`. */
+export interface Words {
+  readonly kind: "words";
+  readonly elements: readonly Expression[];
+  readonly span: Span;
+}
+
+/** A value with a block of options: `nf4 { block: 64, double: true }`, `random { seed: 1 }`. */
+export interface Configured {
+  readonly kind: "configured";
+  readonly value: Expression;
+  readonly options: readonly Option[];
+  readonly span: Span;
+}
+
+/** Stands where recovery found nothing to read; only in trees with a syntax error. */
+export interface Missing {
+  readonly kind: "missing";
+  readonly span: Span;
+}
