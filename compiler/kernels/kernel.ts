@@ -1,0 +1,39 @@
+// What kernel choice gives for one `fused` node: text, bindings and size of one dispatch. The scheduler turns kernels into
+// dispatches by binding tensors; equal texts are one kernel of the plan, so a repeated layer costs no text.
+import type { Node } from "../ir/graph.ts";
+import type { DeviceProfile, KernelBinding } from "../plan/plan.ts";
+
+/** Which value of the fused node a binding holds: an input, an output, or both where an output is written over an input. */
+export interface BoundValue {
+  readonly input: number | undefined;
+  readonly output: number | undefined;
+}
+
+export interface Kernel {
+  /** What it computes, in a few words. */
+  readonly about: string;
+  readonly wgsl: string;
+  readonly bindings: readonly KernelBinding[];
+  /** One for each binding. */
+  readonly values: readonly BoundValue[];
+  readonly workgroupSize: readonly [number, number, number];
+  readonly workgroups: readonly [number, number, number];
+  readonly workgroupMemory: number;
+  readonly features: readonly string[];
+  readonly flops: number;
+  readonly bytes: number;
+}
+
+/**
+ * How values lie in memory where that is not their natural layout: slices of a stacked variable start at multiples of the
+ * alignment, so the first axis has a stride of its own, in elements.
+ */
+export interface Layouts {
+  /** For each input and output of the fused node: elements from one slice of the first axis to the next. */
+  readonly inputStrides: readonly (number | undefined)[];
+  readonly outputStrides: readonly (number | undefined)[];
+  /** Pairs [output, input]: the output is to be written over the input, with one binding. */
+  readonly inPlace: readonly (readonly [number, number])[];
+}
+
+export type ChooseKernel = (node: Node, layouts: Layouts, profile: DeviceProfile) => readonly Kernel[];

@@ -1,0 +1,206 @@
+// The plan: everything that a run needs, decided before a device is touched. Plain data that survives JSON unchanged, so that
+// it can be hashed, saved, compared and checked by the verifier, which shares only this file with the planner.
+//
+// Device memory is a list of buffers. Every tensor lies at one place in one buffer for one lifetime: persistent ones (weights,
+// optimizer state, …) for good, transient ones from the dispatch that writes them to the last that reads them, within one program.
+// Programs run one at a time, so transient tensors of different programs may share bytes. Every dispatch binds tensors, not
+// bytes; several tensors may be views of the same bytes only through `aliasOf`.
+import type { ElementType, ScalarExpression } from "../ir/graph.ts";
+
+export const planFormat = 1;
+
+/** What the bytes are for. `by_kind` of the report sums these and the free bytes to the peak. */
+export type MemoryKind = "weights" | "adapter" | "gradients" | "optimizer" | "activations" | "workspace" | "constants" | "io";
+
+/** A place in a `.ftl` file, drawn small: the plan outlives the sources. Lines and columns count from 1. */
+export interface PlanSpan {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Limits of WebGPU that a plan must respect, in the units of the specification. */
+export interface DeviceLimits {
+  readonly maxBufferSize: number;
+  readonly maxStorageBufferBindingSize: number;
+  readonly maxStorageBuffersPerShaderStage: number;
+  readonly minStorageBufferOffsetAlignment: number;
+  readonly maxComputeWorkgroupStorageSize: number;
+  readonly maxComputeInvocationsPerWorkgroup: number;
+  readonly maxComputeWorkgroupSizeX: number;
+  readonly maxComputeWorkgroupSizeY: number;
+  readonly maxComputeWorkgroupSizeZ: number;
+  readonly maxComputeWorkgroupsPerDimension: number;
+}
+
+/** What the compiler knows of a device. Everything device-specific that any pass uses stands here. */
+export interface DeviceProfile {
+  readonly name: string;
+  readonly limits: DeviceLimits;
+  /** Features of WebGPU that kernels may use, such as "shader-f16", "subgroups". */
+  readonly features: readonly string[];
+  /** Bytes of device memory a job may use when the recipe names no budget. */
+  readonly memory: number;
+  /**
+   * How a matrix product of a given size is tiled; the first entry whose `atLeast` [rows, columns, inner] all hold is taken.
+   * `shared` tiles go through workgroup memory; `direct` ones do not, which suits processors that pose as GPUs.
+   */
+  readonly tiles: readonly Tile[];
+}
+
+export interface Tile {
+  readonly kind: "shared" | "direct";
+  readonly atLeast: readonly [number, number, number];
+  /** Outputs of a workgroup. */
+  readonly rows: number;
+  readonly columns: number;
+  /** Steps along the inner axis between barriers. */
+  readonly inner: number;
+  /** Outputs of one invocation. */
+  readonly rowsEach: number;
+  readonly columnsEach: number;
+}
+
+export interface PlanBuffer {
+  readonly name: string;
+  /** Bytes; a multiple of 4, at most the device's `maxBufferSize`. */
+  readonly size: number;
+}
+
+/** From the dispatch that first writes it to the last one that uses it, both included, by index in the program. */
+export interface Lifetime {
+  readonly program: string;
+  readonly first: number;
+  readonly last: number;
+}
+
+export interface PlanTensor {
+  readonly name: string;
+  readonly kind: MemoryKind;
+  readonly type: ElementType;
+  readonly shape: readonly number[];
+  /** Elements from one slice of the first axis to the next, where slices are aligned apart; otherwise their natural distance. */
+  readonly stride: number;
+  readonly buffer: number;
+  /** Bytes from the start of the buffer, a multiple of the alignment. */
+  readonly offset: number;
+  /** Bytes that are bound: the elements with their strides, rounded up to 4. */
+  readonly size: number;
+  /** The tensor whose bytes this one shares (index in `tensors`): a reshape, a slice of a stack. Offsets lie inside it. */
+  readonly aliasOf: number | undefined;
+  /** `undefined`: persistent. */
+  readonly lifetime: Lifetime | undefined;
+  readonly span: PlanSpan | undefined;
+}
+
+/** Where a persistent tensor's first value comes from; see `Initial` in `ir/graph.ts`. Names stand one a part. */
+export type PlanInitial =
+  | { readonly from: "checkpoint" | "adapter"; readonly names: readonly string[] }
+  | { readonly from: "program" | "host" | "zero" }
+  /** The bytes are `data` in base64: the elements in the stored type, packed as the device reads them. */
+  | { readonly from: "table"; readonly data: string };
+
+/** A persistent tensor as the runtime sees it: `parts` are indices in `tensors`, one, or one a layer. */
+export interface PlanVariable {
+  readonly name: string;
+  readonly kind: MemoryKind;
+  readonly type: ElementType;
+  /** Shape of all parts together; with `stack`, the first axis counts the parts. */
+  readonly shape: readonly number[];
+  readonly stack: boolean;
+  readonly parts: readonly number[];
+  readonly initial: PlanInitial;
+}
+
+export type Access = "read" | "read_write";
+
+export interface KernelBinding {
+  /** Name of the variable in the WGSL text: `@group(0) @binding(i)` in order. */
+  readonly name: string;
+  readonly access: Access;
+  /** Whether the kernel reads, writes, or both. Arena bindings are declared `read_write` whatever they do. */
+  readonly reads: boolean;
+  readonly writes: boolean;
+  /** Bytes that the kernel may touch from the binding's start. */
+  readonly bytes: number;
+}
+
+export interface PlanKernel {
+  /** Readable and unique in the plan, such as "matmul_3". */
+  readonly name: string;
+  /** What it computes, in a few words: the operations fused into it. */
+  readonly about: string;
+  readonly wgsl: string;
+  /** SHA-256 of `wgsl`, in hexadecimal. */
+  readonly hash: string;
+  readonly bindings: readonly KernelBinding[];
+  readonly workgroupSize: readonly [number, number, number];
+  /** Bytes of workgroup memory. */
+  readonly workgroupMemory: number;
+  /** Device features the text enables. */
+  readonly features: readonly string[];
+}
+
+export interface Dispatch {
+  /** Index in `kernels`. */
+  readonly kernel: number;
+  /** Indices in `tensors`, one for each of the kernel's bindings. */
+  readonly tensors: readonly number[];
+  readonly workgroups: readonly [number, number, number];
+  /** Path of the part of the model it belongs to, with the layer's number. */
+  readonly path: string;
+  readonly span: PlanSpan | undefined;
+  /** Floating-point operations and bytes read and written, for the report. */
+  readonly flops: number;
+  readonly bytes: number;
+}
+
+export interface PlanProgram {
+  readonly name: string;
+  readonly dispatches: readonly Dispatch[];
+  /** Largest sum of live bytes, persistent ones included, and the dispatch where it stands. */
+  readonly peakBytes: number;
+  readonly peakAt: number;
+}
+
+/** One choice the compiler made, for the reader. */
+export interface Decision {
+  readonly what: string;
+  readonly chosen: string;
+  readonly why: string;
+  readonly considered: readonly string[];
+}
+
+/** How the runtime is to feed a plan; sizes in rows and positions. */
+export interface PlanJob {
+  readonly batch: number;
+  readonly accumulation: number;
+  /** Rows of one micro-batch. */
+  readonly rows: number;
+  /** Positions of one row. */
+  readonly tokens: number;
+  readonly vocabulary: number;
+}
+
+export interface Plan {
+  readonly format: typeof planFormat;
+  readonly recipe: string;
+  /** SHA-256 of the plan's canonical JSON with this field empty, in hexadecimal. */
+  readonly hash: string;
+  readonly device: DeviceProfile;
+  /** Bytes allowed: the recipe's `memory`, else the device's. */
+  readonly budget: number;
+  /** All buffers together, in bytes: what is allocated on the device. */
+  readonly peakBytes: number;
+  /** The largest sum of live sizes, persistent ones included, each rounded up to the alignment. */
+  readonly lowerBoundBytes: number;
+  readonly job: PlanJob;
+  readonly buffers: readonly PlanBuffer[];
+  readonly tensors: readonly PlanTensor[];
+  readonly variables: readonly PlanVariable[];
+  readonly kernels: readonly PlanKernel[];
+  readonly programs: readonly PlanProgram[];
+  /** In the order in which they lie in the variable "scalars". */
+  readonly scalars: readonly { readonly name: string; readonly expression: ScalarExpression }[];
+  readonly decisions: readonly Decision[];
+}
