@@ -1,0 +1,102 @@
+// What a recipe says once it is checked: every clause in its own typed place, units converted, defaults filled, each with the
+// span that the reader would point at. The elaborator and the runtime read this and never the syntax tree of a recipe.
+import type { Span } from "../../grammar/source.ts";
+
+/** A value with the place where the recipe says it; the span of a default is that of the clause (or of the recipe). */
+export interface Said<T> {
+  readonly value: T;
+  readonly span: Span;
+}
+
+/** A constant that a library definition is given as an option. Durations in steps may hang on the run's length. */
+export type Constant =
+  | { readonly kind: "number"; readonly value: number }
+  | { readonly kind: "string"; readonly value: string }
+  | { readonly kind: "boolean"; readonly value: boolean }
+  | { readonly kind: "none" }
+  | { readonly kind: "list"; readonly elements: readonly Constant[] }
+  /** A range of ranks, both ends included. */
+  | { readonly kind: "range"; readonly first: number; readonly last: number }
+  /** So many steps. */
+  | { readonly kind: "steps"; readonly count: number }
+  /** A share of the run's steps, rounded up: 0.03 for `3%`. */
+  | { readonly kind: "share"; readonly of: number };
+
+/** A definition of the library with the options the recipe gives it. */
+export interface Chosen {
+  readonly name: Said<string>;
+  readonly options: ReadonlyMap<string, Said<Constant>>;
+  readonly span: Span;
+}
+
+export interface AdapterSettings extends Chosen {
+  /** `as NAME`, else the definition's name. */
+  readonly alias: string;
+  /** Roles or module names to adapt. */
+  readonly on: readonly Said<string>[];
+  /** A folder in PEFT layout to continue from, as written. */
+  readonly start: Said<string> | undefined;
+}
+
+export type Weights =
+  | { readonly kind: "f32" | "bf16" | "f16" | "int8" }
+  | { readonly kind: "nf4"; readonly block: number; readonly double: boolean };
+
+export interface ModelSettings {
+  /** The folder, as written. */
+  readonly path: Said<string>;
+  /** `undefined`: as stored. */
+  readonly weights: Said<Weights> | undefined;
+  /** Random weights from this seed instead of files. */
+  readonly init: Said<number> | undefined;
+  /** Which of the model's own parameters train: none, all, or those whose names match a pattern (`*` for any characters). */
+  readonly train: Said<"none" | "all" | readonly string[]>;
+}
+
+export type DataFormat = "text" | "prompt" | "chat" | "tokens" | "label";
+
+export interface DataSettings {
+  readonly path: Said<string>;
+  readonly format: DataFormat;
+  /** Positions of a row. */
+  readonly length: Said<number>;
+  readonly pack: boolean;
+  readonly learn: "all" | "replies";
+  readonly shuffle: boolean;
+  /** Share of the rows that evaluation takes, or 0. */
+  readonly split: number;
+  readonly span: Span;
+}
+
+export interface EvaluationSettings extends DataSettings {
+  /** Steps between evaluations; `undefined`: only at the end. */
+  readonly every: number | undefined;
+}
+
+export type Duration = { readonly kind: "steps" | "epochs" | "tokens"; readonly count: number };
+
+export interface Settings {
+  readonly name: string;
+  readonly documentation: string;
+  readonly span: Span;
+  readonly model: ModelSettings;
+  readonly adapters: readonly AdapterSettings[];
+  readonly precision: Said<"f32" | { readonly compute: "f16" | "bf16" | "f32"; readonly store: "f16" | "bf16" | "f32"; readonly lossScale: "dynamic" | number }>;
+  readonly data: DataSettings;
+  readonly evaluation: EvaluationSettings | undefined;
+  /** Rows a step. */
+  readonly batch: Said<number>;
+  readonly accumulation: Said<number | "auto">;
+  readonly checkpoint: Said<"none" | "sqrt" | "auto" | { readonly every: number }>;
+  readonly optimizer: Chosen;
+  /** Largest norm of all gradients together, or none. */
+  readonly clip: Said<number> | undefined;
+  readonly schedule: Chosen;
+  readonly training: Said<Duration>;
+  readonly seed: number;
+  readonly output: Said<string>;
+  readonly save: { readonly every: number | undefined; readonly keep: number };
+  /** Bytes of device memory allowed. */
+  readonly memory: Said<number> | undefined;
+  readonly device: Said<string> | undefined;
+}
