@@ -1,0 +1,111 @@
+// Goes in: rows, and the shape and seed of the batches. Comes out: the batch of any step, without the ones before it.
+// Always: a step's batch is a pure function of (rows, options, step), so the position in the data is the step and no more; an
+// epoch uses every row exactly once; a short last batch is filled with rows that learn nothing.
+
+import { notLearned, type Rows } from "./rows.ts";
+import { permutation } from "./shuffle.ts";
+
+export interface BatchOptions {
+  /** B and T. */
+  readonly rows: number;
+  readonly length: number;
+  readonly seed: number;
+  /** Default true: each epoch in an order of its own. */
+  readonly shuffle?: boolean;
+  /** What stands where no token is: the config's pad_token_id, or 0. */
+  readonly padding?: number;
+}
+
+/** Arrays are row-major [B, T]. */
+export interface Batch {
+  /** From 0. */
+  readonly epoch: number;
+  /** Which rows of the data these are, in order; -1 for a filling row. */
+  readonly rows: Int32Array;
+  readonly ids: Uint32Array<ArrayBuffer>;
+  /** What each position is to predict: the label of the next position of its document, or -100. */
+  readonly targets: Int32Array<ArrayBuffer>;
+  /** From 0 in each document; padding counts on, so every position is below T. */
+  readonly positions: Uint32Array<ArrayBuffer>;
+  /** Which document of its row a position belongs to, from 1; 0 is padding. */
+  readonly segments: Uint32Array<ArrayBuffer>;
+  /** Targets that are not -100: the N that the step's loss is divided by. */
+  readonly learned: number;
+  /** Positions that are not padding. */
+  readonly tokens: number;
+}
+
+export interface Batches {
+  readonly stepsPerEpoch: number;
+  /** Steps count from 1 over the whole run, epoch after epoch. */
+  readonly at: (step: number) => Batch;
+}
+
+export function batches(data: Rows, options: BatchOptions): Batches {
+  const { rows: size, length, seed, shuffle = true, padding = 0 } = options;
+  if (!(size >= 1) || !(length >= 1))
+    throw new RangeError(`a batch of ${size} rows of ${length} positions is empty`);
+  if (data.longest > length)
+    throw new RangeError(`a row has ${data.longest} positions, the batch has ${length}`);
+  const stepsPerEpoch = Math.ceil(data.count / size);
+  let held: { readonly epoch: number; readonly order: Uint32Array } | undefined;
+
+  /** The order is kept while the epoch lasts, only to save time. */
+  function rowAt(epoch: number, index: number): number {
+    if (index >= data.count) return -1;
+    if (!shuffle) return index;
+    if (held?.epoch !== epoch) held = { epoch, order: permutation(data.count, seed, epoch) };
+    return held.order[index] ?? -1;
+  }
+
+  return {
+    stepsPerEpoch,
+    at: (step) => {
+      if (!Number.isSafeInteger(step) || step < 1)
+        throw new RangeError(`steps count from 1, ${step} is none`);
+      const epoch = Math.floor((step - 1) / stepsPerEpoch);
+      const first = ((step - 1) % stepsPerEpoch) * size;
+      const rows = Int32Array.from({ length: size }, (_, i) => rowAt(epoch, first + i));
+      return { epoch, rows, ...fill(data, rows, length, padding) };
+    },
+  };
+}
+
+function fill(data: Rows, rows: Int32Array, length: number, padding: number): Omit<Batch, "epoch" | "rows"> {
+  const ids = new Uint32Array(rows.length * length).fill(padding);
+  const targets = new Int32Array(rows.length * length).fill(notLearned);
+  const positions = new Uint32Array(rows.length * length);
+  const segments = new Uint32Array(rows.length * length);
+  let learned = 0;
+  let tokens = 0;
+  for (const [i, row] of rows.entries()) {
+    const base = i * length;
+    const count = row < 0 ? 0 : putRow(data, row, base);
+    tokens += count;
+    for (let t = count; t < length; t += 1)
+      positions[base + t] = t === 0 ? 0 : (positions[base + t - 1] ?? 0) + 1;
+  }
+  return { ids, targets, positions, segments, learned, tokens };
+
+  function putRow(from: Rows, row: number, base: number): number {
+    const own = from.tokens(row);
+    const labels = from.labels(row);
+    const starts = from.starts(row);
+    ids.set(own, base);
+    let segment = 0;
+    let start = 0;
+    for (let t = 0; t < own.length; t += 1) {
+      if (t === starts[segment]) {
+        start = t;
+        segment += 1;
+      }
+      segments[base + t] = segment;
+      positions[base + t] = t - start;
+      // The first label of a document is never learned, so no position predicts into the next document.
+      const target = labels[t + 1] ?? notLearned;
+      targets[base + t] = target;
+      if (target !== notLearned) learned += 1;
+    }
+    return own.length;
+  }
+}
