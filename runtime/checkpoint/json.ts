@@ -35,7 +35,6 @@ export function lineOf(text: string, at: number): number {
 
 const deepest = 100;
 const number = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
-const plainText = /[^"\\\u0000-\u001f]*/y;
 const hex = /[0-9a-fA-F]{4}/y;
 const escapes: ReadonlyMap<string, string> = new Map([
   ['"', '"'],
@@ -77,7 +76,9 @@ export function parseJson(text: string): JsonNode {
     at += 1;
     let out = "";
     for (;;) {
-      out += match(plainText) ?? "";
+      const from = at;
+      while (isPlain(text.charCodeAt(at))) at += 1;
+      out += text.slice(from, at);
       const c = text[at];
       if (c === undefined) return fail("a string has no end");
       if (c === '"') {
@@ -139,6 +140,8 @@ export function parseJson(text: string): JsonNode {
     space();
     const start = at;
     switch (text[at]) {
+      case undefined:
+        return fail("it ends too early");
       case "{":
         return object(start, depth);
       case "[":
@@ -161,13 +164,17 @@ export function parseJson(text: string): JsonNode {
         else return { kind: "number", at: start, value: Number(spelling), text: spelling };
       }
     }
-    return fail("a JSON value was expected");
   }
 
   const root = value(0);
   space();
   if (at < text.length) fail("text after the end of the JSON value");
   return root;
+}
+
+/** A character that stands for itself in a string; past the end of the text there is none (NaN). */
+function isPlain(code: number): boolean {
+  return code >= 0x20 && code !== 0x22 && code !== 0x5c;
 }
 
 /** The same value as JSON.parse would give, for code that needs neither places nor spellings. */

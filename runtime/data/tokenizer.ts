@@ -123,19 +123,24 @@ export function makeTokenizer(files: TokenizerFiles): Tokenizer {
 
 /** The text in parts such that none holds one of the names: cut after the first character of each place where one stands. */
 export function breakUp(text: string, names: readonly string[]): string[] {
-  const long = names.filter((name) => [...name].length > 1);
+  const long = names.filter((name) => name.length > firstCharacter(name, 0));
   if (long.length === 0) return [text];
   // Looking ahead finds overlapping places too.
   const place = new RegExp(`(?=${long.map((name) => RegExp.escape(name)).join("|")})`, "gu");
   const parts: string[] = [];
   let from = 0;
   for (const { index } of text.matchAll(place)) {
-    const cut = index + ((text.codePointAt(index) ?? 0) > 0xffff ? 2 : 1);
+    const cut = index + firstCharacter(text, index);
     parts.push(text.slice(from, cut));
     from = cut;
   }
   parts.push(text.slice(from));
   return parts.filter((part) => part !== "");
+}
+
+/** UTF-16 units of the character that begins there. */
+function firstCharacter(text: string, at: number): number {
+  return (text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1;
 }
 
 function build(path: string, tokenizer: Json, config: Json): Library {
