@@ -1,6 +1,7 @@
 // What one operation is: a single record that says its types, its meaning in float64, its gradient, its WGSL, its cost and
 // samples to test it on. Everything else (differentiation, fusion, printing, interpretation, tests) reads these records and
-// names no operation. To add one: one file with one record in this folder; `index.ts` is generated from the folder's files.
+// names no operation. To add one: one exported record in the file of its family; `index.ts` collects whatever records the
+// families export.
 import type { Attributes, ElementType, Region, TensorType, Value } from "../ir/graph.ts";
 
 /** A tensor in float64, row by row; integers and booleans (0 and 1) are held exactly. */
@@ -9,7 +10,7 @@ export interface Tensor {
   readonly data: Float64Array;
 }
 
-/** Why inputs do not fit an operation: one line, and the index of the input at fault. */
+/** Why inputs do not fit an operation: one line, and the index of the input at fault, −1 where no single one is. */
 export interface Misfit {
   readonly misfit: string;
   readonly input: number;
@@ -17,8 +18,18 @@ export interface Misfit {
 
 /** Builds values inside a gradient rule; `apply` finds the record by name and checks types. All origins are the node's own. */
 export interface Builder {
-  apply(operation: string, inputs: readonly Value[], attributes?: Attributes, regions?: readonly Region[]): Value;
-  applyAll(operation: string, inputs: readonly Value[], attributes?: Attributes, regions?: readonly Region[]): readonly Value[];
+  apply(
+    operation: string,
+    inputs: readonly Value[],
+    attributes?: Attributes,
+    regions?: readonly Region[],
+  ): Value;
+  applyAll(
+    operation: string,
+    inputs: readonly Value[],
+    attributes?: Attributes,
+    regions?: readonly Region[],
+  ): readonly Value[];
   /** A tensor filled with one number. */
   constant(value: number, type?: ElementType, shape?: readonly number[]): Value;
 }
@@ -37,25 +48,56 @@ export interface Backward {
 
 /**
  * How kernels compute the operation. Fusion and code generation know these classes and no operation by name.
- *   elementwise  output[i] = wgsl(input_0[i], …), all of one shape
- *   source       output[i] = wgsl(i), no tensor inputs (constants, counters)
+ *   elementwise  output[i] = wgsl(input_0[i], …), all of one shape. The arguments are names or literals, so that a rule may
+ *                repeat them; `type` is the output's, `types` the inputs'. 16-bit elements are f32 in registers: only the
+ *                kernel's loads and stores know them, and a store rounds. `functions` is WGSL text, declarations that the
+ *                expression calls: to be put once into each kernel that uses it (equal texts are one)
+ *   source       output[i] = wgsl(i), no tensor inputs (constants, counters); one u32 expression for each axis
  *   view         output[i] = input[index(i)]; `index` writes the input's coordinates as WGSL in those of the output, and
- *                `inside`, where given, the condition under which there is an element at all (zero elsewhere: padding)
+ *                `inside`, where given, the condition under which there is an element at all (zero elsewhere: padding; the
+ *                coordinates wrap around there and must not be used). All coordinates are u32
  *   join         views of several inputs side by side along one axis (concatenation)
  *   reduce       folds some axes by an associative `combine` from `identity`; a fixed order within a kernel
  *   product      the matrix product; its tiles are in `compiler/kernels`
  *   gather, scatter, region, parameter: as their records say
  */
 export type Lowering =
-  | { readonly kind: "elementwise"; wgsl(args: readonly string[], attributes: Attributes, type: ElementType, types: readonly ElementType[]): string }
-  | { readonly kind: "source"; wgsl(indices: readonly string[], attributes: Attributes, output: TensorType): string }
+  | {
+      readonly kind: "elementwise";
+      readonly functions?: string;
+      wgsl(
+        args: readonly string[],
+        attributes: Attributes,
+        type: ElementType,
+        types: readonly ElementType[],
+      ): string;
+    }
+  | {
+      readonly kind: "source";
+      wgsl(indices: readonly string[], attributes: Attributes, output: TensorType): string;
+    }
   | {
       readonly kind: "view";
-      index(indices: readonly string[], attributes: Attributes, input: readonly number[], output: readonly number[]): readonly string[];
-      inside?(indices: readonly string[], attributes: Attributes, input: readonly number[], output: readonly number[]): string;
+      index(
+        indices: readonly string[],
+        attributes: Attributes,
+        input: readonly number[],
+        output: readonly number[],
+      ): readonly string[];
+      inside?(
+        indices: readonly string[],
+        attributes: Attributes,
+        input: readonly number[],
+        output: readonly number[],
+      ): string;
     }
   | { readonly kind: "join"; axis(attributes: Attributes): number }
-  | { readonly kind: "reduce"; axes(attributes: Attributes): readonly number[]; identity(type: ElementType): string; combine(a: string, b: string): string }
+  | {
+      readonly kind: "reduce";
+      axes(attributes: Attributes): readonly number[];
+      identity(type: ElementType): string;
+      combine(a: string, b: string): string;
+    }
   | { readonly kind: "product" }
   | { readonly kind: "gather" }
   | { readonly kind: "scatter" }
@@ -64,7 +106,11 @@ export type Lowering =
 
 /** Inputs to try an operation on: float64 data within the range where it is smooth, for values and central differences. */
 export interface Sample {
-  readonly inputs: readonly { readonly shape: readonly number[]; readonly type: ElementType; readonly data: readonly number[] }[];
+  readonly inputs: readonly {
+    readonly shape: readonly number[];
+    readonly type: ElementType;
+    readonly data: readonly number[];
+  }[];
   readonly attributes: Attributes;
 }
 
@@ -73,10 +119,23 @@ export interface Operation {
   /** What it computes, in one line. */
   readonly about: string;
   /** The outputs' types, or why the inputs do not fit. Must check everything its other functions rely on. */
-  infer(inputs: readonly TensorType[], attributes: Attributes, regions: readonly Region[]): readonly TensorType[] | Misfit;
+  infer(
+    inputs: readonly TensorType[],
+    attributes: Attributes,
+    regions: readonly Region[],
+  ): readonly TensorType[] | Misfit;
   /** The meaning. `run` interprets a region, for the operations that have some. */
-  evaluate(inputs: readonly Tensor[], attributes: Attributes, outputs: readonly TensorType[], regions: readonly Region[], run: Run): readonly Tensor[];
-  /** Gradients of the inputs, `undefined` for inputs without one. Absent where nothing flows back (integers, comparisons). */
+  evaluate(
+    inputs: readonly Tensor[],
+    attributes: Attributes,
+    outputs: readonly TensorType[],
+    regions: readonly Region[],
+    run: Run,
+  ): readonly Tensor[];
+  /**
+   * Gradients of the inputs, each of its input's type, `undefined` for inputs without one. Absent where nothing flows back
+   * (integers, comparisons) and on regions, whose gradients the differentiation pass makes.
+   */
   readonly gradient?: (context: Backward) => readonly (Value | undefined)[];
   readonly lowering: Lowering;
   /** Floating-point operations for one output element (for products and reductions: for one step of the inner loop). */
