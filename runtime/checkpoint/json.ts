@@ -159,9 +159,8 @@ export function parseJson(text: string): JsonNode {
         return { kind: "null", at: start };
       default: {
         const spelling = match(number);
-        if (spelling === undefined)
-          fail(at >= text.length ? "it ends too early" : "a JSON value was expected");
-        else return { kind: "number", at: start, value: Number(spelling), text: spelling };
+        if (spelling === undefined) return fail("a JSON value was expected");
+        return { kind: "number", at: start, value: Number(spelling), text: spelling };
       }
     }
   }
