@@ -23,35 +23,13 @@ export function toBf16(value: number): number {
   return single[0];
 }
 
-/** The nearest value with 11 bits of significand and exponents from −14 to 15, subnormals included. */
-export function toF16(value: number): number {
-  const size = Math.abs(value);
-  if (!Number.isFinite(value) || value === 0) return value;
-  if (size >= 65520) return value < 0 ? -Infinity : Infinity;
-  // The step between neighbours: 2^-24 below the smallest normal, else 2^(exponent - 10).
-  const exponent = size < 2 ** -14 ? -14 : exponentOf(size);
-  const step = 2 ** (exponent - 10);
-  const scaled = size / step;
-  const down = Math.floor(scaled);
-  const rest = scaled - down;
-  const whole = rest > 0.5 || (rest === 0.5 && down % 2 === 1) ? down + 1 : down;
-  return (value < 0 ? -1 : 1) * whole * step;
-}
-
-/** The exponent of the power of two at or below a size in f16's range. */
-function exponentOf(size: number): number {
-  let exponent = -14;
-  while (2 ** (exponent + 1) <= size) exponent += 1;
-  return exponent;
-}
-
 /** The value a tensor of this type holds after `value` is converted to it. */
 export function round(value: number, type: ElementType): number {
   switch (type) {
     case "f32":
       return Math.fround(value);
     case "f16":
-      return toF16(value);
+      return Math.f16round(value);
     case "bf16":
       return toBf16(value);
     case "i32":
