@@ -20,16 +20,13 @@ export function convert(
 ): Uint8Array<ArrayBuffer> {
   if (from === to) return bytes;
   const bits = widen(bytes, from);
-  switch (to) {
-    case "F32":
-      return asBytes(bits);
-    case "F16":
-      return asBytes(Uint16Array.from(bits, f16FromF32Bits));
-    case "BF16":
-      return asBytes(Uint16Array.from(bits, bf16FromF32Bits));
-    default:
-      return to satisfies never;
-  }
+  if (to === "F32") return asBytes(bits);
+  const out = new Uint16Array(bits.length);
+  // One loop for each function: 3 to 7 ns an element on Node 24, where one loop called with either takes 17 to 34 and
+  // `TypedArray.from` with a function 90 to 250.
+  if (to === "F16") for (let i = 0; i < bits.length; i += 1) out[i] = f16FromF32Bits(bits[i] ?? 0);
+  else for (let i = 0; i < bits.length; i += 1) out[i] = bf16FromF32Bits(bits[i] ?? 0);
+  return asBytes(out);
 }
 
 /** The elements as numbers. */
@@ -55,16 +52,12 @@ export function countNonFinite(bytes: Uint8Array<ArrayBuffer>, type: FloatType):
 
 /** As the bits of f32, which holds every f16 and bf16 exactly. */
 function widen(bytes: Uint8Array<ArrayBuffer>, from: FloatType): Uint32Array<ArrayBuffer> {
-  switch (from) {
-    case "F32":
-      return words(bytes);
-    case "F16":
-      return Uint32Array.from(halves(bytes), f32BitsFromF16);
-    case "BF16":
-      return Uint32Array.from(halves(bytes), (bits) => bits << 16);
-    default:
-      return from satisfies never;
-  }
+  if (from === "F32") return words(bytes);
+  const bits = halves(bytes);
+  const out = new Uint32Array(bits.length);
+  if (from === "F16") for (let i = 0; i < bits.length; i += 1) out[i] = f32BitsFromF16(bits[i] ?? 0);
+  else for (let i = 0; i < bits.length; i += 1) out[i] = (bits[i] ?? 0) << 16;
+  return out;
 }
 
 /** 1 sign bit, 5 of exponent (bias 15), 10 of fraction. */
@@ -99,15 +92,12 @@ export function f16FromF32Bits(bits: number): number {
 /** The upper half of an f32. A carry out of the fraction moves the exponent, up to infinity, as it should. */
 export function bf16FromF32Bits(bits: number): number {
   if ((bits & 0x7fffffff) > 0x7f800000) return (bits >>> 16) | 0x40;
-  return roundOff(bits >>> 0, 16) & 0xffff;
+  return roundOff(bits, 16);
 }
 
-/** value / 2^shift to nearest, ties to even; value below 2^32. */
+/** value / 2^shift to nearest, ties to even: half a unit less one is added, and that one where the quotient is odd. */
 function roundOff(value: number, shift: number): number {
-  const quotient = value >>> shift;
-  const rest = value - quotient * 2 ** shift;
-  const half = 2 ** (shift - 1);
-  return quotient + (rest > half || (rest === half && (quotient & 1) === 1) ? 1 : 0);
+  return (value + (1 << (shift - 1)) - 1 + ((value >>> shift) & 1)) >>> shift;
 }
 
 // Views where the bytes are aligned, copies where they are not. Every platform that has WebGPU is little-endian.

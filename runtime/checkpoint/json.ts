@@ -1,6 +1,7 @@
 // Goes in: JSON text from a stranger's file. Comes out: a tree that knows where each value stands and how each number was spelt.
 // Always: exactly the grammar of RFC 8259; a key that appears twice in an object is an error (JSON.parse would hide it); names
-// live in maps, so `__proto__` is a name like any other; nesting is bounded, so no input exhausts the stack.
+// live in maps, so `__proto__` is a name like any other; depth and number of values are bounded, so no input exhausts the stack
+// or the memory.
 
 export type JsonNode =
   | { readonly kind: "null"; readonly at: number }
@@ -34,6 +35,8 @@ export function lineOf(text: string, at: number): number {
 }
 
 const deepest = 100;
+/** Half a million tensors in a header; a hundred million bytes of "1,1,1,…" would take gigabytes of nodes. */
+const mostValues = 4_000_000;
 const number = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const hex = /[0-9a-fA-F]{4}/y;
 const escapes: ReadonlyMap<string, string> = new Map([
@@ -50,6 +53,7 @@ const escapes: ReadonlyMap<string, string> = new Map([
 /** Throws `JsonError`. */
 export function parseJson(text: string): JsonNode {
   let at = 0;
+  let values = 0;
 
   function fail(message: string, where = at): never {
     throw new JsonError(where, message);
@@ -137,6 +141,8 @@ export function parseJson(text: string): JsonNode {
   }
   function value(depth: number): JsonNode {
     if (depth > deepest) fail(`values are nested more than ${deepest} deep`);
+    values += 1;
+    if (values > mostValues) fail(`it holds more than ${mostValues} values`);
     space();
     const start = at;
     switch (text[at]) {

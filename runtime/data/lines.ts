@@ -12,6 +12,7 @@ export interface Line {
 }
 
 const longestLine = 64 * 1024 * 1024;
+const longestText = 256 * 1024 * 1024;
 const newline = 0x0a;
 
 export async function* readLines(file: string): AsyncGenerator<Line> {
@@ -45,7 +46,16 @@ export async function* readLines(file: string): AsyncGenerator<Line> {
 /** The whole file as one text, for formats without lines. */
 export async function readWhole(file: string): Promise<string> {
   const parts: Uint8Array[] = [];
-  for await (const chunk of chunks(file)) parts.push(chunk);
+  let held = 0;
+  for await (const chunk of chunks(file)) {
+    parts.push(chunk);
+    held += chunk.length;
+    if (held > longestText) {
+      throw new DataError([
+        { file, reason: `one text is longer than ${longestText} bytes; divide it, as JSONL` },
+      ]);
+    }
+  }
   return decode(file, undefined, Buffer.concat(parts));
 }
 

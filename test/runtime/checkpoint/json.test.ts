@@ -68,6 +68,11 @@ test.for([
   expect(lineOf(text, found.at)).toBe(line);
 });
 
+test("depth and number of values are bounded", () => {
+  expect(() => parseJson("[".repeat(1_000_000))).toThrow(/nested more than 100 deep/);
+  expect(() => parseJson(`[${"1,".repeat(4_000_000)}1]`)).toThrow(/more than 4000000 values/);
+});
+
 test("whole numbers are those spelt as such and exact", () => {
   const read = (text: string) => wholeNumber(parseJson(text));
   expect(read("0")).toBe(0);

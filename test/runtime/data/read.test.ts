@@ -188,6 +188,11 @@ describe("tokens", () => {
     expect(many instanceof DataError ? many.problems.length : many).toBe(20);
   });
 
+  test("a line without end", async () => {
+    const path = put(temporaryFolder(), "a.jsonl", Buffer.alloc(65 * 1024 * 1024, " "));
+    await expect(tokens("", { path })).rejects.toThrow(`${path}:1: is longer than 67108864 bytes`);
+  });
+
   test("a file without rows, not UTF-8, or not there", async () => {
     await expect(tokens("\n\n")).rejects.toThrow(/rows\.jsonl: it holds no rows/);
     const folder = temporaryFolder();
