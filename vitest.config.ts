@@ -12,7 +12,9 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: ["test/device/**"],
           testTimeout: 30_000,
-          sequence: { groupOrder: 0 },
+          maxWorkers: "100%",
+          // From 1 on: Vitest moves a group 0 that has one worker (on one or two cores) behind all others.
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -22,7 +24,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           maxWorkers: 1,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],
