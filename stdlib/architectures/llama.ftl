@@ -14,6 +14,7 @@ architecture llama(config) {
   let eps = config.rms_norm_eps
   let tied = config.tie_word_embeddings ?? false
   let scaling = config.rope_parameters ?? config.rope_scaling
+  let vocabulary = config.vocab_size
   let base = config.rope_parameters?.rope_theta ?? config.rope_theta ?? 10000
 
   let angles = rotary_angles(length, rotary_frequencies(width, base, scaling))

@@ -1,0 +1,185 @@
+// From a checked recipe and a model's config to the module: the forward step, the update, the evaluation, the first values.
+// The module is not differentiated yet; `trained` says which variables want gradients and where those are kept.
+import type { Diagnostic } from "../../grammar/diagnostic.ts";
+import type { Definition } from "../../grammar/syntax.ts";
+import type { Module } from "../ir/graph.ts";
+import type { Constant, Settings } from "../language/settings.ts";
+import type { AdapterUse } from "./adapters.ts";
+import type { Declared, Meaning, Passed, RecordMeaning } from "./meaning.ts";
+import { buildModel } from "./model.ts";
+import { gather, isDrawn, type Beginnings } from "./programs.ts";
+import { evaluateProgram, gradientOf, initializeProgram, microProgram, updateProgram, type Job } from "./training.ts";
+import { guarded, type Library, type Workspace } from "./workspace.ts";
+import { problem } from "../../grammar/diagnostic.ts";
+
+export interface ElaborationInput {
+  readonly settings: Settings;
+  readonly library: Library;
+  readonly architecture: Definition;
+  readonly config: RecordMeaning;
+  readonly task: Definition;
+  readonly optimizer: Definition;
+  readonly schedule: Definition;
+  readonly adapters: readonly Definition[];
+  /** Rows of a micro-batch. */
+  readonly rows: number;
+}
+
+/** A trained variable and the one its gradient is kept in. */
+export interface Trained {
+  readonly weight: string;
+  readonly gradient: string;
+}
+
+/** What an adapter's folder says of itself, for `adapter_config.json`. */
+export interface AdapterFields {
+  readonly alias: string;
+  readonly fields: ReadonlyMap<string, Meaning>;
+  /** Paths of the adapted modules. */
+  readonly parts: readonly string[];
+}
+
+export interface Elaborated {
+  readonly module: Module;
+  readonly trained: readonly Trained[];
+  readonly adapters: readonly AdapterFields[];
+  /** Numbers of parameters: all that the model has, and those that train. */
+  readonly parameters: { readonly total: number; readonly trainable: number };
+}
+
+export interface Elaboration {
+  readonly elaborated: Elaborated | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export function elaborate(input: ElaborationInput): Elaboration {
+  const { settings, library } = input;
+  const ws: Workspace = {
+    diagnostics: [],
+    library,
+    length: settings.data.length.value,
+    scalars: [],
+    frame: { reads: new Map() },
+    origin: { source: undefined, recipe: settings.model.path.span, path: "" },
+  };
+  const elaborated = guarded(ws, undefined, () => build(ws, input));
+  const diagnostics = distinct(ws.diagnostics);
+  return { elaborated: diagnostics.some(({ severity }) => severity === "error") ? undefined : elaborated, diagnostics };
+}
+
+function build(ws: Workspace, input: ElaborationInput): Elaborated {
+  const { settings } = input;
+  const adapters = settings.adapters.flatMap((use, index): AdapterUse[] => {
+    const definition = input.adapters[index];
+    if (definition === undefined) return [];
+    return [{ definition, settings: use, options: passedOptions(use.options), answered: new Set(), parts: [], fields: new Map() }];
+  });
+  const choice = { frozen: frozenType(settings, input.config), trains: trainsBy(settings), adapters };
+  const model = buildModel(ws, input.architecture, input.config, choice);
+  for (const use of adapters) reportUnanswered(ws, use);
+
+  const job: Job = {
+    rows: input.rows,
+    tokens: settings.data.length.value,
+    task: input.task,
+    optimizer: input.optimizer,
+    optimizerOptions: passedOptions(settings.optimizer.options),
+    schedule: input.schedule,
+    scheduleOptions: passedOptions(settings.schedule.options),
+    clip: settings.clip?.value,
+    span: settings.span,
+  };
+  const beginnings: Beginnings = { randomWeights: settings.model.init !== undefined };
+  const micro = microProgram(ws, model, job);
+  const evaluation = evaluateProgram(ws, model, job);
+  const weights = unique(micro.declared);
+  const trainable = weights.filter((declared) => declared.trainable);
+  const update = updateProgram(ws, trainable, job);
+  const declared = unique([...micro.declared, ...evaluation.declared, ...update.declared]);
+  const drawn = declared.filter((each) => isDrawn(each, beginnings));
+  const initialize = initializeProgram(ws, drawn, settings.span);
+  const programs = [micro, update, evaluation, ...(drawn.length > 0 ? [initialize] : [])];
+  const module: Module = {
+    name: settings.name,
+    variables: gather([...declared, ...initialize.declared], beginnings),
+    scalars: ws.scalars,
+    programs: programs.map(({ program }) => program),
+  };
+  return {
+    module,
+    trained: trainable.map((weight) => ({ weight: weight.name, gradient: gradientOf(weight).name })),
+    adapters: adapters.map((use) => ({ alias: use.settings.alias, fields: use.fields, parts: use.parts })),
+    parameters: count(weights),
+  };
+}
+
+function unique(declared: readonly Declared[]): readonly Declared[] {
+  return [...new Map(declared.map((each) => [each.name, each])).values()];
+}
+
+function count(declared: readonly Declared[]): Elaborated["parameters"] {
+  const sizes = declared
+    .filter(({ kind }) => kind === "weights" || kind === "adapter")
+    .map(({ shape, trainable }) => ({ size: shape.reduce((product, size) => product * size, 1), trainable }));
+  const sum = (of: typeof sizes): number => of.reduce((total, { size }) => total + size, 0);
+  return { total: sum(sizes), trainable: sum(sizes.filter(({ trainable }) => trainable)) };
+}
+
+function reportUnanswered(ws: Workspace, use: AdapterUse): void {
+  for (const { value, span } of use.settings.on) {
+    if (use.answered.has(value)) continue;
+    ws.diagnostics.push(problem("FTL0403", span, `no part of this model answers to '${value}'`, "adapts nothing"));
+  }
+}
+
+/** Storage of frozen weights: what the recipe says, else the config, else f32. */
+function frozenType(settings: Settings, config: RecordMeaning): "f32" | "f16" | "bf16" {
+  const said = settings.model.weights?.value.kind;
+  if (said === "f32" || said === "f16" || said === "bf16") return said;
+  const dtype = config.fields.get("dtype") ?? config.fields.get("torch_dtype");
+  if (dtype?.kind !== "string") return "f32";
+  return dtype.value === "bfloat16" ? "bf16" : dtype.value === "float16" ? "f16" : "f32";
+}
+
+function trainsBy(settings: Settings): (name: string) => boolean {
+  const { value } = settings.model.train;
+  if (value === "none") return () => false;
+  if (value === "all") return () => true;
+  const patterns = value.map((pattern) => {
+    const escaped = pattern.split("*").map((text) => text.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`));
+    return new RegExp(`(^|\\.)${escaped.join(".*")}($|\\.)`);
+  });
+  return (name) => patterns.some((pattern) => pattern.test(name));
+}
+
+function passedOptions(options: ReadonlyMap<string, { readonly value: Constant; readonly span: Passed["span"] }>): readonly Passed[] {
+  return [...options].map(([name, { value, span }]) => ({ name, meaning: constantMeaning(value), span }));
+}
+
+/** An option of the recipe as the definitions see it; durations hang on the run's length, which the host knows. */
+function constantMeaning(constant: Constant): Meaning {
+  switch (constant.kind) {
+    case "number":
+    case "string":
+    case "boolean":
+    case "none":
+      return constant;
+    case "list":
+      return { kind: "list", elements: constant.elements.map(constantMeaning) };
+    case "range":
+      return { kind: "range", first: constant.first, last: constant.last, inclusive: true };
+    case "steps":
+      return { kind: "number", value: constant.count };
+    case "share":
+      return { kind: "scalar", expression: { apply: "ceil", to: [{ apply: "multiply", to: [constant.of, { name: "steps" }] }] } };
+    default:
+      return constant satisfies never;
+  }
+}
+
+/** A mistake in a layer is found once a layer; the reader sees it once. */
+function distinct(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  const seen = new Map<string, Diagnostic>();
+  for (const each of diagnostics) seen.set(`${each.code} ${each.span.source.path} ${each.span.start} ${each.span.end} ${each.message}`, each);
+  return [...seen.values()];
+}

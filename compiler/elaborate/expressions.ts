@@ -1,0 +1,307 @@
+// Expressions and statements of definitions, given meaning. Compile-time parts (config fields, conditions, sizes) are computed;
+// tensor parts become values of the region being traced. A mistake is reported at its statement and its name poisoned.
+import type { Binary, Block, Call, Expression, If, MatchCase, Statement, StringLiteral } from "../../grammar/syntax.ts";
+import type { Span } from "../../grammar/source.ts";
+import { closest } from "../../grammar/suggest.ts";
+import { builtins } from "./builtins.ts";
+import { find, inner, rebind, type Environment } from "./environment.ts";
+import { callDefinition } from "./functions.ts";
+import { indexed } from "./indexing.ts";
+import { boolean, describe, none, number, poison, type FunctionMeaning, type Meaning, type Passed } from "./meaning.ts";
+import { elementwise, product } from "./tensors.ts";
+import { transpose } from "./views.ts";
+import { fail, guarded, type Workspace } from "./workspace.ts";
+
+/** Runs the statements of a body in `env` and gives the value of the last expression, or none. */
+export function evaluateStatements(ws: Workspace, env: Environment, statements: readonly Statement[]): Meaning {
+  let last: Meaning = none;
+  for (const statement of statements) {
+    last = guarded(ws, poison, () => evaluateStatement(ws, env, statement));
+    if (last.kind === "poison" && statement.kind === "let") {
+      for (const { text } of statement.names) if (!env.bindings.has(text)) env.bindings.set(text, poison);
+    }
+  }
+  return last;
+}
+
+export function evaluateBlock(ws: Workspace, env: Environment, block: Block): Meaning {
+  return evaluateStatements(ws, inner(env), block.statements);
+}
+
+function evaluateStatement(ws: Workspace, env: Environment, statement: Statement): Meaning {
+  switch (statement.kind) {
+    case "let": {
+      const value = evaluate(ws, env, statement.value);
+      const [only] = statement.names;
+      if (statement.names.length === 1 && only !== undefined) {
+        env.bindings.set(only.text, value);
+      } else {
+        const elements = value.kind === "tuple" ? value.elements : [];
+        if (value.kind !== "poison" && elements.length !== statement.names.length) {
+          fail("FTL0306", statement.value.span, `${statement.names.length} names for ${describe(value)}`, "does not come apart so");
+        }
+        statement.names.forEach(({ text }, index) => env.bindings.set(text, elements[index] ?? poison));
+      }
+      return value.kind === "poison" ? poison : none;
+    }
+    case "table":
+      env.owner.table?.(statement, env);
+      return none;
+    case "declaration":
+      env.owner.declare?.(statement, env);
+      return none;
+    case "layer":
+      env.owner.layer?.(statement, env);
+      return none;
+    case "method":
+      env.owner.method?.(statement, env);
+      return none;
+    case "peft":
+      env.owner.peft?.(statement, env);
+      return none;
+    case "assign": {
+      const value = evaluate(ws, env, statement.value);
+      if (find(env, statement.target.text) === undefined) {
+        fail("FTL0307", statement.target.span, `there is no state '${statement.target.text}' to assign`, "not a state of this definition");
+      }
+      rebind(env, statement.target.text, value);
+      env.owner.assign?.(statement.target.text, value, statement, env);
+      return none;
+    }
+    case "require": {
+      const holds = evaluate(ws, env, statement.condition);
+      if (holds.kind !== "poison" && !(holds.kind === "boolean" && holds.value)) {
+        fail("FTL0401", statement.span, interpolate(ws, env, statement.message), "required here");
+      }
+      return none;
+    }
+    case "if":
+      return evaluateIf(ws, env, statement);
+    case "result":
+      return evaluate(ws, env, statement.value);
+    default:
+      return statement satisfies never;
+  }
+}
+
+/** Statements of the branch taken run in the same scope: what they declare is seen after the `if`. */
+function evaluateIf(ws: Workspace, env: Environment, statement: If): Meaning {
+  const holds = truth(evaluate(ws, env, statement.condition), statement.condition.span);
+  if (holds) return evaluateStatements(ws, env, statement.then.statements);
+  if (statement.otherwise === undefined) return none;
+  if (statement.otherwise.kind === "if") return evaluateIf(ws, env, statement.otherwise);
+  return evaluateStatements(ws, env, statement.otherwise.statements);
+}
+
+function truth(meaning: Meaning, span: Span): boolean {
+  if (meaning.kind === "boolean") return meaning.value;
+  return fail("FTL0308", span, `a condition must be known at compile time, found ${describe(meaning)}`, "true or false is needed here");
+}
+
+export function evaluate(ws: Workspace, env: Environment, expression: Expression): Meaning {
+  switch (expression.kind) {
+    case "number":
+      return number(expression.unit === "%" ? expression.value / 100 : expression.value);
+    case "string":
+      return { kind: "string", value: interpolate(ws, env, expression) };
+    case "boolean":
+      return boolean(expression.value);
+    case "none":
+      return none;
+    case "reference":
+      return reference(ws, env, expression.name.text, expression.span);
+    case "list":
+      return { kind: "list", elements: expression.elements.map((element) => evaluate(ws, env, element)) };
+    case "tuple":
+      return { kind: "tuple", elements: expression.elements.map((element) => evaluate(ws, env, element)) };
+    case "unary": {
+      const operand = evaluate(ws, env, expression.operand);
+      if (expression.operator === "not" && operand.kind === "boolean") return boolean(!operand.value);
+      return elementwise(ws, expression.operator === "not" ? "not" : "negate", [operand], expression.span);
+    }
+    case "binary":
+      return binary(ws, env, expression);
+    case "range": {
+      const end = (side: Expression | undefined): number | undefined =>
+        side === undefined ? undefined : whole(evaluate(ws, env, side), side.span);
+      return { kind: "range", first: end(expression.first), last: end(expression.last), inclusive: expression.inclusive };
+    }
+    case "call":
+      return call(ws, env, expression);
+    case "index": {
+      const object = evaluate(ws, env, expression.object);
+      return indexed(ws, object, expression.indices.map((index) => ({ meaning: evaluate(ws, env, index), span: index.span })), expression.span);
+    }
+    case "member":
+      return member(ws, evaluate(ws, env, expression.object), expression.name.text, expression.optional, expression.span);
+    case "lambda":
+      return lambda(ws, env, expression.parameters.map(({ text }) => text), expression.body);
+    case "conditional": {
+      const holds = truth(evaluate(ws, env, expression.condition), expression.condition.span);
+      if (holds) return evaluateBlock(ws, env, expression.then);
+      const { otherwise } = expression;
+      return otherwise.kind === "block" ? evaluateBlock(ws, env, otherwise) : evaluate(ws, env, otherwise);
+    }
+    case "match":
+      return matched(ws, env, evaluate(ws, env, expression.subject), expression.cases, expression.span);
+    case "words":
+    case "configured":
+    case "missing":
+      return fail("FTL0309", expression.span, "this is not an expression of a definition", "only recipes write values so");
+    default:
+      return expression satisfies never;
+  }
+}
+
+function reference(ws: Workspace, env: Environment, name: string, span: Span): Meaning {
+  const bound = find(env, name);
+  if (bound !== undefined) return bound;
+  const definition = ws.library.lookup("function", name, span);
+  if (definition !== undefined) {
+    const call: FunctionMeaning["call"] = (passed, at) => callDefinition(ws, definition, passed, at.span);
+    return { kind: "function", label: name, call };
+  }
+  const builtin = builtins[name];
+  if (builtin !== undefined) {
+    return builtin.constant ?? { kind: "function", label: name, call: (passed, at) => builtin.call(ws, passed, at.span) };
+  }
+  const names = [...Object.keys(builtins), ...boundNames(env)];
+  const near = closest(name, names);
+  return fail("FTL0201", span, `there is no '${name}' here`, "unknown name", {
+    edits: near === undefined ? [] : [{ span, text: near, label: `write '${near}'` }],
+  });
+}
+
+function boundNames(env: Environment | undefined): string[] {
+  return env === undefined ? [] : [...env.bindings.keys(), ...boundNames(env.parent)];
+}
+
+const binaryOperations: Readonly<Record<string, string>> = {
+  "+": "add",
+  "-": "subtract",
+  "*": "multiply",
+  "/": "divide",
+  "%": "remainder",
+  "^": "power",
+  "<": "less",
+  "<=": "less_equal",
+};
+
+function binary(ws: Workspace, env: Environment, expression: Binary): Meaning {
+  const { operator, span } = expression;
+  const left = evaluate(ws, env, expression.left);
+  if (operator === "??") return left.kind === "none" ? evaluate(ws, env, expression.right) : left;
+  if ((operator === "and" || operator === "or") && left.kind === "boolean") {
+    if (left.value === (operator === "or")) return left;
+    return evaluate(ws, env, expression.right);
+  }
+  const right = evaluate(ws, env, expression.right);
+  if (left.kind === "poison" || right.kind === "poison") return poison;
+  switch (operator) {
+    case "@":
+      return product(ws, left, right, span);
+    case "==":
+    case "!=": {
+      const same = plainEqual(left, right) ?? elementwise(ws, "equal", [left, right], span);
+      if (operator === "==") return same;
+      return same.kind === "boolean" ? boolean(!same.value) : elementwise(ws, "not", [same], span);
+    }
+    case ">":
+      return elementwise(ws, "less", [right, left], span);
+    case ">=":
+      return elementwise(ws, "less_equal", [right, left], span);
+    case "in":
+      if (right.kind !== "list") return fail("FTL0303", expression.right.span, `expected a list, found ${describe(right)}`, "not a list");
+      return boolean(right.elements.some((element) => truthOf(plainEqual(left, element))));
+    default: {
+      const name = operator === "and" || operator === "or" ? operator : binaryOperations[operator];
+      return name === undefined ? poison : elementwise(ws, name, [left, right], span);
+    }
+  }
+}
+
+function truthOf(meaning: Meaning | undefined): boolean {
+  return meaning?.kind === "boolean" && meaning.value;
+}
+
+/** Equality of compile-time values; undefined where a tensor or a host scalar is compared. */
+function plainEqual(left: Meaning, right: Meaning): Meaning | undefined {
+  const dynamic = (meaning: Meaning): boolean => ["tensor", "variable", "scalar"].includes(meaning.kind);
+  if (dynamic(left) || dynamic(right)) return undefined;
+  if (left.kind !== right.kind) return boolean(false);
+  if (left.kind === "none") return boolean(true);
+  return boolean("value" in left && "value" in right && left.value === right.value);
+}
+
+function call(ws: Workspace, env: Environment, expression: Call): Meaning {
+  const callee = evaluate(ws, env, expression.callee);
+  const passed: Passed[] = expression.arguments.map(({ name, value }) => ({
+    name: name?.text,
+    meaning: evaluate(ws, env, value),
+    span: value.span,
+  }));
+  if (callee.kind === "poison" || passed.some(({ meaning }) => meaning.kind === "poison")) return poison;
+  const target = callee.kind === "record" ? callee.call : callee;
+  if (target?.kind !== "function") {
+    return fail("FTL0310", expression.callee.span, `${describe(callee)} cannot be called`, "not a function");
+  }
+  return target.call(passed, expression);
+}
+
+function lambda(ws: Workspace, env: Environment, names: readonly string[], body: Expression): Meaning {
+  const run: FunctionMeaning["call"] = (passed, at) => {
+    if (passed.length !== names.length) {
+      fail("FTL0311", at.span, `this function takes ${names.length} arguments, not ${passed.length}`, "called here");
+    }
+    const scope = inner(env);
+    names.forEach((name, index) => scope.bindings.set(name, passed[index]?.meaning ?? poison));
+    return evaluate(ws, scope, body);
+  };
+  return { kind: "function", label: `(${names.join(", ")}) => …`, call: run };
+}
+
+function member(ws: Workspace, object: Meaning, name: string, optional: boolean, span: Span): Meaning {
+  if (object.kind === "poison") return poison;
+  if (object.kind === "none" && optional) return none;
+  if (object.kind === "record") {
+    const field = object.fields.get(name);
+    if (field !== undefined) return field;
+    if (object.open) return none;
+    const near = closest(name, [...object.fields.keys()]);
+    return fail("FTL0312", span, `${object.label} has no '${name}'`, near === undefined ? "unknown" : `did you mean '${near}'?`);
+  }
+  if (object.kind === "tensor" || object.kind === "variable") {
+    if (name === "T") return transpose(ws, object, span);
+    if (name === "shape") return { kind: "list", elements: object.dimensions.map((dimension) => number(dimension.size, dimension)) };
+  }
+  return fail("FTL0312", span, `${describe(object)} has no '${name}'`, "unknown");
+}
+
+function matched(ws: Workspace, env: Environment, subject: Meaning, cases: readonly MatchCase[], span: Span): Meaning {
+  if (subject.kind === "poison") return poison;
+  for (const { patterns, value } of cases) {
+    const hit = patterns.length === 0 || patterns.some((pattern) => truthOf(plainEqual(subject, evaluate(ws, env, pattern))));
+    if (hit) return evaluate(ws, env, value);
+  }
+  const known = cases.flatMap(({ patterns }) => patterns.map((pattern) => describe(evaluate(ws, env, pattern))));
+  return fail("FTL0402", span, `${describe(subject)} is not supported here; what is: ${known.join(", ")}`, "no case fits");
+}
+
+/** The text of a string literal, its expressions filled in. */
+export function interpolate(ws: Workspace, env: Environment, literal: StringLiteral): string {
+  return literal.parts
+    .map((part) => {
+      if (typeof part === "string") return part;
+      const meaning = evaluate(ws, env, part);
+      if (meaning.kind === "number" || meaning.kind === "boolean") return String(meaning.value);
+      if (meaning.kind === "string") return meaning.value;
+      return describe(meaning);
+    })
+    .join("");
+}
+
+/** A meaning that must be a whole number known at compile time. */
+export function whole(meaning: Meaning, span: Span): number {
+  if (meaning.kind === "number" && Number.isInteger(meaning.value)) return meaning.value;
+  return fail("FTL0303", span, `expected a whole number, found ${describe(meaning)}`, "not a whole number");
+}

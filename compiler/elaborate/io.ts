@@ -1,0 +1,30 @@
+// The variables that every job has beside the model's: what the host writes before a program and reads after it.
+import type { Span } from "../../grammar/source.ts";
+import type { ElementType } from "../ir/graph.ts";
+import type { Declared } from "./meaning.ts";
+
+function hostVariable(name: string, shape: readonly number[], type: ElementType, span: Span): Declared {
+  const common = { name, local: name, shown: name, layer: undefined, shape, type, key: name, initial: undefined, trainable: false, span };
+  return { ...common, kind: "io", from: "host" };
+}
+
+/** Float scalars that the host computes each step: [slots]. */
+export function scalarsVariable(slots: number, span: Span): Declared {
+  return hostVariable("scalars", [slots], "f32", span);
+}
+
+/** What a micro-batch brings, each [rows, tokens] in i32: word numbers, targets (negative: not learned), positions, segments. */
+export function batchVariables(rows: number, tokens: number, span: Span): Readonly<Record<"ids" | "targets" | "positions" | "segments", Declared>> {
+  const make = (name: string): Declared => hostVariable(name, [rows, tokens], "i32", span);
+  return { ids: make("ids"), targets: make("targets"), positions: make("positions"), segments: make("segments") };
+}
+
+/** Keys of the run's random numbers: [seed], in u32. */
+export function keysVariable(span: Span): Declared {
+  return hostVariable("keys", [1], "u32", span);
+}
+
+/** A small float variable of the job itself, zero at first: [1]. */
+export function stateVariable(name: string, kind: "io" | "optimizer", span: Span): Declared {
+  return { ...hostVariable(name, [1], "f32", span), kind, from: "state" };
+}

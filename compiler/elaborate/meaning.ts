@@ -1,0 +1,173 @@
+// What an expression of the language means while a recipe is elaborated: numbers, text and lists are known at compile time,
+// host scalars are expressions over the step that the host computes in float64, tensors are values of the graph being built.
+// A poisoned meaning stands for one whose mistake has been reported; whatever is made of it is poisoned in silence.
+import type { Span } from "../../grammar/source.ts";
+import type { Expression } from "../../grammar/syntax.ts";
+import type { ScalarExpression, TensorType, Value, Variable } from "../ir/graph.ts";
+
+/** A dimension: its size and where that size was said. Two axes are the same dimension when they are the same object. */
+export interface Dimension {
+  readonly size: number;
+  /** As written: "hidden", "heads * width". */
+  readonly label: string;
+  readonly span: Span | undefined;
+}
+
+export type Meaning =
+  | NumberMeaning
+  | { readonly kind: "string"; readonly value: string }
+  | { readonly kind: "boolean"; readonly value: boolean }
+  | { readonly kind: "none" }
+  | ListMeaning
+  | { readonly kind: "tuple"; readonly elements: readonly Meaning[] }
+  | RecordMeaning
+  | RangeMeaning
+  | TensorMeaning
+  | VariableMeaning
+  | ScalarMeaning
+  | FunctionMeaning
+  | InitialMeaning
+  | { readonly kind: "poison" };
+
+/** `dimension` is set for numbers that are the size of an axis, so that `over: d` finds the axis again. */
+export interface NumberMeaning {
+  readonly kind: "number";
+  readonly value: number;
+  readonly dimension?: Dimension | undefined;
+}
+
+export interface ListMeaning {
+  readonly kind: "list";
+  readonly elements: readonly Meaning[];
+}
+
+/** Named fields: a config, or a module's weights. `open`: a missing field means none; otherwise it is a mistake. */
+export interface RecordMeaning {
+  readonly kind: "record";
+  /** What the reader calls it: "config", "linear". */
+  readonly label: string;
+  readonly fields: ReadonlyMap<string, Meaning>;
+  readonly open: boolean;
+  /** What calling the record does: a module's forward. */
+  readonly call?: FunctionMeaning | undefined;
+}
+
+export interface RangeMeaning {
+  readonly kind: "range";
+  readonly first: number | undefined;
+  readonly last: number | undefined;
+  readonly inclusive: boolean;
+}
+
+export interface TensorMeaning {
+  readonly kind: "tensor";
+  readonly value: Value;
+  /** One for each axis of the value. */
+  readonly dimensions: readonly Dimension[];
+}
+
+/** A weight, state or table: read into the region at hand when it is used. */
+export interface VariableMeaning {
+  readonly kind: "variable";
+  readonly variable: Declared;
+  readonly dimensions: readonly Dimension[];
+}
+
+/** A scalar that the host computes each step. */
+export interface ScalarMeaning {
+  readonly kind: "scalar";
+  readonly expression: ScalarExpression;
+}
+
+/** An argument of a call: its meaning and where it stands. */
+export interface Passed {
+  readonly name: string | undefined;
+  readonly meaning: Meaning;
+  readonly span: Span;
+}
+
+export interface FunctionMeaning {
+  readonly kind: "function";
+  readonly label: string;
+  /** `at` is the whole call. */
+  readonly call: (passed: readonly Passed[], at: Expression) => Meaning;
+}
+
+/** How to fill a tensor before the first step: `fill` builds it in the program "initialize". */
+export interface InitialMeaning {
+  readonly kind: "initial";
+  readonly fill: (type: TensorType, purpose: string) => Value;
+}
+
+/** A variable as it was declared inside a definition, before layers are gathered into stacks. */
+export interface Declared extends TensorType {
+  /** Full name with the layer's number, such as "model.layers.3.self_attn.q_proj.weight". */
+  readonly name: string;
+  /** The same without the layer's prefix, equal in all layers; the full name outside of layers. */
+  readonly local: string;
+  /** The full name with `{i}` where a layer's number stands. */
+  readonly shown: string;
+  /** Index of the layer, or undefined outside of layers. */
+  readonly layer: { readonly template: string; readonly index: number } | undefined;
+  readonly kind: Variable["kind"];
+  /** For a stack of layers: one declaration a layer, in order. */
+  readonly parts?: readonly Declared[];
+  readonly from: "checkpoint" | "adapter" | "table" | "state" | "host";
+  /** Key in the files that hold it: the checkpoint's tensor or the adapter's. */
+  readonly key: string;
+  readonly initial: Meaning | undefined;
+  readonly trainable: boolean;
+  readonly span: Span;
+}
+
+export const poison: Meaning = { kind: "poison" };
+export const none: Meaning = { kind: "none" };
+
+export function number(value: number, dimension?: Dimension): NumberMeaning {
+  return { kind: "number", value, dimension };
+}
+
+export function boolean(value: boolean): Meaning {
+  return { kind: "boolean", value };
+}
+
+/** What a reader calls a meaning in a message: "a number", "a tensor [2, 64]". */
+export function describe(meaning: Meaning): string {
+  switch (meaning.kind) {
+    case "number":
+      return `the number ${meaning.value}`;
+    case "string":
+      return `the text "${meaning.value}"`;
+    case "boolean":
+      return meaning.value ? "true" : "false";
+    case "none":
+      return "none";
+    case "list":
+      return "a list";
+    case "tuple":
+      return `${meaning.elements.length} values`;
+    case "record":
+      return meaning.label;
+    case "range":
+      return "a range";
+    case "tensor":
+    case "variable":
+      return `a tensor ${shapeText(meaning.dimensions)}`;
+    case "scalar":
+      return "a scalar of the step";
+    case "function":
+      return `the function ${meaning.label}`;
+    case "initial":
+      return "an initial value";
+    case "poison":
+      return "a mistake";
+    default:
+      return meaning satisfies never;
+  }
+}
+
+/** "[rows 2, tokens 48, 64]". */
+export function shapeText(dimensions: readonly Dimension[]): string {
+  const texts = dimensions.map(({ size, label }) => (label === "" || label === String(size) ? `${size}` : `${label} ${size}`));
+  return `[${texts.join(", ")}]`;
+}

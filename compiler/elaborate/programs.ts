@@ -1,0 +1,93 @@
+// Programs from traced regions: what a region read becomes the program's reads, and every variable that any program touches is
+// gathered once, with its stored type and where its first value comes from.
+import type { Initial, Program, Region, Value, Variable } from "../ir/graph.ts";
+import type { Span } from "../../grammar/source.ts";
+import { casted } from "./tensors.ts";
+import { describe, number, type Declared, type Meaning } from "./meaning.ts";
+import { emit, fail, traced, type Frame, type Workspace } from "./workspace.ts";
+
+/** What a program leaves in a variable. */
+export interface Write {
+  readonly declared: Declared;
+  readonly value: Value;
+}
+
+/** A program under construction, and the variables it reads or writes. */
+export interface Traced {
+  readonly program: Program;
+  readonly declared: readonly Declared[];
+}
+
+/** Traces `work` as a program that leaves what it returns. */
+export function traceProgram(ws: Workspace, name: string, work: () => readonly Write[]): Traced {
+  const { result, frame } = traced(ws, work);
+  return assemble(name, frame, result);
+}
+
+function assemble(name: string, frame: Frame, writes: readonly Write[]): Traced {
+  const reads = [...frame.reads.values()];
+  const region: Region = { parameters: reads.map(({ value }) => value), results: writes.map(({ value }) => value) };
+  const program = {
+    name,
+    reads: reads.map(({ declared }) => declared.name),
+    writes: writes.map(({ declared }) => declared.name),
+    region,
+  };
+  return { program, declared: [...reads, ...writes].map(({ declared }) => declared) };
+}
+
+/** How the first values of weights come about: read from files, or drawn from a seed. */
+export interface Beginnings {
+  readonly randomWeights: boolean;
+}
+
+/** The variables of all programs, each once, in order of first use. */
+export function gather(declared: readonly Declared[], beginnings: Beginnings): readonly Variable[] {
+  const known = new Map<string, Variable>();
+  for (const each of declared) if (!known.has(each.name)) known.set(each.name, variableOf(each, beginnings));
+  return [...known.values()];
+}
+
+function variableOf(declared: Declared, beginnings: Beginnings): Variable {
+  const { name, kind, shape, type, span } = declared;
+  const origin = { source: span, recipe: undefined, path: declared.shown };
+  return { name, kind, shape, type, stack: declared.parts !== undefined, initial: initialOf(declared, beginnings), origin };
+}
+
+/** Whether the program "initialize" fills a variable. */
+export function isDrawn(declared: Declared, beginnings: Beginnings): boolean {
+  if (declared.from === "checkpoint") return beginnings.randomWeights;
+  return declared.from === "state" && !isZero(declared.initial);
+}
+
+function isZero(meaning: Meaning | undefined): boolean {
+  return meaning === undefined || (meaning.kind === "number" && meaning.value === 0);
+}
+
+function initialOf(declared: Declared, beginnings: Beginnings): Initial {
+  const names = (declared.parts ?? [declared]).map(({ key }) => key);
+  switch (declared.from) {
+    case "checkpoint":
+      return beginnings.randomWeights ? { from: "program" } : { from: "checkpoint", names };
+    case "adapter":
+      return { from: "adapter", names };
+    case "state":
+      return { from: isDrawn(declared, beginnings) ? "program" : "zero" };
+    case "host":
+      return { from: "host" };
+    case "table":
+      if (declared.initial?.kind !== "tensor") return { from: "zero" };
+      return { from: "table", region: { parameters: [], results: [declared.initial.value] } };
+    default:
+      return declared.from satisfies never;
+  }
+}
+
+/** The first value of a variable that is filled by a program. */
+export function firstValue(ws: Workspace, declared: Declared, span: Span): Value {
+  const initial = declared.initial ?? number(0);
+  const type = { shape: declared.shape, type: "f32" } as const;
+  if (initial.kind === "initial") return casted(ws, initial.fill(type, declared.shown), declared.type, span);
+  if (initial.kind !== "number") return fail("FTL0303", span, `expected an initial value, found ${describe(initial)}`, "not an initial value");
+  return emit(ws, span, "constant", [], { value: initial.value, type: declared.type, shape: declared.shape });
+}

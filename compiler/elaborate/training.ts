@@ -1,0 +1,182 @@
+// The programs of a training job, written once for all models and optimizers:
+//   micro       the loss of one micro-batch, divided by the batch's learned targets; its gradient is added by later passes
+//   update      clips the gradients by their common norm, lets the optimizer change every trained tensor, clears the gradients
+//   evaluate    the summed loss of one micro-batch, not divided
+//   initialize  first values drawn from the seed
+// `report` tells the host of a step: [loss, gradient norm, updates so far].
+import type { Span } from "../../grammar/source.ts";
+import type { Definition, Method } from "../../grammar/syntax.ts";
+import type { Value } from "../ir/graph.ts";
+import { inner, type Environment, type Owner } from "./environment.ts";
+import { evaluate, evaluateStatements } from "./expressions.ts";
+import { bindParameters, callBody } from "./functions.ts";
+import { batchVariables, stateVariable } from "./io.ts";
+import { number, type Declared, type FunctionMeaning, type Meaning, type Passed, type RecordMeaning } from "./meaning.ts";
+import { declaredShape, methodMeaning } from "./model.ts";
+import { firstValue, traceProgram, type Traced, type Write } from "./programs.ts";
+import { anonymous, asTensor, elementwise, tensor } from "./tensors.ts";
+import { emit, fail, read, type Workspace } from "./workspace.ts";
+
+/** What the recipe chose beside the model. */
+export interface Job {
+  readonly rows: number;
+  readonly tokens: number;
+  readonly task: Definition;
+  readonly optimizer: Definition;
+  readonly optimizerOptions: readonly Passed[];
+  readonly schedule: Definition;
+  readonly scheduleOptions: readonly Passed[];
+  readonly clip: number | undefined;
+  readonly span: Span;
+}
+
+/** The forward part of the step: leaves the micro-batch's share of the loss in "loss". */
+export function microProgram(ws: Workspace, model: RecordMeaning, job: Job): Traced {
+  return traceProgram(ws, "micro", () => {
+    const total = taskLoss(ws, model, job);
+    const share: Meaning = { kind: "scalar", expression: { apply: "divide", to: [1, { name: "targets" }] } };
+    const loss = asTensor(ws, elementwise(ws, "multiply", [total, share], job.span), job.span);
+    return [{ declared: stateVariable("loss", "io", job.span), value: emit(ws, job.span, "reshape", [loss.value], { shape: [1] }) }];
+  });
+}
+
+/** Leaves the sum over the micro-batch's learned targets in "evaluation". */
+export function evaluateProgram(ws: Workspace, model: RecordMeaning, job: Job): Traced {
+  return traceProgram(ws, "evaluate", () => {
+    const total = asTensor(ws, taskLoss(ws, model, job), job.span);
+    const value = emit(ws, job.span, "reshape", [total.value], { shape: [1] });
+    return [{ declared: stateVariable("evaluation", "io", job.span), value }];
+  });
+}
+
+function taskLoss(ws: Workspace, model: RecordMeaning, job: Job): Meaning {
+  const env = inner(undefined, ownerOfMethods(ws));
+  bindParameters(ws, env, job.task.name.text, job.task.parameters, [{ name: undefined, meaning: model, span: job.span }], job.span);
+  evaluateStatements(ws, env, job.task.body.statements);
+  const loss = functionNamed(env, "loss", job.task);
+  const batch = batchVariables(job.rows, job.tokens, job.span);
+  const [rows, tokens] = [anonymous(job.rows, job.span), anonymous(job.tokens, job.span)];
+  const passed = (["ids", "targets", "positions", "segments"] as const).map((name): Passed => ({
+    name: undefined,
+    meaning: tensor(read(ws, batch[name]), [rows, tokens]),
+    span: job.span,
+  }));
+  return loss.call(passed, { kind: "missing", span: job.span });
+}
+
+function ownerOfMethods(ws: Workspace): Owner {
+  return { method: (method: Method, env: Environment) => env.bindings.set(method.name.text, methodMeaning(ws, env, method)) };
+}
+
+function functionNamed(env: Environment, name: string, definition: Definition): FunctionMeaning {
+  const found = env.bindings.get(name);
+  if (found?.kind === "function") return found;
+  return fail("FTL0319", definition.name.span, `${definition.what} '${definition.name.text}' has no ${name}(…)`, "missing here");
+}
+
+/** The gradient that belongs to a trained tensor. */
+export function gradientOf(weight: Declared): Declared {
+  const name = `gradient of ${weight.name}`;
+  const kept = { ...weight, trainable: false, initial: undefined, from: "state", kind: "gradients", type: "f32" } as const;
+  return { ...kept, name, shown: name };
+}
+
+/** One optimizer step over all trained tensors. */
+export function updateProgram(ws: Workspace, weights: readonly Declared[], job: Job): Traced {
+  return traceProgram(ws, "update", () => {
+    const { span } = job;
+    const gradients = weights.map((weight) => read(ws, gradientOf(weight)));
+    const norm = gradientNorm(ws, gradients, span);
+    const factor = job.clip === undefined ? number(1) : clipFactor(ws, norm, job.clip, span);
+    const rate = scheduleFactor(ws, job);
+    const updates = weights.flatMap((weight, index) => {
+      const gradient = gradients[index];
+      return gradient === undefined ? [] : updateOne(ws, weight, gradient, factor, rate, job);
+    });
+    const loss = stateVariable("loss", "io", span);
+    const count = stateVariable("updates", "optimizer", span);
+    const more = emit(ws, span, "add", [read(ws, count), emit(ws, span, "constant", [], { value: 1, type: "f32", shape: [1] })]);
+    const flatNorm = emit(ws, span, "reshape", [asTensor(ws, norm, span).value], { shape: [1] });
+    const report = emit(ws, span, "concat", [read(ws, loss), flatNorm, more], { axis: 0 });
+    const cleared = emit(ws, span, "constant", [], { value: 0, type: "f32", shape: [1] });
+    return [
+      ...updates,
+      { declared: { ...stateVariable("report", "io", span), shape: [3] }, value: report },
+      { declared: count, value: more },
+      { declared: loss, value: cleared },
+    ];
+  });
+}
+
+/** √ Σ g² over every element of every gradient. */
+function gradientNorm(ws: Workspace, gradients: readonly Value[], span: Span): Meaning {
+  const squares = gradients.map((gradient): Meaning => {
+    const square = emit(ws, span, "multiply", [gradient, gradient]);
+    const axes = gradient.shape.map((_, axis) => axis);
+    const sum = emit(ws, span, "sum", [square], { axes });
+    return tensor(emit(ws, span, "reshape", [sum], { shape: [] }), []);
+  });
+  return elementwise(ws, "sqrt", [squares.reduce((a, b) => elementwise(ws, "add", [a, b], span), number(0))], span);
+}
+
+/** What gradients are multiplied by so that their norm is at most `clip`, as torch.nn.utils.clip_grad_norm_ has it. */
+function clipFactor(ws: Workspace, norm: Meaning, clip: number, span: Span): Meaning {
+  const above = elementwise(ws, "add", [norm, number(1e-6)], span);
+  return elementwise(ws, "minimum", [number(1), elementwise(ws, "divide", [number(clip), above], span)], span);
+}
+
+/** The schedule's share of the rate at this step, a host scalar. */
+function scheduleFactor(ws: Workspace, job: Job): Meaning {
+  const { schedule, span } = job;
+  const env = inner(undefined, ownerOfMethods(ws));
+  bindParameters(ws, env, schedule.name.text, schedule.parameters, job.scheduleOptions, span);
+  evaluateStatements(ws, env, schedule.body.statements);
+  const passed = ["step", "steps"].map((name): Passed => ({ name: undefined, meaning: { kind: "scalar", expression: { name } }, span }));
+  return functionNamed(env, "factor", schedule).call(passed, { kind: "missing", span });
+}
+
+function updateOne(ws: Workspace, weight: Declared, gradient: Value, factor: Meaning, rate: Meaning, job: Job): readonly Write[] {
+  const { optimizer, span } = job;
+  const dimensions = weight.shape.map((size) => anonymous(size, weight.span));
+  const states = new Map<string, Declared>();
+  const assigned = new Map<string, Meaning>();
+  const methods: Method[] = [];
+  const env = inner(undefined, {
+    declare: (declaration, scope) => {
+      const own = declaration.shape === undefined ? dimensions : declaredShape(ws, scope, declaration);
+      const initial = declaration.initial === undefined ? number(0) : evaluate(ws, scope, declaration.initial);
+      const name = `${declaration.name.text} of ${weight.name}`;
+      const kept = { ...weight, trainable: false, from: "state", kind: "optimizer", type: "f32" } as const;
+      const state: Declared = { ...kept, name, shown: name, initial, shape: own.map(({ size }) => size), span: declaration.span };
+      states.set(declaration.name.text, state);
+      scope.bindings.set(declaration.name.text, { kind: "variable", variable: state, dimensions: own });
+    },
+    assign: (name, meaning) => void assigned.set(name, meaning),
+    method: (method) => void methods.push(method),
+  });
+  const w: Meaning = { kind: "variable", variable: weight, dimensions };
+  env.bindings.set("w", w);
+  const scaled = job.optimizerOptions.map((option): Passed =>
+    option.name === "rate" ? { ...option, meaning: elementwise(ws, "multiply", [option.meaning, rate], span) } : option,
+  );
+  bindParameters(ws, env, optimizer.name.text, optimizer.parameters, scaled, span);
+  evaluateStatements(ws, env, optimizer.body.statements);
+  const update = methods.find(({ name }) => name.text === "update");
+  if (update === undefined) return fail("FTL0319", optimizer.name.span, `optimizer '${optimizer.name.text}' has no update(…)`, "missing here");
+  const g = elementwise(ws, "multiply", [tensor(gradient, dimensions), factor], span);
+  const passed = [w, g, { kind: "scalar", expression: { name: "update" } } as const];
+  callBody(ws, env, update, passed.map((meaning) => ({ name: undefined, meaning, span })), span);
+  const written = (declared: Declared, meaning: Meaning | undefined): Write[] =>
+    meaning === undefined ? [] : [{ declared, value: asTensor(ws, meaning, span).value }];
+  const cleared = emit(ws, span, "constant", [], { value: 0, type: "f32", shape: weight.shape });
+  return [
+    ...written(weight, assigned.get("w")),
+    ...[...states].flatMap(([name, state]) => written(state, assigned.get(name))),
+    { declared: gradientOf(weight), value: cleared },
+  ];
+}
+
+/** Fills the variables that are drawn from the seed. */
+export function initializeProgram(ws: Workspace, drawn: readonly Declared[], span: Span): Traced {
+  return traceProgram(ws, "initialize", () => drawn.map((declared) => ({ declared, value: firstValue(ws, declared, span) })));
+}

@@ -1,0 +1,120 @@
+// What elaboration works with while it runs: the mistakes found so far, the region being traced, the scalars the host is to
+// compute. A mistake inside an expression is thrown as a `Problem` and caught at the statement, so that the next one is still read.
+import { problem, type Diagnostic } from "../../grammar/diagnostic.ts";
+import type { Span } from "../../grammar/source.ts";
+import type { Definition } from "../../grammar/syntax.ts";
+import { apply, inferTypes, parameter } from "../ir/build.ts";
+import type { Attributes, HostScalar, Origin, Region, ScalarExpression, Value } from "../ir/graph.ts";
+import type { Declared } from "./meaning.ts";
+
+/** Carries a diagnostic out of an expression. */
+export class Problem extends Error {
+  readonly diagnostic: Diagnostic;
+  constructor(diagnostic: Diagnostic) {
+    super(diagnostic.message);
+    this.diagnostic = diagnostic;
+  }
+}
+
+/** Finds the library's and the recipe's definitions as seen from a file. */
+export interface Library {
+  lookup(what: Definition["what"], name: string, from: Span): Definition | undefined;
+}
+
+/** A region being traced: the variables it has read so far, by name, in order. */
+export interface Frame {
+  readonly reads: Map<string, { readonly declared: Declared; readonly value: Value }>;
+}
+
+export interface Workspace {
+  readonly diagnostics: Diagnostic[];
+  readonly library: Library;
+  /** Positions of a row: the name `length` in architectures. */
+  readonly length: number;
+  readonly scalars: HostScalar[];
+  frame: Frame;
+  origin: Origin;
+}
+
+/** Slots of the variable "scalars"; it fills one unit of the usual alignment, 256 bytes. */
+export const scalarSlots = 64;
+
+export function fail(code: string, span: Span, message: string, label: string, extra?: Parameters<typeof problem>[4]): never {
+  throw new Problem(problem(code, span, message, label, extra));
+}
+
+/** Runs `work`; a mistake inside is recorded and `otherwise` returned. */
+export function guarded<T>(ws: Workspace, otherwise: T, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    ws.diagnostics.push(error.diagnostic);
+    return otherwise;
+  }
+}
+
+/** Applies an operation at a place in the source; inputs that do not fit are the reader's mistake. */
+export function emit(
+  ws: Workspace,
+  span: Span,
+  operation: string,
+  inputs: readonly Value[],
+  attributes: Attributes = {},
+  regions: readonly Region[] = [],
+): Value {
+  const types = inferTypes(operation, inputs, attributes, regions);
+  if ("misfit" in types) fail("FTL0301", span, `'${operation}' does not fit: ${types.misfit}`, "does not fit");
+  return apply(operation, inputs, attributes, regions, { ...ws.origin, source: span });
+}
+
+/** The value of a variable in the region at hand. */
+export function read(ws: Workspace, declared: Declared): Value {
+  const known = ws.frame.reads.get(declared.name);
+  if (known !== undefined) return known.value;
+  const value = parameter({ shape: declared.shape, type: declared.type }, declared.local, { ...ws.origin, source: declared.span });
+  ws.frame.reads.set(declared.name, { declared, value });
+  return value;
+}
+
+/** Traces `work` into a frame of its own and gives what it read, in order. */
+export function traced<T>(ws: Workspace, work: () => T): { readonly result: T; readonly frame: Frame } {
+  const outer = ws.frame;
+  const frame: Frame = { reads: new Map() };
+  ws.frame = frame;
+  try {
+    return { result: work(), frame };
+  } finally {
+    ws.frame = outer;
+  }
+}
+
+/** Runs `work` with the part of the model at `path` as the origin of what it builds. */
+export function within<T>(ws: Workspace, path: string, work: () => T): T {
+  const outer = ws.origin;
+  ws.origin = { ...outer, path };
+  try {
+    return work();
+  } finally {
+    ws.origin = outer;
+  }
+}
+
+/** The slot of a host scalar in the variable "scalars"; equal expressions share one. */
+export function scalarSlot(ws: Workspace, expression: ScalarExpression, span: Span): number {
+  const name = scalarText(expression);
+  const known = ws.scalars.findIndex((scalar) => scalar.name === name);
+  if (known !== -1) return known;
+  if (ws.scalars.length === scalarSlots) {
+    fail("FTL0302", span, `more than ${scalarSlots} different scalars of the step are used`, "one too many");
+  }
+  ws.scalars.push({ name, expression });
+  return ws.scalars.length - 1;
+}
+
+/** A host scalar as text: "power(0.9, update)". */
+export function scalarText(expression: ScalarExpression): string {
+  if (typeof expression === "number") return String(expression);
+  if ("name" in expression) return expression.name;
+  return `${expression.apply}(${expression.to.map(scalarText).join(", ")})`;
+}
