@@ -1,6 +1,7 @@
 // Closes a test run with one line: "N passed, N failed, N skipped".
 // Comes in: the finished test modules, errors outside any test, and FTL_FAILED_STAGES, the number of stages that
 // failed before the tests (types, lint, format). Holds: whatever makes the run fail counts as at least one failure.
+import { writeFileSync } from "node:fs";
 import type { Reporter, TestModule } from "vitest/node";
 
 /** What a run came to; the sum counts every test once. */
@@ -35,7 +36,7 @@ export function closingLine({ passed, failed, skipped }: Totals): string {
 }
 
 export default class ClosingLine implements Reporter {
-  /** Written when the process leaves, so that nothing of Vitest's own can come after it. */
+  /** Goes to the file FTL_CLOSING_LINE, or else out when the process leaves: nothing of Vitest's may come after it. */
   onTestRunEnd(
     modules: readonly TestModule[],
     unhandledErrors: readonly unknown[],
@@ -45,6 +46,8 @@ export default class ClosingLine implements Reporter {
     const totals = countTests(modules, failedStages + unhandledErrors.length);
     const unexplained = reason !== "passed" && totals.failed === 0;
     const line = closingLine(unexplained ? { ...totals, failed: 1 } : totals);
-    process.once("exit", () => process.stdout.write(`${line}\n`));
+    const file = process.env["FTL_CLOSING_LINE"];
+    if (file !== undefined) writeFileSync(file, `${line}\n`);
+    else process.once("exit", () => process.stdout.write(`${line}\n`));
   }
 }
