@@ -2,8 +2,8 @@
 // have one shape and one type; nothing is broadcast here (`broadcastTogether` in `build.ts` puts the views in).
 // Integers wrap around at 32 bits, as on the device.
 import type { Attributes, ElementType, Value } from "../ir/graph.ts";
-import { alike, isMisfit } from "./check.ts";
-import type { Backward, Operation, Sample, Tensor } from "./operation.ts";
+import { INTEGERS, alike, isMisfit } from "./check.ts";
+import type { Backward, Operation, Sample } from "./operation.ts";
 
 /** What a one-line gradient rule is written with: the output's gradient, the output, the inputs, and arithmetic on them. */
 export interface Chain {
@@ -92,6 +92,8 @@ interface Binary {
   readonly functions?: string;
   readonly gradient?: readonly [Rule, Rule];
   readonly tries: readonly (readonly [readonly number[], readonly number[]])[];
+  /** Samples for integer types alone. */
+  readonly wholes?: readonly (readonly [readonly number[], readonly number[]])[];
 }
 
 export function binary(row: Binary): Operation {
@@ -119,7 +121,12 @@ export function binary(row: Binary): Operation {
       ...(row.functions === undefined ? {} : { functions: row.functions }),
     },
     cost,
-    samples: row.tries.flatMap((data) => types.map((type) => sampleOf(type, data))).filter(fits),
+    samples: types
+      .flatMap((type) => {
+        const wholes = INTEGERS.includes(type) ? (row.wholes ?? []) : [];
+        return [...row.tries, ...wholes].map((data) => sampleOf(type, data));
+      })
+      .filter(fits),
   };
 }
 
@@ -146,9 +153,4 @@ function fits({ inputs }: Sample): boolean {
       return type !== "bool" || value === 0 || value === 1;
     }),
   );
-}
-
-/** A tensor of the same shape with other elements. */
-export function filled(shape: readonly number[], data: Float64Array): Tensor {
-  return { shape, data };
 }

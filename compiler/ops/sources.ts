@@ -1,20 +1,9 @@
 // Values without inputs: a number everywhere, counting along an axis, and the parameters of a region.
-import type { ElementType } from "../ir/graph.ts";
 import { sizeOf } from "../ir/graph.ts";
-import { isElementType, misfit, readShape, readWhole, whole, wrongCount } from "./check.ts";
+import { FLOATS, isElementType, misfit, readShape, readWhole, whole, wrongCount } from "./check.ts";
 import type { Operation } from "./operation.ts";
 import { round } from "./rounding.ts";
 import { literal, registerType } from "./wgsl.ts";
-
-/** The largest finite number of each type: WGSL has no infinity, so a constant beyond it is refused. */
-const LARGEST: Readonly<Record<ElementType, number>> = {
-  f32: 3.4028234663852886e38,
-  f16: 65504,
-  bf16: 3.3895313892515355e38,
-  i32: 2147483647,
-  u32: 4294967295,
-  bool: 1,
-};
 
 /** Attributes `value`, `type`, `shape`. */
 export const constant: Operation = {
@@ -26,10 +15,10 @@ export const constant: Operation = {
     const shape = readShape(attributes);
     if (shape === undefined) return misfit("needs a shape of sizes of at least 1");
     if (!isElementType(type)) return misfit(`no element type: ${String(type)}`);
-    if (typeof value !== "number" || !Number.isFinite(round(value, type)))
-      return misfit(`${String(value)} is no finite ${type}`);
-    const exact = type === "f32" || type === "f16" || type === "bf16" || round(value, type) === value;
-    if (!exact) return misfit(`${value} is no ${type} (largest: ${LARGEST[type]})`);
+    // WGSL has no infinity, and an integer that does not fit would be another number.
+    const held = typeof value === "number" ? round(value, type) : NaN;
+    if (!Number.isFinite(held)) return misfit(`${String(value)} is no finite ${type}`);
+    if (!FLOATS.includes(type) && held !== value) return misfit(`${String(value)} is no ${type}`);
     return [{ shape, type }];
   },
   evaluate(_, { value }, [output]) {
