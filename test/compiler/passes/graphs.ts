@@ -1,7 +1,14 @@
 // What the tests of passes are written with: graphs by short names, their meaning, and gradients by central differences.
-import { apply, broadcastTo, broadcastTogether, constant, parameter } from "../../../compiler/ir/build.ts";
-import { sizeOf, topological, type Attributes, type Region, type Value } from "../../../compiler/ir/graph.ts";
-import { operationOf } from "../../../compiler/ops/index.ts";
+import {
+  apply,
+  NOWHERE,
+  broadcastTo,
+  broadcastTogether,
+  constant,
+  parameter,
+} from "../../../compiler/ir/build.ts";
+import { sizeOf, type Attributes, type Region, type Value } from "../../../compiler/ir/graph.ts";
+import { interpret } from "../../../compiler/ir/interpret.ts";
 import type { Tensor } from "../../../compiler/ops/operation.ts";
 import { buildRepeat, type LoopOutputs } from "../../../compiler/passes/rebuild-repeat.ts";
 
@@ -64,27 +71,11 @@ export function repeat({
     carried: carried.map((initial, i) => ({ initial, inner: pick(k, i), next: pick(next, i) })),
     stacked: stacked.map((outer, i) => ({ outer, inner: pick(s, i) })),
     collected,
-    origin: { source: undefined, recipe: undefined, path: "" },
+    origin: NOWHERE,
   });
 }
 
-export function run(region: Region, inputs: readonly Tensor[]): readonly Tensor[] {
-  const values = new Map<Value, Tensor>();
-  region.parameters.forEach((value, index) => values.set(value, inputs[index] as Tensor));
-  for (const node of topological(region.results)) {
-    if (node.operation === "parameter") continue;
-    const given = node.inputs.map((value) => values.get(value) as Tensor);
-    const outputs = operationOf(node.operation).evaluate(
-      given,
-      node.attributes,
-      node.outputs,
-      node.regions,
-      run,
-    );
-    node.outputs.forEach((value, index) => values.set(value, outputs[index] as Tensor));
-  }
-  return region.results.map((value) => values.get(value) as Tensor);
-}
+export const run = interpret;
 
 /** Numbers around zero, the same for the same seed. */
 export function numbers(region: Region, seed = 1): Tensor[] {
