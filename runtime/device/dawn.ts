@@ -1,16 +1,16 @@
 // Dawn, the WebGPU implementation that the npm package `webgpu` brings to Node: the only file that knows its flags.
 // Comes in: where to look (the system's drivers, or the SwiftShader that npm brought). Goes out: adapters, or problems in words.
-// Holds: a source never throws; the environment is as before when a function returns.
+// Holds: a source never throws; the environment is as before when a function returns; a Dawn instance, once made, lives
+// until the process ends (see `instances`).
 import { constants, tmpdir } from "node:os";
 import type * as Dawn from "webgpu";
 import { unpackSwiftShader } from "./swiftshader.ts";
 
-/** An adapter that can be opened once. `instance` must stay reachable as long as the adapter or its device is used. */
+/** An adapter that can be opened once. */
 export type FoundAdapter = {
   readonly name: string | undefined;
   readonly backend: string;
   readonly adapter: GPUAdapter;
-  readonly instance: GPU;
 };
 
 /** A place to look for adapters. */
@@ -44,9 +44,9 @@ export const systemDrivers: Source = {
     const adapters: FoundAdapter[] = [];
     try {
       for (const { backend, name } of await listNames(toggles)) {
-        const found = await requestAdapter(toggles, [`backend=${backend}`, `adapter=${name}`]);
-        if (found === undefined) problems.push(`${name} (${backend}) was listed but could not be opened`);
-        else adapters.push({ name, backend, ...found });
+        const adapter = await requestAdapter(toggles, [`backend=${backend}`, `adapter=${name}`]);
+        if (adapter === null) problems.push(`${name} (${backend}) was listed but could not be opened`);
+        else adapters.push({ name, backend, adapter });
       }
     } catch (error) {
       problems.push(firstLine(error));
@@ -61,16 +61,15 @@ export const swiftShader: Source = {
   async find(toggles) {
     try {
       const files = await unpackSwiftShader();
-      const open = () =>
-        withEnvironment("VK_DRIVER_FILES", files.driver, () => requestAdapter(toggles, ["backend=vulkan"]));
-      let found = await open();
-      if (found === undefined) {
+      const look = (attempt: string) => requestAdapter(toggles, ["backend=vulkan"], files.driver, attempt);
+      let adapter = await look("with the system's loader");
+      if (adapter === null) {
         // There is no Vulkan loader on this system: the one that comes with SwiftShader takes its place.
         keepLibrary(files.loader);
-        found = await open();
+        adapter = await look("with the loader that npm brought");
       }
-      if (found === undefined) return { adapters: [], problems: ["its driver was refused"] };
-      return { adapters: [{ name: "SwiftShader", backend: "vulkan", ...found }], problems: [] };
+      if (adapter === null) return { adapters: [], problems: ["its driver was refused"] };
+      return { adapters: [{ name: "SwiftShader", backend: "vulkan", adapter }], problems: [] };
     } catch (error) {
       return { adapters: [], problems: [firstLine(error)] };
     }
@@ -94,19 +93,36 @@ async function listNames(toggles: Toggles): Promise<{ backend: string; name: str
   }
 }
 
+/**
+ * Dawn's instances, by what they were made with. They are kept on purpose: when one is collected while objects made
+ * from it still wait to be, the process dies (a crash in one run of six, before). Nothing else is shared through this.
+ */
+const instances = new Map<string, GPU>();
+
+/**
+ * Asks Dawn for an adapter. `driver` is the description of a Vulkan driver to use in place of the system's. An instance
+ * looks for drivers once, so another `attempt` with the same flags needs another instance.
+ */
 async function requestAdapter(
   toggles: Toggles,
   flags: readonly string[],
-): Promise<{ adapter: GPUAdapter; instance: GPU } | undefined> {
+  driver?: string,
+  attempt = "",
+): Promise<GPUAdapter | null> {
   const { create } = await loadDawn();
-  const instance = create([
+  const allFlags = [
     ...flags,
     ...(toggles.enabled.length > 0 ? [`enable-dawn-features=${toggles.enabled.join(",")}`] : []),
     ...(toggles.disabled.length > 0 ? [`disable-dawn-features=${toggles.disabled.join(",")}`] : []),
-  ]);
-  // Dawn looks for drivers during this call, before the promise is returned.
-  const adapter = await instance.requestAdapter({ powerPreference: "high-performance" });
-  return adapter === null ? undefined : { adapter, instance };
+  ];
+  // Dawn looks for drivers on the first request, before the promise is returned.
+  const request = () => {
+    const key = JSON.stringify([driver, attempt, allFlags]);
+    const instance = instances.get(key) ?? create(allFlags);
+    instances.set(key, instance);
+    return instance.requestAdapter({ powerPreference: "high-performance" });
+  };
+  return driver === undefined ? request() : withEnvironment("VK_DRIVER_FILES", driver, request);
 }
 
 /** Loads Dawn and defines the constants that browsers have (GPUBufferUsage and the like), where they are missing. */
@@ -120,11 +136,11 @@ async function loadDawn(): Promise<typeof Dawn> {
 }
 
 /** Runs with one environment variable set. It reaches native code from the main thread only, not from workers. */
-async function withEnvironment<T>(name: string, value: string, action: () => Promise<T>): Promise<T> {
+function withEnvironment<T>(name: string, value: string, action: () => T): T {
   const before = process.env[name];
   process.env[name] = value;
   try {
-    return await action();
+    return action();
   } finally {
     if (before === undefined) delete process.env[name];
     else process.env[name] = before;

@@ -32,7 +32,7 @@ export type OpenedDevice = {
   readonly lost: Promise<Loss>;
   /** The errors that no error scope caught since the last call; after a clean step it is empty. */
   takeErrors(): string[];
-  /** Destroys the device. Dawn may keep Node alive for a moment longer: a command ends with process.exit. */
+  /** Destroys the device. Dawn may keep Node alive nevertheless: a command ends with process.exit. */
   close(): void;
   [Symbol.dispose](): void;
 };
@@ -147,14 +147,12 @@ async function open(candidate: Found, why: string): Promise<OpenedDevice> {
     // The experimental feature's name is not among the standard ones.
     requiredFeatures: usedFeatures.filter((name) => facts.features.includes(name)) as GPUFeatureName[],
   });
-  // Dawn's objects live as long as its instance.
-  let instance: GPU | undefined = candidate.instance;
+  let closed = false;
   const errors: string[] = [];
   device.addEventListener("uncapturederror", ({ error }) => errors.push(error.message));
   const close = (): void => {
-    if (instance === undefined) return;
-    instance = undefined;
-    device.destroy();
+    if (!closed) device.destroy();
+    closed = true;
   };
   return {
     device,

@@ -69,14 +69,28 @@ async function unpack(archive: string, cache: string, target: string): Promise<v
       filter: (path) => wantedFiles.includes(path.replace(/^\.\//, "")),
     });
     if (!(await isComplete(aside))) throw new Error("the archive lacks a file");
-    await rm(target, { recursive: true, force: true });
-    await rename(aside, target);
+    await putInPlace(aside, target);
   } catch (error) {
-    if (aside !== undefined) await rm(aside, { recursive: true, force: true });
-    // Another process may have been faster; its files are as good.
-    if (await isComplete(target)) return;
     const reason = error instanceof Error ? error.message : String(error);
     throw new Error(`it could not be unpacked to ${cache}: ${reason}`, { cause: error });
+  } finally {
+    if (aside !== undefined) await rm(aside, { recursive: true, force: true });
+  }
+}
+
+/** Renames a complete folder to where it belongs. Whoever is first wins; what is complete there is left alone. */
+async function putInPlace(aside: string, target: string): Promise<void> {
+  try {
+    await rename(aside, target);
+  } catch (error) {
+    if (await isComplete(target)) return;
+    // Something took files out of the folder since it was made: out of the way with it, at once and whole.
+    const broken = `${aside}-broken`;
+    await rename(target, broken).catch(() => undefined);
+    await rm(broken, { recursive: true, force: true });
+    await rename(aside, target).catch(async () => {
+      if (!(await isComplete(target))) throw error;
+    });
   }
 }
 

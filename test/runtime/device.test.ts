@@ -43,7 +43,7 @@ function adapter(name: string, info: Info = {}, device: unknown = fakeDevice()):
       return device instanceof Error ? Promise.reject(device) : Promise.resolve(device);
     },
   };
-  return { name, backend: "vulkan", adapter: fake as unknown as GPUAdapter, instance: {} as GPU };
+  return { name, backend: "vulkan", adapter: fake as unknown as GPUAdapter };
 }
 
 function source(
