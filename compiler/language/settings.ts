@@ -1,6 +1,7 @@
 // What a recipe says once it is checked: every clause in its own typed place, units converted, defaults filled, each with the
 // span that the reader would point at. The elaborator and the runtime read this and never the syntax tree of a recipe.
 import type { Span } from "../../grammar/source.ts";
+import type { Expression } from "../../grammar/syntax.ts";
 
 /** A value with the place where the recipe says it; the span of a default is that of the clause (or of the recipe). */
 export interface Said<T> {
@@ -29,10 +30,41 @@ export interface Chosen {
   readonly span: Span;
 }
 
+/** Parameters that the optimizer treats apart: `groups: ["*.bias", "*norm*"] { weight_decay: 0 }`. */
+export interface GroupSettings {
+  /** Patterns of names (`*` for any characters). */
+  readonly patterns: readonly Said<string>[];
+  /** Options of the optimizer that differ for them. */
+  readonly options: ReadonlyMap<string, Said<Constant>>;
+  readonly span: Span;
+}
+
+/** `devices 4 { data: 2, pipeline: 2 }`: how many devices, and what they split between them. */
+export interface DevicesSettings {
+  readonly count: number;
+  readonly data: number;
+  readonly pipeline: number;
+}
+
+/** One line of `sweep { … }`: the recipe is run once for each value. */
+export interface SweepSettings {
+  /** As in `--set`, such as "optimizer.rate". */
+  readonly path: string;
+  readonly values: readonly Expression[];
+  readonly span: Span;
+}
+
+/** `stage NAME { … }`: the recipe with these changes, after the stages before. */
+export interface StageSettings {
+  readonly name: string;
+  readonly settings: Settings;
+  readonly span: Span;
+}
+
 export interface AdapterSettings extends Chosen {
   /** `as NAME`, else the definition's name. */
   readonly alias: string;
-  /** Roles or module names to adapt. */
+  /** Roles or module names to adapt; by default "all_" and the name of the module that the definition is on: "all_linear". */
   readonly on: readonly Said<string>[];
   /** A folder in PEFT layout to continue from, as written. */
   readonly start: Said<string> | undefined;
@@ -81,14 +113,28 @@ export interface Settings {
   readonly span: Span;
   readonly model: ModelSettings;
   readonly adapters: readonly AdapterSettings[];
-  readonly precision: Said<"f32" | { readonly compute: "f16" | "bf16" | "f32"; readonly store: "f16" | "bf16" | "f32"; readonly lossScale: "dynamic" | number }>;
+  readonly precision: Said<
+    | "f32"
+    | {
+        readonly compute: "f16" | "bf16" | "f32";
+        readonly store: "f16" | "bf16" | "f32";
+        readonly lossScale: "dynamic" | number;
+      }
+  >;
   readonly data: DataSettings;
   readonly evaluation: EvaluationSettings | undefined;
   /** Rows a step. */
   readonly batch: Said<number>;
   readonly accumulation: Said<number | "auto">;
   readonly checkpoint: Said<"none" | "sqrt" | "auto" | { readonly every: number }>;
+  /** Roles and modules whose activations are kept whatever the policy says. */
+  readonly keep: readonly Said<string>[];
   readonly optimizer: Chosen;
+  /** How the optimizer's state is stored. */
+  readonly state: Said<"f32" | "bf16" | "int8">;
+  /** True: the optimizer's state lives in the host's memory. */
+  readonly offload: Said<boolean>;
+  readonly groups: readonly GroupSettings[];
   /** Largest norm of all gradients together, or none. */
   readonly clip: Said<number> | undefined;
   readonly schedule: Chosen;
@@ -98,5 +144,9 @@ export interface Settings {
   readonly save: { readonly every: number | undefined; readonly keep: number };
   /** Bytes of device memory allowed. */
   readonly memory: Said<number> | undefined;
+  /** Name of a built-in profile, or a path to a file: then it holds a "/" or ends in ".json". */
   readonly device: Said<string> | undefined;
+  readonly devices: Said<DevicesSettings> | undefined;
+  readonly sweep: readonly SweepSettings[];
+  readonly stages: readonly StageSettings[];
 }

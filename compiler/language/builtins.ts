@@ -1,0 +1,114 @@
+// What definitions may name without declaring it: functions and constants of the language, and names that a kind of definition
+// is given. The checker reads the signatures, the elaborator gives each its meaning, documentation prints the descriptions.
+import type { DefinitionKind } from "../../grammar/syntax.ts";
+
+/** A parameter of a function that is not written in the language. */
+export interface BuiltinParameter {
+  readonly name: string;
+  /** `rest`: any number of arguments, this one included. */
+  readonly needed: "required" | "optional" | "rest";
+}
+
+export interface Builtin {
+  readonly name: string;
+  readonly parameters: readonly BuiltinParameter[];
+  readonly description: string;
+}
+
+/** Written `x, shape` for required, `over?` for optional, `xs*` for any number. */
+function builtin(name: string, parameters: string, description: string): Builtin {
+  return {
+    name,
+    parameters: parameters
+      .split(", ")
+      .filter((text) => text !== "")
+      .map((text) => ({
+        name: text.replace(/[?*]$/, ""),
+        needed: text.endsWith("?") ? "optional" : text.endsWith("*") ? "rest" : "required",
+      })),
+    description,
+  };
+}
+
+/** The functions, by name. */
+export const builtins: ReadonlyMap<string, Builtin> = new Map(
+  [
+    builtin("reshape", "x, shape", "the same elements in another shape"),
+    builtin("permute", "x, order", "axes in another order"),
+    builtin("broadcast", "x, shape", "repeated along axes of size one and new leading axes"),
+    builtin("concat", "xs*, over", "tensors one after another along an axis"),
+    builtin("slice", "x, first, last, over", "elements first to last (exclusive) along an axis"),
+    builtin("iota", "n", "0, 1, … n − 1"),
+    builtin("sum", "x, over?", "the sum over an axis, which stays with size one; over all without `over`"),
+    builtin("mean", "x, over?", "the mean over an axis, which stays with size one; over all without `over`"),
+    builtin("max", "xs*, over?", "the largest over an axis, or elementwise of two"),
+    builtin("min", "xs*, over?", "the smallest over an axis, or elementwise of two"),
+    builtin("exp", "x", "e to the power of x"),
+    builtin("log", "x", "the natural logarithm"),
+    builtin("sqrt", "x", "the square root"),
+    builtin("rsqrt", "x", "one divided by the square root"),
+    builtin("tanh", "x", "the hyperbolic tangent"),
+    builtin("erf", "x", "the error function"),
+    builtin("sin", "x", "the sine of radians"),
+    builtin("cos", "x", "the cosine of radians"),
+    builtin("abs", "x", "the absolute value"),
+    builtin("sign", "x", "−1, 0 or 1"),
+    builtin("floor", "x", "the largest whole number not above"),
+    builtin("ceil", "x", "the smallest whole number not below"),
+    builtin("clamp", "x, low, high", "x held between two values"),
+    builtin("select", "condition, then, otherwise", "elementwise choice"),
+    builtin("stop_gradient", "x", "x, through which no gradient flows"),
+    builtin("norm", "x, over?", "the square root of the sum of squares"),
+    builtin("rms", "x, over?", "the square root of the mean of squares"),
+    builtin("size", "x, axis", "the size of an axis"),
+    builtin("dims", "x", "the number of axes"),
+    builtin(
+      "uniform",
+      "low, high, like?, key?",
+      "random values between two bounds, in the declared shape or that of `like`",
+    ),
+    builtin(
+      "normal",
+      "deviation?, like?, key?",
+      "random values around zero, in the declared shape or that of `like`",
+    ),
+    builtin(
+      "drop",
+      "x, share",
+      "zeroes a share of the elements at random while training and scales up the rest",
+    ),
+    builtin(
+      "chunks",
+      "f, xs*, each",
+      "applies f to a few rows at a time, so that one part's results exist at once; `each` is the width of a row",
+    ),
+    builtin("each", "weights, f", "gives each weight the value of f"),
+  ].map((entry) => [entry.name, entry]),
+);
+
+/** The constants, with a description. */
+export const constants: ReadonlyMap<string, string> = new Map([["pi", "3.14159…"]]);
+
+/** Names that a kind of definition is given, with a description. Adapters also get the dimensions of the module they are `on`. */
+export const contextual: Readonly<Record<DefinitionKind, ReadonlyMap<string, string>>> = {
+  function: new Map(),
+  module: new Map(),
+  architecture: new Map([["length", "positions of a row"]]),
+  adapter: new Map([
+    ["base", "the module that is adapted: its weights, and its result when called"],
+    ["length", "positions of a row"],
+  ]),
+  optimizer: new Map([["w", "the parameter that is updated"]]),
+  schedule: new Map(),
+  task: new Map([["length", "positions of a row"]]),
+  method: new Map(),
+};
+
+/** The names of types that a parameter may have beside shapes. */
+export const typeNames: ReadonlyMap<string, string> = new Map([
+  ["number", "a number"],
+  ["boolean", "true or false"],
+  ["string", "a text or a word"],
+  ["steps", "steps: `100 steps`, or a share of the run such as `3%`"],
+  ["ranks", "a rank or a range of ranks: `8`, `1..64`"],
+]);

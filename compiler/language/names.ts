@@ -1,0 +1,432 @@
+// The static check of definitions, before any model is known: every name means something, every statement stands where it may,
+// calls of known functions give the arguments that these take. All mistakes of a file are reported at once. Shapes and
+// values are the elaborator's, which knows the config. `expressions.ts` checks what stands inside statements.
+import { problem, type Diagnostic } from "../../grammar/diagnostic.ts";
+import type {
+  Block,
+  Declaration,
+  Definition,
+  If,
+  Method,
+  Name,
+  Parameter,
+  Statement,
+  Type,
+} from "../../grammar/syntax.ts";
+import { closest } from "../../grammar/suggest.ts";
+import { contextual, typeNames } from "./builtins.ts";
+import { Environment, signatureOf, type Binding } from "./environment.ts";
+import { checkArguments, checkExpression, type Checking } from "./expressions.ts";
+import { places, requiredMethods } from "./places.ts";
+import type { LoadedFile, Scope } from "./resolve.ts";
+
+/** The mistakes in the definitions of the user's files. */
+export function checkDefinitions(scope: Scope): Diagnostic[] {
+  return scope.files.flatMap((file) => checkNames(file, scope));
+}
+
+/** The mistakes in the definitions of one file. */
+export function checkNames(file: LoadedFile, scope: Scope): Diagnostic[] {
+  return file.definitions.flatMap((definition) => {
+    const diagnostics: Diagnostic[] = [];
+    const report = (found: Diagnostic): void => void diagnostics.push(found);
+    checkDefinition({ scope, path: file.path, definition, report, body: checkBody });
+    return diagnostics;
+  });
+}
+
+function checkDefinition(checking: Checking): void {
+  const { definition } = checking;
+  const outer = new Environment();
+  for (const name of contextual[definition.what].keys()) outer.bind({ what: "given", name, span: undefined });
+  const on = definition.on.map((name) => resolveOn(name, checking));
+  for (const module of on) {
+    for (const name of module?.dimensions ?? [])
+      outer.bind({ what: "dimension", name: name.text, span: name.span });
+  }
+  const base = definition.what === "adapter" ? on[0] : undefined;
+  if (base !== undefined && on.length === 1)
+    outer.bind({ what: "given", name: "base", span: undefined, module: base });
+
+  const env = new Environment(outer);
+  for (const name of definition.dimensions)
+    declare(env, { what: "dimension", name: name.text, span: name.span }, checking);
+  bindParameters(definition.parameters, definition.result, env, checking);
+  if (definition.what === "function") {
+    if (definition.on.length > 0)
+      outOfPlace("on", definition.on[0]?.span ?? definition.name.span, "an adapter", checking);
+    checkBody(definition.body, new Environment(env), "function", checking);
+    return;
+  }
+  checkParts(definition.body.statements, env, definition.what, checking);
+  const methods = new Set(allMethods(definition.body.statements).map((method) => method.name.text));
+  for (const name of requiredMethods[definition.what]) {
+    if (methods.has(name)) continue;
+    const message = `${definition.what} '${definition.name.text}' has no '${name}'`;
+    checking.report(problem("FTL0210", definition.name.span, message, `needs ${name}(…) { … }`));
+  }
+}
+
+/** What an adapter is on: a module by its name, wherever it is; or "block", a layer of any model. */
+function resolveOn(name: Name, checking: Checking): Definition | undefined {
+  const module =
+    checking.scope.lookup("module", name.text, checking.path) ??
+    checking.scope.inLibrary("module", name.text);
+  if (module === undefined && name.text !== "block") {
+    unknown(
+      "module",
+      name,
+      [...checking.scope.names("module", checking.definition.span.source.path), "block"],
+      checking,
+    );
+  }
+  return module;
+}
+
+/** Statements directly in a definition or a layer: declares each in order, then checks the methods, which see all of them. */
+function checkParts(
+  statements: readonly Statement[],
+  env: Environment,
+  place: keyof typeof places,
+  checking: Checking,
+): void {
+  for (const method of allMethods(statements)) {
+    const signature = signatureOf(`'${method.name.text}'`, method.parameters, method.name.span);
+    declare(env, { what: "method", name: method.name.text, span: method.name.span, signature }, checking);
+  }
+  for (const name of declaredNames(statements))
+    if (env.here(name.text) === undefined) env.later.set(name.text, name.span);
+  const methods: Method[] = [];
+  checkSequence(statements, env, place, methods, checking);
+  for (const method of methods) {
+    const inner = new Environment(env);
+    bindParameters(method.parameters, method.result, inner, checking);
+    const assigns =
+      ["update", "step"].includes(method.name.text) &&
+      ["optimizer", "method"].includes(checking.definition.what);
+    checkBody(method.body, new Environment(inner), assigns ? "updating body" : "body", checking);
+  }
+}
+
+function checkSequence(
+  statements: readonly Statement[],
+  env: Environment,
+  place: keyof typeof places,
+  methods: Method[],
+  checking: Checking,
+): void {
+  for (const statement of statements) {
+    if (!allowed(statement, place, checking)) continue;
+    switch (statement.kind) {
+      case "method":
+        methods.push(statement);
+        break;
+      case "declaration":
+        checkDeclaration(statement, env, checking);
+        break;
+      case "layer": {
+        checkExpression(statement.range, env, checking);
+        const inner = new Environment(env);
+        inner.bind({ what: "value", name: statement.index.text, span: statement.index.span });
+        if (statement.at !== undefined) checkExpression(statement.at, inner, checking);
+        const forward = allMethods(statement.body.statements).find(
+          (method) => method.name.text === "forward",
+        );
+        const signature =
+          forward === undefined
+            ? undefined
+            : signatureOf(`'${statement.name.text}'`, forward.parameters, forward.name.span);
+        checkParts(statement.body.statements, new Environment(inner), "layer", checking);
+        declare(
+          env,
+          { what: "layer", name: statement.name.text, span: statement.name.span, signature },
+          checking,
+        );
+        break;
+      }
+      case "peft":
+        for (const option of statement.options) checkExpression(option.value, env, checking);
+        break;
+      case "if":
+        checkChoice(statement, env, place, methods, checking);
+        break;
+      default:
+        checkSimple(statement, env, place, checking);
+    }
+  }
+}
+
+/** An `if` among declarations: both branches declare into the same scope, and may declare the same names. */
+function checkChoice(
+  statement: If,
+  env: Environment,
+  place: keyof typeof places,
+  methods: Method[],
+  checking: Checking,
+): void {
+  checkExpression(statement.condition, env, checking);
+  const { otherwise } = statement;
+  const again = new Set(declaredNames(statement.then.statements).map((name) => name.text));
+  checkSequence(statement.then.statements, env, place, methods, checking);
+  if (otherwise === undefined) return;
+  const branch: Checking = { ...checking, redeclared: new Set([...(checking.redeclared ?? []), ...again]) };
+  if (otherwise.kind === "if") checkChoice(otherwise, env, place, methods, branch);
+  else checkSequence(otherwise.statements, env, place, methods, branch);
+}
+
+/** The statements of a function's or a method's body. `place` is also where `if` statements inside stand. */
+function checkBody(block: Block, env: Environment, place: keyof typeof places, checking: Checking): void {
+  for (const statement of block.statements) {
+    if (!allowed(statement, place, checking)) continue;
+    if (statement.kind !== "if") {
+      checkSimple(statement, env, place, checking);
+      continue;
+    }
+    for (let branch: Block | If | undefined = statement; branch !== undefined;) {
+      if (branch.kind === "block") {
+        checkBody(branch, new Environment(env), place, checking);
+        break;
+      }
+      checkExpression(branch.condition, env, checking, place);
+      checkBody(branch.then, new Environment(env), place, checking);
+      branch = branch.otherwise;
+    }
+  }
+}
+
+/** Statements that mean the same wherever they may stand. */
+function checkSimple(
+  statement: Statement,
+  env: Environment,
+  place: keyof typeof places,
+  checking: Checking,
+): void {
+  switch (statement.kind) {
+    case "let":
+      checkExpression(statement.value, env, checking, place);
+      for (const name of statement.names)
+        declare(env, { what: "value", name: name.text, span: name.span }, checking);
+      return;
+    case "table":
+      checkExpression(statement.value, env, checking, place);
+      declare(env, { what: "value", name: statement.name.text, span: statement.name.span }, checking);
+      return;
+    case "require":
+      checkExpression(statement.condition, env, checking, place);
+      checkExpression(statement.message, env, checking, place);
+      return;
+    case "assign": {
+      checkExpression(statement.value, env, checking, place);
+      const target = env.find(statement.target.text);
+      if (target === undefined) unknown("name", statement.target, env.names(), checking);
+      else if (target.what !== "state" && target.what !== "parameter") {
+        const related = target.span === undefined ? [] : [{ span: target.span, label: `a ${target.what}` }];
+        const message = `'${statement.target.text}' cannot be given a new value`;
+        checking.report(
+          problem("FTL0213", statement.target.span, message, "only a state and the weight can", { related }),
+        );
+      }
+      return;
+    }
+    case "result":
+      checkExpression(statement.value, env, checking, place);
+      return;
+    default:
+  }
+}
+
+/** `KIND NAME [shape] … { options }`: a weight of its own, or a part that is a module. */
+function checkDeclaration(statement: Declaration, env: Environment, checking: Checking): void {
+  for (const size of statement.shape ?? []) checkExpression(size, env, checking);
+  if (statement.at !== undefined) checkExpression(statement.at, env, checking);
+  if (statement.initial !== undefined) checkExpression(statement.initial, env, checking);
+  for (const option of statement.options) checkExpression(option.value, env, checking);
+  const { text } = statement.what;
+  const own = text === "weight" || text === "train" || text === "state";
+  if (own) {
+    if (statement.arrow) {
+      checking.report(
+        problem("FTL0214", statement.what.span, `a ${text} has a shape, not sides`, "write [out, in]"),
+      );
+    }
+    for (const option of statement.options) {
+      const name = option.path[0];
+      if (name !== undefined && name.text !== "moving") unknown("option", name, ["moving"], checking);
+    }
+    declare(
+      env,
+      { what: text === "state" ? "state" : "weight", name: statement.name.text, span: statement.name.span },
+      checking,
+    );
+    return;
+  }
+  const module = checking.scope.lookup("module", text, checking.path);
+  if (module === undefined)
+    unknown("module", statement.what, checking.scope.names("module", checking.path), checking);
+  else checkPart(statement, module, checking);
+  const forward =
+    module === undefined
+      ? undefined
+      : allMethods(module.body.statements).find((method) => method.name.text === "forward");
+  const signature =
+    forward === undefined
+      ? undefined
+      : signatureOf(`'${statement.name.text}'`, forward.parameters, forward.name.span);
+  declare(
+    env,
+    { what: "part", name: statement.name.text, span: statement.name.span, signature, module },
+    checking,
+  );
+}
+
+/** A part's dimensions and options against its module's. */
+function checkPart(statement: Declaration, module: Definition, checking: Checking): void {
+  const given = statement.shape?.length ?? 0;
+  if (given !== module.dimensions.length) {
+    const names = module.dimensions.map((name) => name.text).join(statement.arrow ? " -> " : ", ");
+    const message = `${statement.what.text} has ${counted(module.dimensions.length, "dimension")}, not ${given}`;
+    const related = [{ span: module.name.span, label: `[${names}]` }];
+    checking.report(problem("FTL0214", statement.name.span, message, `write [${names}]`, { related }));
+  }
+  const signature = signatureOf(statement.what.text, module.parameters, module.name.span);
+  const options = statement.options.flatMap((option) => {
+    const name = option.path[0];
+    return name === undefined ? [] : [{ name, span: option.span }];
+  });
+  checkArguments(signature, options, statement.name.span, checking, "option");
+}
+
+/** Declares parameters, then the dimensions that their types bind, and checks sizes that are computed. */
+function bindParameters(
+  parameters: readonly Parameter[],
+  result: Type | undefined,
+  env: Environment,
+  checking: Checking,
+): void {
+  for (const parameter of parameters) {
+    if (parameter.default !== undefined) checkExpression(parameter.default, env, checking);
+    declare(env, { what: "parameter", name: parameter.name.text, span: parameter.name.span }, checking);
+  }
+  for (const parameter of parameters)
+    if (parameter.type !== undefined) bindDimensions(parameter.type, env, checking);
+  for (const parameter of parameters)
+    if (parameter.type !== undefined) checkType(parameter.type, env, checking);
+  if (result !== undefined) checkType(result, env, checking);
+}
+
+function bindDimensions(type: Type, env: Environment, checking: Checking): void {
+  if (type.kind === "tupleType") for (const element of type.elements) bindDimensions(element, env, checking);
+  if (type.kind !== "shape") return;
+  for (const dimension of type.dimensions) {
+    if (dimension.kind !== "size" || dimension.value.kind !== "reference") continue;
+    const { name } = dimension.value;
+    if (env.find(name.text) === undefined) env.bind({ what: "dimension", name: name.text, span: name.span });
+  }
+}
+
+function checkType(type: Type, env: Environment, checking: Checking): void {
+  if (type.kind === "named" && !typeNames.has(type.name.text)) {
+    const guess = closest(type.name.text, [...typeNames.keys()]);
+    const edits =
+      guess === undefined ? [] : [{ span: type.name.span, text: guess, label: `write '${guess}'` }];
+    const message = `there is no type '${type.name.text}'`;
+    checking.report(
+      problem("FTL0212", type.name.span, message, `a shape, or ${[...typeNames.keys()].join(", ")}`, {
+        edits,
+      }),
+    );
+  }
+  if (type.kind === "tupleType") for (const element of type.elements) checkType(element, env, checking);
+  if (type.kind !== "shape") return;
+  for (const dimension of type.dimensions)
+    if (dimension.kind === "size") checkExpression(dimension.value, env, checking);
+}
+
+function declare(
+  env: Environment,
+  binding: Binding & { readonly span: Binding["span"] },
+  checking: Checking,
+): void {
+  const first = env.here(binding.name);
+  if (
+    first !== undefined &&
+    binding.name !== "" &&
+    binding.span !== undefined &&
+    checking.redeclared?.has(binding.name) !== true
+  ) {
+    const related = first.span === undefined ? [] : [{ span: first.span, label: "first here" }];
+    checking.report(
+      problem("FTL0202", binding.span, `'${binding.name}' is declared twice`, "again here", { related }),
+    );
+  }
+  env.bind(binding);
+}
+
+function allowed(statement: Statement, place: keyof typeof places, checking: Checking): boolean {
+  const what = statement.kind === "declaration" ? keyOf(statement) : statement.kind;
+  if (places[place].has(what)) return true;
+  const span = statement.kind === "declaration" ? statement.what.span : statement.span;
+  const homes = Object.entries(places).flatMap(([home, kinds]) => (kinds.has(what) ? [home] : []));
+  const label = what === "part" ? "a module" : what === "assign" ? "an assignment" : `'${what}'`;
+  outOfPlace(
+    label,
+    span,
+    homes.map((home) => (/^[aeiou]/.test(home) ? `an ${home}` : `a ${home}`)).join(" or "),
+    checking,
+    place,
+  );
+  return false;
+}
+
+function keyOf(statement: Declaration): string {
+  return ["weight", "train", "state"].includes(statement.what.text) ? statement.what.text : "part";
+}
+
+function outOfPlace(
+  what: string,
+  span: Declaration["span"],
+  home: string,
+  checking: Checking,
+  place = "definition",
+): void {
+  const message = `${what} cannot stand in ${/^[aeiou]/.test(place) ? "an" : "a"} ${place}`;
+  checking.report(problem("FTL0209", span, message, `belongs in ${home}`));
+}
+
+function unknown(what: string, name: Name, candidates: readonly string[], checking: Checking): void {
+  if (name.text === "") return;
+  const guess = closest(name.text, [...candidates]);
+  const edits = guess === undefined ? [] : [{ span: name.span, text: guess, label: `write '${guess}'` }];
+  const label = guess === undefined ? "unknown" : `did you mean '${guess}'?`;
+  checking.report(problem("FTL0201", name.span, `there is no ${what} '${name.text}'`, label, { edits }));
+}
+
+function allMethods(statements: readonly Statement[]): Method[] {
+  return statements.filter((statement) => statement.kind === "method");
+}
+
+/** Names that statements declare in the scope they stand in, those in branches of an `if` included; methods apart. */
+function declaredNames(statements: readonly Statement[]): Name[] {
+  return statements.flatMap((statement): Name[] => {
+    switch (statement.kind) {
+      case "let":
+        return [...statement.names];
+      case "table":
+      case "declaration":
+      case "layer":
+        return [statement.name];
+      case "if": {
+        const { otherwise } = statement;
+        const rest =
+          otherwise === undefined ? [] : otherwise.kind === "if" ? [otherwise] : otherwise.statements;
+        return [...declaredNames(statement.then.statements), ...declaredNames(rest)];
+      }
+      default:
+        return [];
+    }
+  });
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,31 @@
+// Which statements may stand where, as a table; and the methods that each kind of definition must have.
+import type { DefinitionKind } from "../../grammar/syntax.ts";
+
+/** A kind of definition, or one of the places inside: a layer, a method's body, the body of `update` and `step`. */
+export type Place = DefinitionKind | "layer" | "body" | "updating body";
+
+/** Kinds of statement; a declaration is `weight`, `train`, `state` or, for a module, `part`. */
+export const places: Readonly<Record<Place, ReadonlySet<string>>> = {
+  function: new Set(["let", "require", "if", "result"]),
+  module: new Set(["let", "table", "weight", "part", "method", "require", "if"]),
+  architecture: new Set(["let", "table", "weight", "part", "layer", "method", "require", "if"]),
+  layer: new Set(["let", "table", "weight", "part", "method", "require", "if"]),
+  adapter: new Set(["let", "table", "train", "part", "method", "peft", "require", "if"]),
+  optimizer: new Set(["let", "state", "method", "require", "if"]),
+  schedule: new Set(["let", "method", "require", "if"]),
+  task: new Set(["let", "method", "require", "if"]),
+  method: new Set(["let", "state", "method", "require", "if"]),
+  body: new Set(["let", "require", "if", "result"]),
+  "updating body": new Set(["let", "require", "if", "result", "assign"]),
+};
+
+export const requiredMethods: Readonly<Record<DefinitionKind, readonly string[]>> = {
+  function: [],
+  module: ["forward"],
+  architecture: ["forward", "logits"],
+  adapter: [],
+  optimizer: ["update"],
+  schedule: ["factor"],
+  task: ["loss"],
+  method: ["step"],
+};

@@ -1,0 +1,102 @@
+// The clauses that name a definition: adapters, the optimizer with what is common to all of them, and the schedule.
+import { problem } from "../../grammar/diagnostic.ts";
+import type { Definition } from "../../grammar/syntax.ts";
+import { together, type OptionRules, type ReadClause, type ReadRecipe } from "./clause.ts";
+import { findDefinition, readOptions } from "./chosen.ts";
+import { clauses } from "./clauses.ts";
+import type { AdapterSettings, Chosen, GroupSettings, Settings } from "./settings.ts";
+
+type Found = { readonly definition: Definition | "announced"; readonly chosen: Chosen };
+
+function choose(
+  clause: ReadClause<string, OptionRules>,
+  kind: "adapter" | "optimizer" | "schedule",
+  read: ReadRecipe,
+): Found | undefined {
+  const name = clause.argument;
+  if (name === undefined) return undefined;
+  const definition = findDefinition(kind, name, read.scope, read.path, read.report);
+  if (definition === undefined) return undefined;
+  const options = readOptions(
+    definition,
+    name,
+    clause.rest,
+    Object.keys(clauses[kind].options),
+    true,
+    read.report,
+  );
+  return { definition, chosen: { name, options, span: clause.clause.span } };
+}
+
+export function readAdapters(read: ReadRecipe): AdapterSettings[] {
+  const aliases = new Map<string, AdapterSettings>();
+  for (const clause of read.all(clauses.adapter)) {
+    const found = choose(clause, "adapter", read);
+    if (found === undefined) continue;
+    const alias = clause.clause.alias?.text ?? found.chosen.name.value;
+    const first = aliases.get(alias);
+    if (first !== undefined) {
+      const span = clause.clause.alias?.span ?? found.chosen.name.span;
+      const related = [{ span: first.span, label: "the first" }];
+      const message = `two adapters are called '${alias}'`;
+      read.report(problem("FTL0315", span, message, "give each a name: adapter NAME as OTHER", { related }));
+    }
+    const modules =
+      found.definition === "announced" ? ["linear"] : found.definition.on.map((name) => name.text);
+    const everywhere = modules.map((name) => ({ value: `all_${name}`, span: found.chosen.name.span }));
+    aliases.set(alias, {
+      ...found.chosen,
+      alias,
+      on: clause.options.on?.value ?? everywhere,
+      start: clause.options.start,
+    });
+  }
+  return [...aliases.values()];
+}
+
+export function readOptimizer(
+  read: ReadRecipe,
+): Pick<Settings, "optimizer" | "clip" | "state" | "offload" | "groups"> | undefined {
+  const clause = read.one(clauses.optimizer);
+  const found = clause === undefined ? undefined : choose(clause, "optimizer", read);
+  if (clause === undefined || found === undefined) return undefined;
+  const { clip, state, offload, groups } = clause.options;
+  const { name, span } = found.chosen;
+  const limit =
+    clip === undefined || clip.value === "none" ? undefined : { value: clip.value, span: clip.span };
+  const raw = groups === undefined ? [] : [{ ...groups.value, span: groups.span }];
+  for (const nested of clause.nested) {
+    const given = together(nested.arguments);
+    const patterns =
+      given === undefined
+        ? undefined
+        : clauses.optimizer.options.groups.form.read(given, { label: "'groups'", report: read.report })
+            ?.patterns;
+    if (given === undefined)
+      read.report(
+        problem("FTL0306", nested.noun.span, "'groups' takes patterns of names", "nothing follows"),
+      );
+    const options = (nested.body ?? []).filter((entry) => entry.kind === "option");
+    if (patterns !== undefined) raw.push({ patterns, options, span: nested.span });
+  }
+  const read_ = raw.map((group): GroupSettings => ({
+    patterns: group.patterns,
+    options: readOptions(found.definition, name, group.options, [], false, read.report),
+    span: group.span,
+  }));
+  return {
+    optimizer: found.chosen,
+    clip: limit,
+    state: state ?? { value: "f32", span },
+    offload: { value: offload?.value === "host", span: offload?.span ?? span },
+    groups: read_,
+  };
+}
+
+/** The schedule, or the full rate throughout. */
+export function readSchedule(read: ReadRecipe): Chosen | undefined {
+  const clause = read.one(clauses.schedule);
+  const { span } = read.recipe.name;
+  if (clause === undefined) return { name: { value: "constant", span }, options: new Map(), span };
+  return choose(clause, "schedule", read)?.chosen;
+}
