@@ -42,11 +42,11 @@ interface RepeatParts {
   readonly constants?: readonly Value[];
   readonly carried?: readonly Value[];
   readonly stacked?: readonly Value[];
-  body(
+  readonly body: (
     constants: readonly Value[],
     carried: readonly Value[],
     slices: readonly Value[],
-  ): { next?: readonly Value[]; collected?: readonly Value[] };
+  ) => { readonly next?: readonly Value[]; readonly collected?: readonly Value[] };
 }
 
 export function repeat({
