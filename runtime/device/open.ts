@@ -170,7 +170,7 @@ async function open(candidate: Found, why: string): Promise<OpenedDevice> {
 }
 
 function slowNotice({ name }: DeviceFacts): string {
-  return `${name} is a software device: results are right, but it is hundreds of times slower than a GPU`;
+  return `${name} is a software device: results are right, but it is far slower than a GPU`;
 }
 
 function advice(wanted: string | undefined): string[] {
