@@ -1,6 +1,6 @@
 // What a clause is made of, as data, and how a clause of the syntax tree is read by its rule: the argument and each option by its
 // form, every unknown, doubled or missing part reported. The rules themselves are the table in `clauses.ts`.
-import { problem } from "../../grammar/diagnostic.ts";
+import { problem, type Diagnostic } from "../../grammar/diagnostic.ts";
 import { cover, type Span } from "../../grammar/source.ts";
 import { closest } from "../../grammar/suggest.ts";
 import type { Clause, DefinitionKind, Expression, Option, Recipe } from "../../grammar/syntax.ts";
@@ -41,6 +41,8 @@ export interface ReadRecipe {
   readonly recipe: Recipe;
   readonly scope: Scope;
   readonly report: Report;
+  /** What was reported so far. */
+  readonly reported: readonly Diagnostic[];
   /** The file that names are looked up from. */
   readonly path: string;
   /** The only clause of the noun, read; undefined where there is none. */

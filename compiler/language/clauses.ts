@@ -1,9 +1,18 @@
 // Every clause of a recipe, as a table: what follows the noun, which options stand in the block and in which form, whether it must be
 // there and may be there again. The checker reads recipes by it; completion and documentation read the summaries.
 import { closest } from "../../grammar/suggest.ts";
-import { problem } from "../../grammar/diagnostic.ts";
-import type { Expression, Option } from "../../grammar/syntax.ts";
-import { option, unknownOption, type ClauseRule, type OptionRules } from "./clause.ts";
+import { option, type ClauseRule, type OptionRules } from "./clause.ts";
+import {
+  anyName,
+  checkpoint,
+  groupsForm,
+  init,
+  isWord,
+  lossScale,
+  named,
+  train,
+  weights,
+} from "./clause-forms.ts";
 import {
   bytes,
   count,
@@ -17,175 +26,13 @@ import {
   positive,
   seed,
   share,
-  splitConfigured,
   text,
   word,
-  wordOf,
-  wrong,
-  type Form,
-  type Subject,
 } from "./forms.ts";
-import { plainText } from "./resolve.ts";
-import type { GroupSettings, Said, Settings, Weights } from "./settings.ts";
 
 function clause<A, const O extends OptionRules>(rule: ClauseRule<A, O>): ClauseRule<A, O> {
   return rule;
 }
-
-/** The options of a configured value such as `nf4 { … }`, by a table of forms; unknown ones are reported. */
-function configured<O extends Readonly<Record<string, Form<unknown>>>>(
-  options: readonly Option[],
-  forms: O,
-  subject: Subject,
-): { readonly [K in keyof O]?: O[K] extends Form<infer T> ? T : never } | undefined {
-  const read: Record<string, unknown> = {};
-  let good = true;
-  for (const entry of options) {
-    const [name] = entry.path;
-    const form =
-      name === undefined || entry.path.length > 1 || !Object.hasOwn(forms, name.text)
-        ? undefined
-        : forms[name.text];
-    if (name === undefined || form === undefined) {
-      const written = entry.path.map((part) => part.text).join(".");
-      unknownOption(written, name?.span ?? entry.span, subject.label, Object.keys(forms), subject.report);
-      good = false;
-    } else if (Object.hasOwn(read, name.text)) {
-      subject.report(problem("FTL0303", name.span, `'${name.text}' is said twice`, "again here"));
-      good = false;
-    } else {
-      read[name.text] = form.read(entry.value, { ...subject, label: `'${name.text}'` });
-      good &&= read[name.text] !== undefined;
-    }
-  }
-  return good ? (read as { readonly [K in keyof O]?: O[K] extends Form<infer T> ? T : never }) : undefined;
-}
-
-const storage = word("f32", "bf16", "f16", "int8", "nf4");
-
-const weights: Form<Weights> = {
-  expected: storage.expected,
-  read(value, subject) {
-    const { head, options } = splitConfigured(value);
-    const kind = storage.read(head, subject);
-    if (kind === undefined) return undefined;
-    const forms =
-      kind === "nf4"
-        ? {
-            block: numberForm("a power of two from 16 to 4096, such as 64", {
-              whole: true,
-              least: 16,
-              most: 4096,
-            }),
-            double: flag,
-          }
-        : {};
-    const read = configured<{ block?: Form<number>; double?: Form<boolean> } & Record<string, Form<unknown>>>(
-      options,
-      forms,
-      { ...subject, label: `'${kind}'` },
-    );
-    if (read === undefined) return undefined;
-    if (kind !== "nf4") return { kind };
-    const block = (read["block"] as number | undefined) ?? 64;
-    const double = (read["double"] as boolean | undefined) ?? false;
-    if (!Number.isInteger(Math.log2(block))) {
-      const span = options.find((entry) => entry.path[0]?.text === "block")?.value.span ?? value.span;
-      subject.report(
-        problem("FTL0308", span, "'block' takes a power of two from 16 to 4096, such as 64", `not ${block}`),
-      );
-      return undefined;
-    }
-    return { kind, block, double };
-  },
-};
-
-const init: Form<number> = {
-  expected: "random, or random { seed: 1 }",
-  read(value, subject) {
-    const { head, options } = splitConfigured(value);
-    if (wordOf(head) !== "random") return wrong(value, subject, init.expected);
-    const read = configured(options, { seed }, { ...subject, label: "'random'" });
-    return read === undefined ? undefined : (read.seed ?? 0);
-  },
-};
-
-const pattern: Form<string> = { ...modulePattern, expected: 'a pattern of names, such as "lm_head*"' };
-const isWord =
-  (...words: readonly string[]) =>
-  (value: Expression): boolean => {
-    const said = wordOf(value);
-    return said !== undefined && words.includes(said);
-  };
-
-const train: Form<ModelTrain> = {
-  expected: 'none, all, or a list of name patterns such as ["lm_head*"]',
-  read(value, subject) {
-    if (value.kind !== "list") {
-      const said = wordOf(value);
-      if (said === "none" || said === "all") return said;
-      return value.kind === "reference"
-        ? word("none", "all").read(value, subject)
-        : wrong(value, subject, train.expected);
-    }
-    return listOf(pattern, train.expected)
-      .read(value, subject)
-      ?.map((entry) => entry.value);
-  },
-};
-type ModelTrain = Settings["model"]["train"]["value"];
-
-const anyName: Form<string> = {
-  expected: "a name",
-  read: (value, subject) =>
-    value.kind === "reference" ? value.name.text : wrong(value, subject, anyName.expected),
-};
-
-/** The name of something in the library. */
-const named = (expected: string): Form<string> => ({
-  expected,
-  read(value, subject) {
-    const edits =
-      value.kind === "string"
-        ? [{ span: value.span, text: plainText(value) ?? "", label: "write the name without quotes" }]
-        : [];
-    return value.kind === "reference" ? value.name.text : wrong(value, subject, expected, edits);
-  },
-});
-
-const lossScale = either(word("dynamic"), (value) => value.kind === "reference", positive);
-
-const checkpoint: Form<Settings["checkpoint"]["value"]> = {
-  expected: "none, every N blocks, sqrt or auto",
-  read(value, subject) {
-    if (value.kind !== "words") {
-      const said = wordOf(value);
-      if (said === "none" || said === "sqrt" || said === "auto") return said;
-      if (said === undefined && value.kind === "number") {
-        const edits = [
-          { span: value.span, text: `every ${value.value}`, label: `write 'every ${value.value}'` },
-        ];
-        return wrong(value, subject, checkpoint.expected, edits);
-      }
-      const read = word("none", "every", "sqrt", "auto").read(value, { ...subject });
-      if (read === "every") wrong(value, subject, "a number of blocks after 'every', such as every 1");
-      return undefined;
-    }
-    const [head, amount, unit, ...more] = value.elements;
-    const blocks = unit === undefined || ["block", "blocks"].includes(wordOf(unit) ?? "");
-    if (
-      head === undefined ||
-      wordOf(head) !== "every" ||
-      amount === undefined ||
-      !blocks ||
-      more.length > 0
-    ) {
-      return wrong(value, subject, checkpoint.expected);
-    }
-    const number = count.read(amount, { ...subject, label: "'every'" });
-    return number === undefined ? undefined : { every: number };
-  },
-};
 
 const format = word("text", "prompt", "chat", "tokens", "label");
 const learn = word("all", "replies");
@@ -406,26 +253,6 @@ export const clauses = {
 } as const;
 
 export type Noun = keyof typeof clauses;
-
-/** What `groups:` says before its options are held against the optimizer's parameters. */
-export interface RawGroup {
-  readonly patterns: GroupSettings["patterns"];
-  readonly options: readonly Option[];
-}
-
-/** `["*.bias", "*norm*"] { weight_decay: 0 }`. */
-function groupsForm(): Form<RawGroup> {
-  const expected = 'patterns of names with options, such as ["*.bias"] { weight_decay: 0 }';
-  const patterns: Form<readonly Said<string>[]> = listOf(pattern, expected);
-  return {
-    expected,
-    read(value, subject) {
-      const { head, options } = splitConfigured(value);
-      const read = patterns.read(head, subject);
-      return read === undefined ? undefined : { patterns: read, options };
-    },
-  };
-}
 
 /** A noun like this one, for a suggestion. */
 export function closestNoun(noun: string): Noun | undefined {

@@ -2,21 +2,12 @@
 // calls of known functions give the arguments that these take. All mistakes of a file are reported at once. Shapes and
 // values are the elaborator's, which knows the config. `expressions.ts` checks what stands inside statements.
 import { problem, type Diagnostic } from "../../grammar/diagnostic.ts";
-import type {
-  Block,
-  Declaration,
-  Definition,
-  If,
-  Method,
-  Name,
-  Parameter,
-  Statement,
-  Type,
-} from "../../grammar/syntax.ts";
-import { closest } from "../../grammar/suggest.ts";
-import { contextual, typeNames } from "./builtins.ts";
-import { Environment, signatureOf, type Binding } from "./environment.ts";
-import { checkArguments, checkExpression, type Checking } from "./expressions.ts";
+import type { Block, Declaration, Definition, If, Method, Name, Statement } from "../../grammar/syntax.ts";
+import { bindParameters, declare, unknownName } from "./binding.ts";
+import { contextual } from "./builtins.ts";
+import { Environment, signatureOf } from "./environment.ts";
+import { allMethods, checkDeclaration } from "./declarations.ts";
+import { checkExpression, type Checking } from "./expressions.ts";
 import { places, requiredMethods } from "./places.ts";
 import type { LoadedFile, Scope } from "./resolve.ts";
 
@@ -73,7 +64,7 @@ function resolveOn(name: Name, checking: Checking): Definition | undefined {
     checking.scope.lookup("module", name.text, checking.path) ??
     checking.scope.inLibrary("module", name.text);
   if (module === undefined && name.text !== "block") {
-    unknown(
+    unknownName(
       "module",
       name,
       [...checking.scope.names("module", checking.definition.span.source.path), "block"],
@@ -218,7 +209,7 @@ function checkSimple(
     case "assign": {
       checkExpression(statement.value, env, checking, place);
       const target = env.find(statement.target.text);
-      if (target === undefined) unknown("name", statement.target, env.names(), checking);
+      if (target === undefined) unknownName("name", statement.target, env.names(), checking);
       else if (target.what !== "state" && target.what !== "parameter") {
         const related = target.span === undefined ? [] : [{ span: target.span, label: `a ${target.what}` }];
         const message = `'${statement.target.text}' cannot be given a new value`;
@@ -233,133 +224,6 @@ function checkSimple(
       return;
     default:
   }
-}
-
-/** `KIND NAME [shape] … { options }`: a weight of its own, or a part that is a module. */
-function checkDeclaration(statement: Declaration, env: Environment, checking: Checking): void {
-  for (const size of statement.shape ?? []) checkExpression(size, env, checking);
-  if (statement.at !== undefined) checkExpression(statement.at, env, checking);
-  if (statement.initial !== undefined) checkExpression(statement.initial, env, checking);
-  for (const option of statement.options) checkExpression(option.value, env, checking);
-  const { text } = statement.what;
-  const own = text === "weight" || text === "train" || text === "state";
-  if (own) {
-    if (statement.arrow) {
-      checking.report(
-        problem("FTL0214", statement.what.span, `a ${text} has a shape, not sides`, "write [out, in]"),
-      );
-    }
-    for (const option of statement.options) {
-      const name = option.path[0];
-      if (name !== undefined && name.text !== "moving") unknown("option", name, ["moving"], checking);
-    }
-    declare(
-      env,
-      { what: text === "state" ? "state" : "weight", name: statement.name.text, span: statement.name.span },
-      checking,
-    );
-    return;
-  }
-  const module = checking.scope.lookup("module", text, checking.path);
-  if (module === undefined)
-    unknown("module", statement.what, checking.scope.names("module", checking.path), checking);
-  else checkPart(statement, module, checking);
-  const forward =
-    module === undefined
-      ? undefined
-      : allMethods(module.body.statements).find((method) => method.name.text === "forward");
-  const signature =
-    forward === undefined
-      ? undefined
-      : signatureOf(`'${statement.name.text}'`, forward.parameters, forward.name.span);
-  declare(
-    env,
-    { what: "part", name: statement.name.text, span: statement.name.span, signature, module },
-    checking,
-  );
-}
-
-/** A part's dimensions and options against its module's. */
-function checkPart(statement: Declaration, module: Definition, checking: Checking): void {
-  const given = statement.shape?.length ?? 0;
-  if (given !== module.dimensions.length) {
-    const names = module.dimensions.map((name) => name.text).join(statement.arrow ? " -> " : ", ");
-    const message = `${statement.what.text} has ${counted(module.dimensions.length, "dimension")}, not ${given}`;
-    const related = [{ span: module.name.span, label: `[${names}]` }];
-    checking.report(problem("FTL0214", statement.name.span, message, `write [${names}]`, { related }));
-  }
-  const signature = signatureOf(statement.what.text, module.parameters, module.name.span);
-  const options = statement.options.flatMap((option) => {
-    const name = option.path[0];
-    return name === undefined ? [] : [{ name, span: option.span }];
-  });
-  checkArguments(signature, options, statement.name.span, checking, "option");
-}
-
-/** Declares parameters, then the dimensions that their types bind, and checks sizes that are computed. */
-function bindParameters(
-  parameters: readonly Parameter[],
-  result: Type | undefined,
-  env: Environment,
-  checking: Checking,
-): void {
-  for (const parameter of parameters) {
-    if (parameter.default !== undefined) checkExpression(parameter.default, env, checking);
-    declare(env, { what: "parameter", name: parameter.name.text, span: parameter.name.span }, checking);
-  }
-  for (const parameter of parameters)
-    if (parameter.type !== undefined) bindDimensions(parameter.type, env, checking);
-  for (const parameter of parameters)
-    if (parameter.type !== undefined) checkType(parameter.type, env, checking);
-  if (result !== undefined) checkType(result, env, checking);
-}
-
-function bindDimensions(type: Type, env: Environment, checking: Checking): void {
-  if (type.kind === "tupleType") for (const element of type.elements) bindDimensions(element, env, checking);
-  if (type.kind !== "shape") return;
-  for (const dimension of type.dimensions) {
-    if (dimension.kind !== "size" || dimension.value.kind !== "reference") continue;
-    const { name } = dimension.value;
-    if (env.find(name.text) === undefined) env.bind({ what: "dimension", name: name.text, span: name.span });
-  }
-}
-
-function checkType(type: Type, env: Environment, checking: Checking): void {
-  if (type.kind === "named" && !typeNames.has(type.name.text)) {
-    const guess = closest(type.name.text, [...typeNames.keys()]);
-    const edits =
-      guess === undefined ? [] : [{ span: type.name.span, text: guess, label: `write '${guess}'` }];
-    const message = `there is no type '${type.name.text}'`;
-    checking.report(
-      problem("FTL0212", type.name.span, message, `a shape, or ${[...typeNames.keys()].join(", ")}`, {
-        edits,
-      }),
-    );
-  }
-  if (type.kind === "tupleType") for (const element of type.elements) checkType(element, env, checking);
-  if (type.kind !== "shape") return;
-  for (const dimension of type.dimensions)
-    if (dimension.kind === "size") checkExpression(dimension.value, env, checking);
-}
-
-function declare(
-  env: Environment,
-  binding: Binding & { readonly span: Binding["span"] },
-  checking: Checking,
-): void {
-  const first = env.here(binding.name);
-  if (
-    first !== undefined &&
-    binding.name !== "" &&
-    binding.span !== undefined &&
-    checking.redeclared?.has(binding.name) !== true
-  ) {
-    const related = first.span === undefined ? [] : [{ span: first.span, label: "first here" }];
-    checking.report(
-      problem("FTL0202", binding.span, `'${binding.name}' is declared twice`, "again here", { related }),
-    );
-  }
-  env.bind(binding);
 }
 
 function allowed(statement: Statement, place: keyof typeof places, checking: Checking): boolean {
@@ -393,18 +257,6 @@ function outOfPlace(
   checking.report(problem("FTL0209", span, message, `belongs in ${home}`));
 }
 
-function unknown(what: string, name: Name, candidates: readonly string[], checking: Checking): void {
-  if (name.text === "") return;
-  const guess = closest(name.text, [...candidates]);
-  const edits = guess === undefined ? [] : [{ span: name.span, text: guess, label: `write '${guess}'` }];
-  const label = guess === undefined ? "unknown" : `did you mean '${guess}'?`;
-  checking.report(problem("FTL0201", name.span, `there is no ${what} '${name.text}'`, label, { edits }));
-}
-
-function allMethods(statements: readonly Statement[]): Method[] {
-  return statements.filter((statement) => statement.kind === "method");
-}
-
 /** Names that statements declare in the scope they stand in, those in branches of an `if` included; methods apart. */
 function declaredNames(statements: readonly Statement[]): Name[] {
   return statements.flatMap((statement): Name[] => {
@@ -425,8 +277,4 @@ function declaredNames(statements: readonly Statement[]): Name[] {
         return [];
     }
   });
-}
-
-function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

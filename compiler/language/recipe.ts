@@ -31,8 +31,13 @@ export function checkRecipe(recipe: Recipe, scope: Scope): CheckedRecipe {
   return { settings, diagnostics, planned: planned(settings, recipe, scope) };
 }
 
-function readSettings(recipe: Recipe, scope: Scope, report: Report): Settings | undefined {
-  const read = sortClauses(recipe, scope, report);
+function readSettings(recipe: Recipe, scope: Scope, tell: Report): Settings | undefined {
+  const reported: Diagnostic[] = [];
+  const report: Report = (found) => {
+    reported.push(found);
+    tell(found);
+  };
+  const read: ReadRecipe = { ...sortClauses(recipe, scope, report), reported };
   const { span } = recipe.name;
   const model = read.one(clauses.model);
   const adapters = readAdapters(read);
@@ -98,7 +103,7 @@ function readSettings(recipe: Recipe, scope: Scope, report: Report): Settings | 
 }
 
 /** Sorts clauses by noun: unknown nouns, clauses that stand twice and required ones that are missing are reported here. */
-function sortClauses(recipe: Recipe, scope: Scope, report: Report): ReadRecipe {
+function sortClauses(recipe: Recipe, scope: Scope, report: Report): Omit<ReadRecipe, "reported"> {
   const byNoun = new Map<string, Clause[]>();
   for (const clause of recipe.clauses) {
     const noun = clause.noun.text;
@@ -186,24 +191,35 @@ function readStages(read: ReadRecipe): StageSettings[] {
   });
 }
 
-/** The recipe without sweeps and stages and with some settings replaced, checked. */
+/**
+ * The recipe without sweeps and stages and with some settings replaced, checked. What is wrong only with them is reported: where it
+ * stands elsewhere in the recipe, with the settings as the other place.
+ */
 function checkVariant(options: readonly Option[], read: ReadRecipe): Settings | undefined {
-  const plain = {
-    ...read.recipe,
-    clauses: read.recipe.clauses.filter(({ noun }) => noun.text !== "sweep" && noun.text !== "stage"),
-  };
-  const changed = replaceSettings(plain, options);
-  changed.diagnostics.forEach((found) => read.report(found));
+  const plain = read.recipe.clauses.filter(({ noun }) => noun.text !== "sweep" && noun.text !== "stage");
+  const changed = replaceSettings({ ...read.recipe, clauses: plain }, options);
+  for (const found of changed.diagnostics) read.report(found);
   if (changed.diagnostics.length > 0) return undefined;
-  const inside = (span: Span): boolean =>
-    options.some(
-      (entry) =>
-        span.source === entry.span.source && span.start >= entry.span.start && span.end <= entry.span.end,
-    );
-  let bad = false;
+  let good = true;
   const settings = readSettings(changed.recipe, read.scope, (found) => {
-    bad ||= found.severity === "error";
-    if (inside(found.span)) read.report(found);
+    good &&= found.severity !== "error";
+    if (read.reported.some((before) => sameMistake(before, found))) return;
+    const inside = options.some((entry) => within(found.span, entry.span));
+    const related = inside ? [] : options.map((entry) => ({ span: entry.span, label: "with this setting" }));
+    read.report({ ...found, related: [...found.related, ...related] });
   });
-  return bad ? undefined : settings;
+  return good ? settings : undefined;
+}
+
+function within(inner: Span, outer: Span): boolean {
+  return inner.source === outer.source && inner.start >= outer.start && inner.end <= outer.end;
+}
+
+function sameMistake(a: Diagnostic, b: Diagnostic): boolean {
+  return (
+    a.code === b.code &&
+    a.message === b.message &&
+    a.span.source === b.span.source &&
+    a.span.start === b.span.start
+  );
 }

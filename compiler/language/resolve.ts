@@ -141,6 +141,29 @@ export function resolve(source: Source, read: Read): Resolution {
   return { scope, diagnostics };
 }
 
+/** The recipe of the root file: the one of that name, or the only one. */
+export function chooseRecipe(scope: Scope, name?: string): Recipe | Diagnostic {
+  const { recipes, tree } = scope.root;
+  const named = name === undefined ? recipes : recipes.filter((recipe) => recipe.name.text === name);
+  const [recipe, second] = named;
+  const start = { ...tree.span, end: tree.span.start };
+  if (recipe === undefined) {
+    const what = name === undefined ? "recipe" : `recipe '${name}'`;
+    const names = recipes.map((entry) => entry.name.text).join(", ");
+    return problem(
+      "FTL0216",
+      start,
+      `there is no ${what} in this file`,
+      names === "" ? "write recipe NAME { … }" : `there are ${names}`,
+    );
+  }
+  if (second === undefined) return recipe;
+  const related = [{ span: recipe.name.span, label: "one is here" }];
+  return problem("FTL0216", second.name.span, "this file has several recipes", "say which by its name", {
+    related,
+  });
+}
+
 /** Where each definition of the library stands, by kind and name: found without parsing, definitions start a line. */
 export const libraryIndex: ReadonlyMap<DefinitionKind, ReadonlyMap<string, string>> = indexLibrary();
 

@@ -2,7 +2,6 @@
 // not hang on how the product draws them.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parse } from "../../../grammar/parser.ts";
 import { positionAt, textOf, type Span } from "../../../grammar/source.ts";
 import type { Diagnostic } from "../../../grammar/diagnostic.ts";
 import type { Recipe } from "../../../grammar/syntax.ts";
@@ -71,5 +70,3 @@ export function render(diagnostics: readonly Diagnostic[]): string {
     )
     .join("\n");
 }
-
-export { parse };

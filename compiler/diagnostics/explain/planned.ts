@@ -1,0 +1,26 @@
+// Explanations of the codes FTL09xx: what the language can say and the compiler cannot do yet.
+
+const later = `\nThe recipe is right and checks; it cannot be compiled or trained by this version. Nothing of it is ignored in silence.`;
+
+/** The long explanation of each code: what it will do, and what to write meanwhile. */
+export const planned: Readonly<Record<string, string>> = {
+  FTL0900: `The name belongs to an adapter, an optimizer, a schedule or an architecture that the library will have.${later}`,
+  FTL0901: `Mixed precision: 16-bit products and activations with loss scaling. Write \`precision f32\`, or leave it out.${later}`,
+  FTL0902: `Quantized frozen weights. Write \`weights: f32\`, or leave it out to keep them as stored.${later}`,
+  FTL0903: `The compiler choosing how often to split the batch. Write the number of micro-batches.${later}`,
+  FTL0904: `Checkpoint policies other than \`none\` and \`every N\`.${later}`,
+  FTL0905: `Training a whole range of ranks at once. Write one rank.${later}`,
+  FTL0906: `Rows of conversations and rows with class labels. Write them as prompt and completion, or as tokens.${later}`,
+  FTL0907: `Reading Parquet. Convert the file to JSON lines.${later}`,
+  FTL0908: `Putting several short rows into one. Write \`pack: false\`, or leave it out.${later}`,
+  FTL0909: `Taking a share of the rows for evaluation. Put them into a file of their own and name it in \`evaluation\`.${later}`,
+  FTL0910: `Running a recipe for each of several values. Run it several times with \`--set\`.${later}`,
+  FTL0911: `Training in stages. Write a recipe for each stage; \`start:\` continues from an adapter.${later}`,
+  FTL0912: `Training on several devices.${later}`,
+  FTL0913: `Dropout. Write \`dropout: 0\`, or leave it out.${later}`,
+  FTL0914: `Optimizer state in 8 or 16 bits. Write \`state: f32\`, or leave it out.${later}`,
+  FTL0915: `Keeping the optimizer's state in the host's memory.${later}`,
+  FTL0916: `Options of the optimizer for some of the parameters.${later}`,
+  FTL0917: `Several adapters in one run.${later}`,
+  FTL0918: `Device profiles read from files. Name one of the built-in profiles.${later}`,
+};
