@@ -93,14 +93,17 @@ export interface PlanTensor {
   readonly span: PlanSpan | undefined;
 }
 
-/** Where a persistent tensor's first value comes from; see `Initial` in `ir/graph.ts`. Names stand one a part. */
+/** Where a persistent tensor's first value comes from; see `Initial` in `ir/graph.ts`. Several names stand one a part. */
 export type PlanInitial =
   | { readonly from: "checkpoint" | "adapter"; readonly names: readonly string[] }
   | { readonly from: "program" | "host" | "zero" }
-  /** The bytes are `data` in base64: the elements in the stored type, packed as the device reads them. */
+  /** The bytes are `data` in base64: the elements of all parts in the stored type, little-endian, without padding. */
   | { readonly from: "table"; readonly data: string };
 
-/** A persistent tensor as the runtime sees it: `parts` are indices in `tensors`, one, or one a layer. */
+/**
+ * A persistent tensor as the runtime sees it: `parts` are indices in `tensors`, one, or one a layer. Where a kernel binds the
+ * whole stack, the parts are aliases of one tensor that holds them all, `stride` elements apart.
+ */
 export interface PlanVariable {
   readonly name: string;
   readonly kind: MemoryKind;
@@ -158,8 +161,13 @@ export interface Dispatch {
 export interface PlanProgram {
   readonly name: string;
   readonly dispatches: readonly Dispatch[];
-  /** Largest sum of live bytes, persistent ones included, and the dispatch where it stands. */
+  /** How often one step of training runs it: the accumulation for a micro-batch, 0 for evaluation. */
+  readonly perStep: number;
+  /** Primitive operations that its dispatches compute; fusion makes this many into that few. */
+  readonly operations: number;
+  /** Largest sum of live sizes, persistent ones included, each rounded up to the alignment. */
   readonly peakBytes: number;
+  /** The first dispatch where that sum stands; −1 in a program without dispatches. */
   readonly peakAt: number;
 }
 
@@ -195,6 +203,8 @@ export interface Plan {
   /** The largest sum of live sizes, persistent ones included, each rounded up to the alignment. */
   readonly lowerBoundBytes: number;
   readonly job: PlanJob;
+  /** Elements of the model with its adapters, and of those that training changes. */
+  readonly parameters: { readonly total: number; readonly trainable: number };
   readonly buffers: readonly PlanBuffer[];
   readonly tensors: readonly PlanTensor[];
   readonly variables: readonly PlanVariable[];

@@ -1,0 +1,147 @@
+// From a fused module to a plan: unroll, lay out, give rooms, choose kernels, place in memory, number everything. In: a module
+// whose programs hold fused nodes, and where kernels come from. Out: the plan with its hash, or what stands in the way.
+import { topological, type Module, type Node, type Region } from "../ir/graph.ts";
+import type { Tensor } from "../ops/operation.ts";
+import { copyMaker, type Premises } from "./arrange.ts";
+import { hashPlan } from "./canonical.ts";
+import { layOut, type Layout, type Obstacle } from "./layout.ts";
+import type { Choice } from "./memory/planners.ts";
+import type { Planner } from "./memory/problem.ts";
+import { numberKernels, numberTensors, spanWriter } from "./number.ts";
+import { placeRooms, tooLarge, variableRooms } from "./place.ts";
+import { planFormat, type Decision, type DeviceProfile, type Plan, type PlanJob, type PlanProgram, type PlanVariable } from "./plan.ts";
+import { chooser, store, type KernelSource, type StoredProgram } from "./storage.ts";
+import { initialOf } from "./tables.ts";
+import { unroll, type Unrolled } from "./unroll.ts";
+
+export interface PlanRequest {
+  readonly module: Module;
+  readonly profile: DeviceProfile;
+  /** Bytes allowed on the device. */
+  readonly budget: number;
+  readonly job: PlanJob;
+  readonly parameters: Plan["parameters"];
+  /** How often one step runs each program; what is not named runs outside of steps. */
+  readonly perStep: Readonly<Record<string, number>>;
+  /** Decisions of earlier passes; the planner's come after them. */
+  readonly decisions: readonly Decision[];
+  readonly kernels: KernelSource;
+  /** Computes tables: the interpreter. */
+  readonly interpret: (region: Region, inputs: readonly Tensor[]) => readonly Tensor[];
+  /** Memory planners to try, instead of the usual ones. */
+  readonly planners?: readonly Planner[];
+}
+
+export type PlanResult = { readonly plan: Plan } | { readonly obstacles: readonly Obstacle[] };
+
+export function buildPlan(request: PlanRequest): PlanResult {
+  const { module, profile, budget, job, parameters } = request;
+  const alignment = profile.limits.minStorageBufferOffsetAlignment;
+  const copying = copyMaker();
+  const unrolled = module.programs.map((program) => unroll(program, module.variables, alignment));
+  const layout = layOut(module, unrolled, profile, copying);
+  if (layout.obstacles.length > 0) return { obstacles: layout.obstacles };
+
+  const choose = chooser(request.kernels, profile);
+  const rooms = variableRooms(module, layout);
+  const premises: Premises = { variables: layout.variables, alignment, copying };
+  const programs = layout.programs.map((program) => store(program, premises, rooms.of, choose));
+  const obstacles = tooLarge(programs, profile);
+  if (obstacles.length > 0) return { obstacles };
+
+  const memory = placeRooms(rooms.all, programs, profile, request.planners);
+  const spans = spanWriter();
+  const tensors = numberTensors(module, rooms.parts.flat(), programs, memory.at, spans);
+  const kernels = numberKernels();
+  const variables = module.variables.flatMap((variable, index): PlanVariable[] => {
+    const parts = rooms.parts[index] ?? [];
+    if (parts.length === 0) return [];
+    const { name, kind, type, shape } = variable;
+    const stack = variable.stack || parts.length > 1;
+    const initial = initialOf(variable, request.interpret);
+    return [{ name, kind, type, shape, stack, parts: parts.map((part) => tensors.indexOf(part)), initial }];
+  });
+  const counted = operationCounter();
+  const planned = programs.map(({ name, steps, dispatches }, index): PlanProgram => {
+    const { peakBytes, peakAt } = memory.peaks[index] ?? { peakBytes: 0, peakAt: -1 };
+    return {
+      name,
+      dispatches: dispatches.map(({ kernel, places, step: { path, origin } }) => ({
+        kernel: kernels.indexOf(kernel),
+        tensors: places.map((place) => tensors.indexOf(place)),
+        workgroups: kernel.workgroups,
+        path,
+        span: spans(origin),
+        flops: kernel.flops,
+        bytes: kernel.bytes,
+      })),
+      perStep: request.perStep[name] ?? 0,
+      operations: steps.reduce((sum, { node }) => sum + counted(node), 0),
+      peakBytes,
+      peakAt,
+    };
+  });
+  const unhashed: Plan = {
+    format: planFormat,
+    recipe: module.name,
+    hash: "",
+    device: profile,
+    budget,
+    peakBytes: memory.buffers.reduce((sum, { size }) => sum + size, 0),
+    lowerBoundBytes: memory.lowerBound,
+    job,
+    parameters,
+    buffers: memory.buffers,
+    tensors: tensors.list,
+    variables,
+    kernels: kernels.list,
+    programs: planned,
+    scalars: module.scalars,
+    decisions: [...request.decisions, ...decisionsOf(module, layout, unrolled, programs, memory.choice)],
+  };
+  return { plan: { ...unhashed, hash: hashPlan(unhashed) } };
+}
+
+/** Counts the primitive operations that a fused node computes. */
+function operationCounter(): (node: Node) => number {
+  const known = new Map<Node, number>();
+  return (node) => {
+    const count =
+      known.get(node) ??
+      node.regions.reduce((sum, { results }) => sum + topological(results).filter(({ operation }) => operation !== "parameter").length, 0);
+    known.set(node, count);
+    return count;
+  };
+}
+
+function decisionsOf(
+  module: Module,
+  layout: Layout,
+  unrolled: readonly Unrolled[],
+  programs: readonly StoredProgram[],
+  { planner, placement, tried }: Choice,
+): Decision[] {
+  const unused = module.variables.filter((_, index) => layout.variables[index]?.used !== true).map(({ name }) => name);
+  const decisions: Decision[] = unrolled.map(({ name, rule, tried }) => ({
+    what: `order of '${name}'`,
+    chosen: rule,
+    why: "least memory live at the fullest moment",
+    considered: tried.map(({ rule, peak }) => `${rule}: ${peak} bytes`),
+  }));
+  decisions.push({
+    what: "memory planner",
+    chosen: planner,
+    why: `${placement.bytes} bytes of transient memory, the least of those tried`,
+    considered: tried.map(({ planner, bytes }) => `${planner}: ${bytes} bytes`),
+  });
+  for (const { name, copies } of programs) {
+    if (copies === 0) continue;
+    const why = "values wanted in a layout they do not have, and results whose variable is still read";
+    decisions.push({ what: `copies in '${name}'`, chosen: String(copies), why, considered: [] });
+  }
+  if (unused.length > 0) {
+    const why = "no program reads or writes them";
+    decisions.push({ what: "variables without memory", chosen: unused.join(", "), why, considered: [] });
+  }
+  return decisions;
+}

@@ -1,0 +1,156 @@
+// Numbers the parts of a plan: tensors, kernels and spans, each listed once, in the order in which they are first met.
+import { positionAt, type Span } from "../../grammar/source.ts";
+import { bytesOf, sizeOf, type Module, type Origin } from "../ir/graph.ts";
+import type { Kernel } from "../kernels/kernel.ts";
+import { hashText } from "./canonical.ts";
+import type { Address } from "./place.ts";
+import type { PlanKernel, PlanSpan, PlanTensor } from "./plan.ts";
+import type { Place, Room, StoredProgram } from "./storage.ts";
+
+export type SpanWriter = (origin: Origin) => PlanSpan | undefined;
+
+/** Draws spans small. The clause of the recipe is what the reader can change, so it comes before the library's expression. */
+export function spanWriter(): SpanWriter {
+  const known = new Map<Span, PlanSpan>();
+  return ({ recipe, source }) => {
+    const span = recipe ?? source;
+    if (span === undefined) return undefined;
+    const drawn = known.get(span) ?? { file: span.source.path, ...positionAt(span.source, span.start) };
+    known.set(span, drawn);
+    return drawn;
+  };
+}
+
+/** A room, or a range of one that is bound by itself. */
+interface Entry {
+  readonly index: number;
+  readonly room: Room;
+  readonly range: Place | undefined;
+  readonly program: string;
+  first: number;
+  last: number;
+}
+
+export interface Tensors {
+  readonly list: readonly PlanTensor[];
+  indexOf(place: Place): number;
+}
+
+/** Lists tensors: the parts of variables first, then what dispatches bind. A range of a room is an alias of the room's tensor. */
+export function numberTensors(
+  module: Module,
+  parts: readonly Place[],
+  programs: readonly StoredProgram[],
+  at: ReadonlyMap<Room, Address>,
+  spans: SpanWriter,
+): Tensors {
+  const entries: Entry[] = [];
+  const known = new Map<Room, { readonly whole: Entry; readonly ranges: Map<string, Entry> }>();
+  const entry = (room: Room, range: Place | undefined, program: string, when: number): Entry => {
+    const made = { index: entries.length, room, range, program, first: when, last: when };
+    entries.push(made);
+    return made;
+  };
+  const isWhole = ({ room, offset, bytes }: Place): boolean => offset === 0 && bytes === room.bytes;
+  const keyOf = ({ offset, bytes }: Place): string => `${offset} ${bytes}`;
+  const meet = (place: Place, program: string, when: number): void => {
+    const { room } = place;
+    const ofRoom = known.get(room) ?? { whole: entry(room, undefined, program, when), ranges: new Map<string, Entry>() };
+    known.set(room, ofRoom);
+    ofRoom.whole.last = when;
+    if (isWhole(place)) return;
+    const range = ofRoom.ranges.get(keyOf(place)) ?? entry(room, place, program, when);
+    ofRoom.ranges.set(keyOf(place), range);
+    range.last = when;
+  };
+  for (const part of parts) meet(part, "", 0);
+  for (const { name, dispatches } of programs) {
+    dispatches.forEach(({ places }, when) => {
+      for (const place of places) meet(place, name, when);
+    });
+  }
+
+  const names = namer(module);
+  const list = entries.map(({ room, range, program, first, last }): PlanTensor => {
+    const address = at.get(room);
+    if (address === undefined) throw new RangeError(`'${room.about}' was given no memory`);
+    const { shape, type } = (range ?? room).held;
+    const natural = sizeOf(shape.slice(1));
+    const stride = range === undefined ? (room.strideBytes ?? 0) / bytesOf[type] || natural : (range.stride ?? natural);
+    const variable = room.target === undefined ? undefined : module.variables[room.target.variable];
+    return {
+      name: names(room, range, program),
+      kind: room.kind,
+      type,
+      shape,
+      stride,
+      buffer: address.buffer,
+      offset: address.offset + (range?.offset ?? 0),
+      size: range?.bytes ?? room.bytes,
+      aliasOf: range === undefined ? undefined : known.get(room)?.whole.index,
+      lifetime: variable === undefined ? { program, first, last } : undefined,
+      span: variable === undefined ? room.step && spans(room.step.origin) : spans(variable.origin),
+    };
+  });
+  return {
+    list,
+    indexOf: (place) => {
+      const ofRoom = known.get(place.room);
+      const found = isWhole(place) ? ofRoom?.whole : ofRoom?.ranges.get(keyOf(place));
+      if (found === undefined) throw new RangeError("a place that no dispatch binds");
+      return found.index;
+    },
+  };
+}
+
+/** Unique names: "W[3]" for a part of a variable, "micro/model.layers.3.mlp/matmul" for what a kernel first writes there. */
+function namer(module: Module): (room: Room, range: Place | undefined, program: string) => string {
+  const used = new Map<string, number>();
+  const plainName = (room: Room, range: Place | undefined, program: string): string => {
+    const { target } = room;
+    if (target !== undefined) {
+      const name = module.variables[target.variable]?.name ?? "";
+      const isAll = range === undefined || range.bytes === room.bytes;
+      if (target.part === -1) return isAll ? name : `${name}[${range.offset / (room.strideBytes ?? 1)}]`;
+      return module.variables[target.variable]?.shape === room.held.shape ? name : `${name}[${target.part}]`;
+    }
+    const path = room.step?.path ?? "";
+    const base = [program, path, room.about].filter((part) => part !== "").join("/");
+    return range === undefined ? base : `${base}[${range.offset / range.bytes}]`;
+  };
+  return (room, range, program) => {
+    const name = plainName(room, range, program);
+    const count = (used.get(name) ?? 0) + 1;
+    used.set(name, count);
+    return count === 1 ? name : `${name} (${count})`;
+  };
+}
+
+export interface Kernels {
+  readonly list: PlanKernel[];
+  indexOf(kernel: Kernel): number;
+}
+
+/** Lists kernels; those of equal text and bindings are one. */
+export function numberKernels(): Kernels {
+  const list: PlanKernel[] = [];
+  const known = new Map<Kernel, number>();
+  const texts = new Map<string, number>();
+  return {
+    list,
+    indexOf: (kernel) => {
+      const seen = known.get(kernel);
+      if (seen !== undefined) return seen;
+      const { about, wgsl, bindings, workgroupSize, workgroupMemory, features } = kernel;
+      const key = JSON.stringify([wgsl, bindings]);
+      const index = texts.get(key) ?? list.length;
+      known.set(kernel, index);
+      texts.set(key, index);
+      if (index === list.length) {
+        const word = /[A-Za-z][A-Za-z0-9]*/.exec(about)?.[0] ?? "kernel";
+        list.push({ name: `${word}_${index}`, about, wgsl, hash: hashText(wgsl), bindings, workgroupSize, workgroupMemory, features });
+      }
+      return index;
+    },
+  };
+}

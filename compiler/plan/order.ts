@@ -1,0 +1,180 @@
+// The order in which a region's nodes run. In: a region and what its values cost in memory. Out: its nodes, each after those
+// it reads, in the order with the lowest peak of those tried. Two orders are tried: depth-first from the results, and always
+// the node that leaves the least memory live. Both run a value's other readers before the node that wants to write over it.
+//
+// Deterministic: ties go to the earlier node of the depth-first order.
+import { topological, type Node, type Region, type Value } from "../ir/graph.ts";
+
+/** What the order must know of the region's surroundings. */
+export interface Surroundings {
+  /** Bytes of a value in memory, rounded as the planner rounds them. */
+  bytes(value: Value): number;
+  /** Whether the memory of parameter i is free after its last reader here. */
+  dies(parameter: number): boolean;
+  /** Whether result i has memory of its own; false where it is written into a variable. */
+  owned(result: number): boolean;
+  /** Pairs [parameter, result] that are to share memory: the parameter's other readers come before the result's writer. */
+  readonly links: readonly (readonly [number, number])[];
+  /** Memory that a node needs while it runs, beyond its inputs and outputs: the peak inside a repetition. */
+  inside(node: Node): number;
+}
+
+export interface Order {
+  /** Nodes that compute; parameters and bare reshapes are left out. */
+  readonly nodes: readonly Node[];
+  /** Bytes live at the fullest moment, those of parameters that do not die left out. */
+  readonly peak: number;
+  readonly rule: Rule;
+  /** All orders tried, with their peaks. */
+  readonly tried: readonly { readonly rule: Rule; readonly peak: number }[];
+}
+
+export type Rule = "depth first" | "smallest first";
+
+/** A bare reshape is a name for memory, not work. */
+export function isAlias(node: Node): boolean {
+  return node.operation === "reshape";
+}
+
+/** The value whose memory `value` names. */
+export function rootOf(value: Value): Value {
+  let root = value;
+  for (let input = root.node.inputs[0]; isAlias(root.node) && input !== undefined; input = root.node.inputs[0]) root = input;
+  return root;
+}
+
+export function orderRegion(region: Region, around: Surroundings): Order {
+  const graph = readGraph(region, around);
+  const depthFirst = schedule(graph, (_step, index) => index);
+  const smallest = schedule(graph, (growth) => growth);
+  const tried = [
+    { rule: "depth first", peak: depthFirst.peak },
+    { rule: "smallest first", peak: smallest.peak },
+  ] as const;
+  return smallest.peak < depthFirst.peak
+    ? { ...smallest, rule: "smallest first", tried }
+    : { ...depthFirst, rule: "depth first", tried };
+}
+
+/** The region as numbers: nodes and memory roots by index. */
+interface Graph {
+  readonly nodes: readonly Node[];
+  /** Roots that node i reads, each once, and those it writes. */
+  readonly reads: readonly (readonly number[])[];
+  readonly writes: readonly (readonly number[])[];
+  /** Nodes that wait for node i: by data, and by the wish to write over memory. */
+  readonly after: readonly (readonly number[])[];
+  readonly wishAfter: readonly (readonly number[])[];
+  readonly inside: readonly number[];
+  /** Bytes a root adds while live; 0 for those outside this region's account. */
+  readonly size: readonly number[];
+  /** How many nodes read the root; results have one reader more, who never comes. */
+  readonly readers: readonly number[];
+  /** Bytes live before the first node. */
+  readonly start: number;
+}
+
+function readGraph(region: Region, around: Surroundings): Graph {
+  const nodes = topological(region.results).filter((node) => !isAlias(node) && node.operation !== "parameter");
+  const roots = new Map<Value, number>();
+  const size: number[] = [];
+  const readers: number[] = [];
+  const number = (value: Value): number => {
+    const root = rootOf(value);
+    const known = roots.get(root);
+    if (known !== undefined) return known;
+    roots.set(root, size.length);
+    size.push(around.bytes(root));
+    readers.push(0);
+    return size.length - 1;
+  };
+  let start = 0;
+  region.parameters.forEach((parameter, index) => {
+    const root = number(parameter);
+    if (around.dies(index)) start += size[root] ?? 0;
+    else size[root] = 0;
+  });
+  const reads = nodes.map((node) => [...new Set(node.inputs.map(number))]);
+  const writes = nodes.map((node) => node.outputs.map(number));
+  for (const list of reads) for (const root of list) readers[root] = (readers[root] ?? 0) + 1;
+  region.results.forEach((result, index) => {
+    const root = number(result);
+    readers[root] = (readers[root] ?? 0) + 1;
+    if (!around.owned(index)) size[root] = 0;
+  });
+
+  const writer = new Map<number, number>();
+  writes.forEach((list, node) => list.forEach((root) => writer.set(root, node)));
+  const readersOf = new Map<number, number[]>();
+  reads.forEach((list, node) =>
+    list.forEach((root) => {
+      const known = readersOf.get(root);
+      if (known === undefined) readersOf.set(root, [node]);
+      else known.push(node);
+    }),
+  );
+  const after: number[][] = nodes.map(() => []);
+  readersOf.forEach((list, root) => {
+    const from = writer.get(root);
+    if (from !== undefined) after[from]?.push(...list);
+  });
+  const wishAfter: number[][] = nodes.map(() => []);
+  for (const [parameter, result] of around.links) {
+    const old = region.parameters[parameter];
+    const made = region.results[result];
+    const to = made === undefined ? undefined : writer.get(number(made));
+    if (old === undefined || to === undefined) continue;
+    for (const reader of readersOf.get(number(old)) ?? []) if (reader !== to) wishAfter[reader]?.push(to);
+  }
+  return { nodes, reads, writes, after, wishAfter, inside: nodes.map((node) => around.inside(node)), size, readers, start };
+}
+
+/** Runs, of the nodes that are ready, the one of least rank; a wish is given up when nothing else could run. */
+function schedule(graph: Graph, rank: (growth: number, index: number) => number): Pick<Order, "nodes" | "peak"> {
+  const { nodes, reads, writes, after, wishAfter, size } = graph;
+  const waits = nodes.map(() => 0);
+  const wishes = nodes.map(() => 0);
+  for (const list of after) for (const node of list) waits[node] = (waits[node] ?? 0) + 1;
+  for (const list of wishAfter) for (const node of list) wishes[node] = (wishes[node] ?? 0) + 1;
+  const readers = [...graph.readers];
+  const left = new Set<number>();
+  waits.forEach((count, node) => count === 0 && left.add(node));
+  const order: Node[] = [];
+  let live = graph.start;
+  let peak = live;
+  const grown = (node: number): number => (writes[node] ?? []).reduce((sum, root) => sum + (size[root] ?? 0), 0);
+  const freed = (node: number): number => {
+    let sum = 0;
+    for (const root of reads[node] ?? []) if (readers[root] === 1) sum += size[root] ?? 0;
+    for (const root of writes[node] ?? []) if (readers[root] === 0) sum += size[root] ?? 0;
+    return sum;
+  };
+  while (left.size > 0) {
+    let best = -1;
+    let bestRank = Infinity;
+    let bestWishes = Infinity;
+    for (const node of left) {
+      const wish = (wishes[node] ?? 0) > 0 ? 1 : 0;
+      if (wish > bestWishes) continue;
+      const value = rank(grown(node) - freed(node), node);
+      if (wish < bestWishes || value < bestRank || (value === bestRank && node < best)) {
+        best = node;
+        bestRank = value;
+        bestWishes = wish;
+      }
+    }
+    const node = nodes[best];
+    if (node === undefined) throw new RangeError("a region's nodes depend on one another in a circle");
+    left.delete(best);
+    order.push(node);
+    peak = Math.max(peak, live + grown(best) + (graph.inside[best] ?? 0));
+    live += grown(best) - freed(best);
+    for (const root of reads[best] ?? []) readers[root] = (readers[root] ?? 0) - 1;
+    for (const next of wishAfter[best] ?? []) wishes[next] = (wishes[next] ?? 0) - 1;
+    for (const next of after[best] ?? []) {
+      waits[next] = (waits[next] ?? 0) - 1;
+      if (waits[next] === 0) left.add(next);
+    }
+  }
+  return { nodes: order, peak };
+}

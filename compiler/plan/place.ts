@@ -1,0 +1,131 @@
+// Where rooms lie. Persistent ones are packed side by side, kind by kind; transient ones of all programs share an arena, one
+// program's timeline after the other's, since programs run one at a time. Out: a buffer and an offset for every room, and what is
+// live when.
+import { naturalBytes, roundUp, variableHeld, type Held } from "./held.ts";
+import type { Layout, Obstacle } from "./layout.ts";
+import { choosePlacement, type Choice } from "./memory/planners.ts";
+import { fullest, type Interval, type Planner } from "./memory/problem.ts";
+import type { Module } from "../ir/graph.ts";
+import type { DeviceProfile, MemoryKind, PlanBuffer, PlanProgram } from "./plan.ts";
+import type { Place, Room, StoredProgram } from "./storage.ts";
+import type { Target } from "./targets.ts";
+
+export interface VariableRooms {
+  /** The room of a part, or of all parts for −1 where they lie together. */
+  of(target: Target): Room;
+  /** The parts of each variable, as the plan lists them; none of one that is not used. */
+  readonly parts: readonly (readonly Place[])[];
+  readonly all: readonly Room[];
+}
+
+export function variableRooms({ variables }: Module, layout: Layout): VariableRooms {
+  const rooms: Room[] = [];
+  const known = new Map<string, Room>();
+  const parts = variables.map((variable, index): readonly Place[] => {
+    const lies = layout.variables[index];
+    if (lies?.used !== true) return [];
+    const whole = variableHeld(index, variable.shape, variable.type);
+    const one: Held = lies.parts === 1 ? whole : variableHeld(index, variable.shape.slice(1), variable.type);
+    const room = (part: number, bytes: number, held: Held): Room => {
+      const target = { variable: index, part };
+      const strideBytes = part === -1 ? lies.strideBytes : undefined;
+      const made: Room = { target, bytes, held, strideBytes, step: undefined, kind: variable.kind, about: "", lastStep: Infinity, first: 0, last: 0 };
+      rooms.push(made);
+      known.set(`${index} ${part}`, made);
+      return made;
+    };
+    const place = (room: Room, offset: number): Place => ({ room, offset, bytes: lies.partBytes, held: one, stride: undefined });
+    if (!lies.whole) return Array.from({ length: lies.parts }, (_, part) => place(room(part, lies.partBytes, one), 0));
+    const all = room(-1, (lies.parts - 1) * lies.strideBytes + lies.partBytes, whole);
+    return Array.from({ length: lies.parts }, (_, part) => place(all, part * lies.strideBytes));
+  });
+  return {
+    all: rooms,
+    parts,
+    of: ({ variable, part }) => {
+      const room = known.get(`${variable} ${part}`);
+      if (room === undefined) throw new RangeError(`variable ${variable} has no room for part ${part}`);
+      return room;
+    },
+  };
+}
+
+/** A place in device memory. */
+export interface Address {
+  readonly buffer: number;
+  readonly offset: number;
+}
+
+export interface PlacedRooms {
+  readonly buffers: readonly PlanBuffer[];
+  readonly at: ReadonlyMap<Room, Address>;
+  readonly lowerBound: number;
+  readonly choice: Choice;
+  /** One for each program. */
+  readonly peaks: readonly Pick<PlanProgram, "peakBytes" | "peakAt">[];
+}
+
+const kindOrder: readonly MemoryKind[] = ["weights", "adapter", "gradients", "optimizer", "constants", "io"];
+
+export function placeRooms(
+  persistent: readonly Room[],
+  programs: readonly StoredProgram[],
+  { limits }: DeviceProfile,
+  planners: readonly Planner[] | undefined,
+): PlacedRooms {
+  const alignment = limits.minStorageBufferOffsetAlignment;
+  const limit = Math.floor(limits.maxBufferSize / alignment) * alignment;
+  const buffers: PlanBuffer[] = [];
+  const at = new Map<Room, Address>();
+  let held = 0;
+  for (const kind of kindOrder) {
+    const sizes: number[] = [];
+    for (const room of persistent.filter((room) => room.kind === kind)) {
+      const size = roundUp(room.bytes, alignment);
+      held += size;
+      const last = sizes.at(-1);
+      if (last === undefined || last + size > limit) sizes.push(0);
+      const offset = sizes.at(-1) ?? 0;
+      at.set(room, { buffer: buffers.length + sizes.length - 1, offset });
+      sizes[sizes.length - 1] = offset + size;
+    }
+    buffers.push(...named(kind, sizes));
+  }
+
+  const intervals: Interval[] = [];
+  const rooms: Room[] = [];
+  let start = 0;
+  const peaks = programs.map((program) => {
+    const own = program.rooms.map(({ bytes, first, last }) => ({ size: roundUp(bytes, alignment), first, last }));
+    for (const { size, first, last } of own) intervals.push({ size, first: start + first, last: start + last });
+    rooms.push(...program.rooms);
+    start += program.dispatches.length;
+    const { bytes, at: moment } = fullest(own);
+    return { peakBytes: held + bytes, peakAt: program.dispatches.length === 0 ? -1 : Math.max(0, moment) };
+  });
+  const choice = choosePlacement({ intervals, limit }, planners);
+  rooms.forEach((room, index) => {
+    const offset = choice.placement.offsets[index] ?? 0;
+    const buffer = Math.floor(offset / limit);
+    at.set(room, { buffer: buffers.length + buffer, offset: offset - buffer * limit });
+  });
+  buffers.push(...named("arena", choice.placement.buffers));
+  return { buffers, at, lowerBound: held + fullest(intervals).bytes, choice, peaks };
+}
+
+function named(name: string, sizes: readonly number[]): PlanBuffer[] {
+  return sizes.map((size, index) => ({ name: sizes.length === 1 ? name : `${name} ${index + 1}`, size }));
+}
+
+/** What no binding or buffer can hold. */
+export function tooLarge(programs: readonly StoredProgram[], { name, limits }: DeviceProfile): Obstacle[] {
+  const limit = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
+  return programs.flatMap((program) =>
+    program.rooms
+      .filter(({ bytes }) => bytes > limit)
+      .map(({ about, held, step }) => ({
+        message: `program '${program.name}' makes a value of ${naturalBytes(held)} bytes ('${about}', [${held.shape.join(", ")}]); '${name}' binds at most ${limit} at once`,
+        span: step?.origin.recipe ?? step?.origin.source,
+      })),
+  );
+}

@@ -1,0 +1,297 @@
+// Gives every value of a program a room: memory of its own, a place in a variable, or the room of an input that dies where the
+// value is written. Then kernels are chosen and dispatches bound. Kernels are chosen once for a node and a layout, so that the
+// iterations of a repetition share them. Out: dispatches over rooms, with the first and last dispatch that uses each.
+import { bytesOf, type Node } from "../ir/graph.ts";
+import type { ChooseKernel, Kernel, Layouts } from "../kernels/kernel.ts";
+import type { Arranged, Premises } from "./arrange.ts";
+import { makeStep, naturalBytes, plain, roundUp, type Held, type Step } from "./held.ts";
+import { isKept, type VariableLayout } from "./layout.ts";
+import type { DeviceProfile, MemoryKind } from "./plan.ts";
+import { canPair, findTargets, lastUses, rootsOf, type InPlacePairs, type Target } from "./targets.ts";
+
+/** Where kernels come from. */
+export interface KernelSource {
+  readonly choose: ChooseKernel;
+  readonly inPlaceCandidates: InPlacePairs;
+}
+
+/** Memory that is one tensor of the plan: a variable, a part of one, or a transient value's. */
+export interface Room {
+  /** Undefined for transient memory. */
+  readonly target: Target | undefined;
+  readonly bytes: number;
+  /** What first lies there. */
+  readonly held: Held;
+  readonly strideBytes: number | undefined;
+  readonly step: Step | undefined;
+  kind: MemoryKind;
+  /** The kernel that first writes it. */
+  about: string;
+  /** The last step that uses it. */
+  lastStep: number;
+  /** Dispatches; −1: none yet. */
+  first: number;
+  last: number;
+}
+
+/** A range of a room, bound as the value it holds. */
+export interface Place {
+  readonly room: Room;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly held: Held;
+  /** Elements from slice to slice of the first axis; undefined: side by side. */
+  readonly stride: number | undefined;
+}
+
+export interface BoundDispatch {
+  readonly kernel: Kernel;
+  readonly places: readonly Place[];
+  readonly step: Step;
+}
+
+export interface StoredProgram {
+  readonly name: string;
+  readonly steps: readonly Step[];
+  readonly dispatches: readonly BoundDispatch[];
+  /** Transient rooms, in the order in which they are first written. */
+  readonly rooms: readonly Room[];
+  /** Copies made for layouts, and those that move results into variables. */
+  readonly copies: number;
+}
+
+/** Chooses kernels, each node and layout once. */
+export interface Chooser {
+  kernels(node: Node, layouts: Layouts): readonly Kernel[];
+  readonly pairs: InPlacePairs;
+}
+
+export function chooser(source: KernelSource, profile: DeviceProfile): Chooser {
+  const chosen = new Map<Node, Map<string, readonly Kernel[]>>();
+  const paired = new Map<Node, readonly (readonly [number, number])[]>();
+  const kernels = (node: Node, layouts: Layouts): readonly Kernel[] => {
+    const ofNode = chosen.get(node) ?? new Map<string, readonly Kernel[]>();
+    chosen.set(node, ofNode);
+    const key = JSON.stringify([layouts.inputStrides, layouts.outputStrides, layouts.inPlace]);
+    const known = ofNode.get(key);
+    if (known !== undefined) return known;
+    const made = source.choose(node, layouts, profile);
+    ofNode.set(key, made);
+    return made;
+  };
+  // A node of several dispatches may write an output before another of them reads the input: such a pair is none.
+  const pairs = (node: Node): readonly (readonly [number, number])[] => {
+    const known = paired.get(node);
+    if (known !== undefined) return known;
+    const candidates = source.inPlaceCandidates(node);
+    const none = (values: readonly unknown[]): undefined[] => values.map(() => undefined);
+    const list = candidates.length === 0 ? [] : kernels(node, { inputStrides: none(node.inputs), outputStrides: none(node.outputs), inPlace: [] });
+    const made = candidates.filter(([output, input]) => {
+      const writes = list.findIndex(({ values }) => values.some((value) => value.output === output));
+      return list.every(({ values }, at) => at <= writes || values.every((value) => value.input !== input));
+    });
+    paired.set(node, made);
+    return made;
+  };
+  return { kernels, pairs };
+}
+
+export function store(
+  program: Arranged,
+  premises: Premises,
+  variableRooms: (target: Target) => Room,
+  choose: Chooser,
+): StoredProgram {
+  const { variables } = premises;
+  const targets = findTargets(program, variables, choose.pairs);
+  const targetOf = new Map(targets.of);
+  const steps = [...program.steps];
+  const written = new Set(program.writes.flatMap(({ variable, held }) => (isKept(variable, held) ? [] : [variable])));
+  const end = { path: "", origin: { source: undefined, recipe: undefined, path: "" }, loop: -1 };
+  const copyStep = (held: Held): Held => {
+    const step = makeStep(premises.copying(held), [held], end);
+    steps.push(step);
+    return step.outputs[0] ?? held;
+  };
+  // Old contents that another copy overwrites are put aside before the first of them.
+  const asides = targets.copies.map(({ held, target }) => {
+    const isOld = rootsOf(held).some((root) => root.from === "variable" && written.has(root.variable));
+    return { held: isOld ? copyStep(held) : held, target };
+  });
+  const apart = new Set(program.apart);
+  for (const { held, target } of asides) {
+    const made = copyStep(held);
+    targetOf.set(made, target);
+    const layout = variables[target.variable];
+    if (target.part === -1 && layout !== undefined && layout.strideBytes !== naturalBytes(held) / layout.parts) apart.add(made);
+  }
+
+  const rooms: Room[] = [];
+  const placeOf = new Map<Held, Place>();
+  const uses = lastUses({ ...program, steps }, []);
+  const kinds = kindsOf(program, steps, uses);
+  const pieceOf = new Map<Held, { readonly at: number; readonly piece: Arranged["pieces"][number] }>();
+  for (const piece of program.pieces) piece.leaves.forEach((leaf, at) => pieceOf.set(leaf, { at, piece }));
+  const pieceRooms = new Map<Arranged["pieces"][number], Room>();
+
+  const transient = (held: Held, step: Step, bytes: number, strideBytes: number | undefined): Room => {
+    const kind = kinds(held);
+    const room: Room = { target: undefined, bytes: roundUp(bytes, 4), held, strideBytes, step, kind, about: "", lastStep: -1, first: -1, last: -1 };
+    rooms.push(room);
+    return room;
+  };
+  const place = (held: Held): Place => {
+    const known = placeOf.get(held);
+    if (known !== undefined) return known;
+    const made = placed(held);
+    placeOf.set(held, made);
+    return made;
+  };
+  const placed = (held: Held): Place => {
+    switch (held.from) {
+      case "variable": {
+        const layout = variables[held.variable];
+        return within(variableRooms({ variable: held.variable, part: (layout?.parts ?? 1) > 1 ? -1 : 0 }), 0, held, strideIn(layout, held));
+      }
+      case "slice": {
+        if (held.of.from === "variable" && (variables[held.of.variable]?.parts ?? 1) > 1) {
+          return partPlace({ variable: held.of.variable, part: held.at }, held);
+        }
+        const of = place(held.of);
+        const step = of.stride === undefined ? naturalBytes(held) : of.stride * bytesOf[held.type];
+        return within(of.room, of.offset + held.at * step, held, undefined);
+      }
+      case "reshape": {
+        const of = place(held.of);
+        return { ...of, held, stride: of.stride };
+      }
+      case "stack": {
+        const parts = held.parts.map(place);
+        const [first, second] = parts;
+        const distance = first === undefined || second === undefined ? naturalBytes(held) : second.offset - first.offset;
+        const isRegular = parts.every(({ room, offset }, at) => room === first?.room && offset === first.offset + at * distance);
+        if (first === undefined || !isRegular) throw new RangeError(`program ${program.name} binds a stack whose parts lie apart`);
+        const stride = distance === naturalBytes(held) / held.parts.length ? undefined : distance / bytesOf[held.type];
+        return within(first.room, first.offset, held, stride);
+      }
+      case "step":
+        throw new RangeError(`program ${program.name} reads a value before it is written`);
+    }
+  };
+  const partPlace = (target: Target, held: Held): Place => {
+    const layout = variables[target.variable];
+    if (layout?.whole !== true) return within(variableRooms(target), 0, held, undefined);
+    return within(variableRooms({ variable: target.variable, part: -1 }), target.part * layout.strideBytes, held, undefined);
+  };
+
+  const dispatches: BoundDispatch[] = [];
+  steps.forEach((step, at) => {
+    const inputs = step.inputs.map(place);
+    const inPlace: [number, number][] = [];
+    const taken = new Set<number>();
+    const outputs = step.outputs.map((held, output): Place => {
+      const over = (input: number): void => {
+        inPlace.push([output, input]);
+        taken.add(input);
+      };
+      const target = targetOf.get(held);
+      if (target !== undefined) {
+        const layout = variables[target.variable];
+        const isWhole = target.part === -1;
+        const made = isWhole ? within(variableRooms(target), 0, held, strideIn(layout, held)) : partPlace(target, held);
+        const same = inputs.findIndex((input) => input.room === made.room && input.offset === made.offset);
+        if (same !== -1) over(same);
+        return made;
+      }
+      const inPiece = pieceOf.get(held);
+      if (inPiece !== undefined) {
+        const { piece, at: index } = inPiece;
+        const bytes = (piece.leaves.length - 1) * piece.strideBytes + naturalBytes(held);
+        const room = pieceRooms.get(piece) ?? transient(held, step, bytes, piece.strideBytes);
+        pieceRooms.set(piece, room);
+        room.lastStep = Math.max(room.lastStep, ...piece.leaves.map((leaf) => uses.get(leaf) ?? at));
+        return within(room, index * piece.strideBytes, held, undefined);
+      }
+      const isApart = apart.has(held);
+      for (const [made, input] of choose.pairs(step.node)) {
+        const before = inputs[input];
+        const root = step.inputs[input];
+        if (made !== output || before === undefined || root === undefined || taken.has(input)) continue;
+        const { room } = before;
+        const isFree = room.target === undefined && room.lastStep === at && room.strideBytes === undefined && !isApart;
+        if (!isFree || plain(root).from !== "step" || room.bytes !== roundUp(naturalBytes(held), 4)) continue;
+        if (!canPair(step, choose.pairs, output, input) || inputs.some((other, index) => index !== input && other.room === room)) continue;
+        over(input);
+        room.lastStep = uses.get(held) ?? at;
+        if (kinds(held) !== "workspace") room.kind = kinds(held);
+        return within(room, 0, held, undefined);
+      }
+      const first = held.shape[0] ?? 1;
+      const strideBytes = isApart ? roundUp(naturalBytes(held) / first, premises.alignment) : undefined;
+      const bytes = strideBytes === undefined ? naturalBytes(held) : (first - 1) * strideBytes + naturalBytes(held) / first;
+      const room = transient(held, step, bytes, strideBytes);
+      room.lastStep = uses.get(held) ?? at;
+      return within(room, 0, held, strideBytes === undefined ? undefined : strideBytes / bytesOf[held.type]);
+    });
+    step.outputs.forEach((held, output) => {
+      const made = outputs[output];
+      if (made !== undefined) placeOf.set(held, made);
+    });
+
+    const stride = ({ stride }: Place): number | undefined => stride;
+    const kernels = choose.kernels(step.node, { inputStrides: inputs.map(stride), outputStrides: outputs.map(stride), inPlace });
+    for (const kernel of kernels) {
+      const places = kernel.values.map(({ input, output }) => {
+        const bound = output === undefined ? inputs[input ?? -1] : outputs[output];
+        if (bound === undefined) throw new RangeError(`kernel '${kernel.about}' binds a value that its node does not have`);
+        const { room } = bound;
+        if (room.first === -1) {
+          room.first = dispatches.length;
+          room.about = kernel.about;
+        }
+        room.last = dispatches.length;
+        return bound;
+      });
+      dispatches.push({ kernel, places, step });
+    }
+  });
+  const copies = program.copies + steps.length - program.steps.length;
+  return { name: program.name, steps, dispatches, rooms: rooms.filter((room) => room.first !== -1), copies };
+}
+
+function strideIn(layout: VariableLayout | undefined, held: Held): number | undefined {
+  if (layout === undefined || layout.parts === 1 || layout.strideBytes === naturalBytes(held) / layout.parts) return undefined;
+  return layout.strideBytes / bytesOf[held.type];
+}
+
+/** A range of a room that holds the value, its slices `stride` elements apart. */
+function within(room: Room, offset: number, held: Held, stride: number | undefined): Place {
+  const first = held.shape[0] ?? 1;
+  const bytes =
+    stride === undefined ? naturalBytes(held) : (first - 1) * stride * bytesOf[held.type] + naturalBytes(held) / first;
+  return { room, offset, bytes: roundUp(bytes, 4), held, stride };
+}
+
+/**
+ * What transient memory is for. What a repetition collects, and what outlives one, is kept for the way back (or, collected on the
+ * way back, a gradient); all else is workspace.
+ */
+function kindsOf({ collected }: Arranged, steps: readonly Step[], uses: ReadonlyMap<Held, number>): (held: Held) => MemoryKind {
+  const roots = new Map([...collected].map(([held, kind]) => [plain(held), kind]));
+  const madeAt = new Map(steps.flatMap(({ outputs }, at) => outputs.map((held) => [held, at] as const)));
+  const loops = new Map<number, { first: number; last: number }>();
+  steps.forEach(({ loop }, at) => {
+    const known = loops.get(loop);
+    if (known === undefined) loops.set(loop, { first: at, last: at });
+    else known.last = at;
+  });
+  loops.delete(-1);
+  const spans = [...loops.values()];
+  return (held) => {
+    const kind = roots.get(held);
+    if (kind !== undefined) return kind;
+    const made = madeAt.get(held) ?? -1;
+    const used = uses.get(held) ?? -1;
+    return spans.some(({ first, last }) => made < first && last < used) ? "activations" : "workspace";
+  };
+}

@@ -1,0 +1,51 @@
+// The first values of variables, as the plan lists them. Tables are computed in float64 when a recipe is compiled and packed as the device
+// reads them: little-endian elements in the stored type, in base64.
+import type { ElementType, Region, Variable } from "../ir/graph.ts";
+import type { Tensor } from "../ops/operation.ts";
+import { round } from "../ops/rounding.ts";
+import type { PlanInitial } from "./plan.ts";
+
+export function initialOf(
+  { initial, type, name }: Variable,
+  interpret: (region: Region, inputs: readonly Tensor[]) => readonly Tensor[],
+): PlanInitial {
+  if (initial.from !== "table") return initial;
+  const [table] = interpret(initial.region, []);
+  if (table === undefined) throw new RangeError(`the table '${name}' has no value`);
+  return { from: "table", data: packTable(table.data, type) };
+}
+
+const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+export function packTable(data: Float64Array, type: ElementType): string {
+  return base64(packElements(data, type));
+}
+
+function packElements(data: Float64Array, type: ElementType): Uint8Array {
+  const isHalf = type === "f16" || type === "bf16";
+  const bytes = new Uint8Array(data.length * (isHalf ? 2 : 4));
+  const view = new DataView(bytes.buffer);
+  data.forEach((value, index) => {
+    const rounded = round(value, type);
+    if (type === "f32") view.setFloat32(index * 4, rounded, true);
+    else if (type === "f16") view.setFloat16(index * 2, rounded, true);
+    else if (type === "bf16") {
+      const word = new DataView(new ArrayBuffer(4));
+      word.setFloat32(0, rounded);
+      view.setUint16(index * 2, word.getUint16(0), true);
+    } else if (type === "i32") view.setInt32(index * 4, rounded, true);
+    else view.setUint32(index * 4, rounded, true);
+  });
+  return bytes;
+}
+
+export function base64(bytes: Uint8Array): string {
+  const pieces: string[] = [];
+  for (let at = 0; at < bytes.length; at += 3) {
+    const left = bytes.length - at;
+    const word = ((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
+    const sextet = (shift: number): string => digits.charAt((word >> shift) & 63);
+    pieces.push(sextet(18), sextet(12), left > 1 ? sextet(6) : "=", left > 2 ? sextet(0) : "=");
+  }
+  return pieces.join("");
+}
