@@ -27,7 +27,7 @@ export interface AdapterUse {
 /** Whether a selection such as "attention", "all_linear" or "q_proj" means a part. */
 function selects(selection: string, part: Part): boolean {
   const { path } = part.place;
-  if (selection === "all_linear") return part.role !== "head";
+  if (selection === `all_${part.definition.name.text}`) return part.role !== "head";
   return selection === part.role || selection === path || path.endsWith(`.${selection}`);
 }
 
@@ -55,7 +55,7 @@ function adapted(ws: Workspace, base: RecordMeaning, part: Part, use: AdapterUse
   evaluateStatements(ws, env, definition.body.statements);
   const forward = env.bindings.get("forward");
   if (forward?.kind !== "function" || base.call === undefined) {
-    return fail("FTL0319", definition.name.span, `adapter '${definition.name.text}' has no forward`, "needs forward(…)");
+    return fail("FTL0719", definition.name.span, `adapter '${definition.name.text}' has no forward`, "needs forward(…)");
   }
   const plain = base.call;
   const call: FunctionMeaning = {
@@ -71,7 +71,7 @@ function adapterOwner(ws: Workspace, part: Part, use: AdapterUse): Owner {
   return {
     declare: (declaration, env) => {
       if (declaration.what.text !== "train") {
-        fail("FTL0319", declaration.span, "an adapter declares what it trains: 'train NAME [shape] = initial'", "not a trained tensor");
+        fail("FTL0719", declaration.span, "an adapter declares what it trains: 'train NAME [shape] = initial'", "not a trained tensor");
       }
       const key = declaration.at === undefined ? declaration.name.text : interpolate(ws, env, declaration.at);
       const dimensions = declaredShape(ws, env, declaration);
@@ -103,5 +103,5 @@ function adapterOwner(ws: Workspace, part: Part, use: AdapterUse): Owner {
 
 function initialOf(ws: Workspace, env: Environment, expression: Parameters<typeof evaluate>[2] | undefined, span: Span): Meaning {
   if (expression !== undefined) return evaluate(ws, env, expression);
-  return fail("FTL0319", span, "a trained tensor needs its first value", "add '= 0' or another initial value");
+  return fail("FTL0719", span, "a trained tensor needs its first value", "add '= 0' or another initial value");
 }

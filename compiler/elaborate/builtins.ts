@@ -29,7 +29,7 @@ function builtin(name: string, run: (ws: Workspace, given: Arguments, at: Span) 
     const all = passed.filter((argument) => argument.name === undefined);
     const maybe = (wanted: string): Passed | undefined => passed.find((argument) => argument.name === wanted);
     const need = (index: number, wanted: string): Passed =>
-      all[index] ?? maybe(wanted) ?? fail("FTL0311", at, `'${name}' needs '${wanted}'`, "missing here");
+      all[index] ?? maybe(wanted) ?? fail("FTL0711", at, `'${name}' needs '${wanted}'`, "missing here");
     if (passed.some(({ meaning }) => meaning.kind === "poison")) return poison;
     return run(ws, { need, maybe, all }, at);
   };
@@ -46,11 +46,11 @@ function axisOf(over: Passed | undefined, dimensions: readonly Dimension[]): num
     const axes = dimensions.flatMap((dimension, axis) => (dimension === meaning.dimension ? [axis] : []));
     const [axis] = axes;
     if (axis !== undefined && axes.length === 1) return axis;
-    return fail("FTL0316", span, `'${meaning.dimension.label}' is not one axis of this tensor`, axes.length === 0 ? "no such axis" : "more than one axis");
+    return fail("FTL0716", span, `'${meaning.dimension.label}' is not one axis of this tensor`, axes.length === 0 ? "no such axis" : "more than one axis");
   }
   const axis = whole(meaning, span);
   const place = axis < 0 ? axis + dimensions.length : axis;
-  if (place < 0 || place >= dimensions.length) fail("FTL0316", span, `a tensor of ${dimensions.length} axes has no axis ${axis}`, "no such axis");
+  if (place < 0 || place >= dimensions.length) fail("FTL0716", span, `a tensor of ${dimensions.length} axes has no axis ${axis}`, "no such axis");
   return place;
 }
 
@@ -126,7 +126,7 @@ export const builtins: Readonly<Record<string, Builtin>> = Object.fromEntries([
   }),
   builtin("permute", (ws, given, at) => {
     const order = given.need(1, "order");
-    if (order.meaning.kind !== "list") return fail("FTL0303", order.span, "expected a list of axes", "not a list");
+    if (order.meaning.kind !== "list") return fail("FTL0703", order.span, "expected a list of axes", "not a list");
     return permute(ws, given.need(0, "x").meaning, order.meaning.elements.map((axis) => whole(axis, order.span)), at);
   }),
   builtin("concat", (ws, given, at) => {
@@ -159,7 +159,7 @@ export const builtins: Readonly<Record<string, Builtin>> = Object.fromEntries([
       return asTensor(inside, elementwise(inside, "multiply", [unit, deviation], span), span).value;
     }, ws, at);
   }),
-  builtin("drop", (ws, given, at) => {
+  builtin("drop", (_, given, at) => {
     const share = given.need(1, "share");
     if (share.meaning.kind === "number" && share.meaning.value === 0) return given.need(0, "x").meaning;
     return fail("FTL0901", share.span, `not built yet: dropout of ${describe(share.meaning)}`, "only 0 is possible today", { related: [{ span: at, label: "used here" }] });
@@ -167,7 +167,7 @@ export const builtins: Readonly<Record<string, Builtin>> = Object.fromEntries([
   builtin("chunks", (ws, given, at) => {
     const [f, ...tensors] = given.all;
     const each = given.maybe("each");
-    if (f?.meaning.kind !== "function") return fail("FTL0303", at, "'chunks' needs a function first", "not a function");
+    if (f?.meaning.kind !== "function") return fail("FTL0703", at, "'chunks' needs a function first", "not a function");
     return chunks(ws, applied(f.meaning, at), tensors.map(({ meaning }) => asTensor(ws, meaning, at)), each === undefined ? 1 : whole(each.meaning, each.span), at);
   }),
   ["pi", { constant: number(Math.PI), call: () => poison }],

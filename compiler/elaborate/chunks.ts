@@ -37,7 +37,7 @@ export function chunks(
   span: Span,
 ): Meaning {
   const entries = tensors[0]?.dimensions[0]?.size;
-  if (entries === undefined) return fail("FTL0311", span, "'chunks' needs a tensor with an axis to split", "missing here");
+  if (entries === undefined) return fail("FTL0711", span, "'chunks' needs a tensor with an axis to split", "missing here");
   const { size, count } = partition(entries, floatsEach);
   if (count === 1) return f(tensors);
   const stacked = tensors.map(({ value }) => {

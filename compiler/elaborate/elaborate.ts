@@ -128,7 +128,7 @@ function count(declared: readonly Declared[]): Elaborated["parameters"] {
 function reportUnanswered(ws: Workspace, use: AdapterUse): void {
   for (const { value, span } of use.settings.on) {
     if (use.answered.has(value)) continue;
-    ws.diagnostics.push(problem("FTL0403", span, `no part of this model answers to '${value}'`, "adapts nothing"));
+    ws.diagnostics.push(problem("FTL0723", span, `no part of this model answers to '${value}'`, "adapts nothing"));
   }
 }
 

@@ -38,7 +38,7 @@ function evaluateStatement(ws: Workspace, env: Environment, statement: Statement
       } else {
         const elements = value.kind === "tuple" ? value.elements : [];
         if (value.kind !== "poison" && elements.length !== statement.names.length) {
-          fail("FTL0306", statement.value.span, `${statement.names.length} names for ${describe(value)}`, "does not come apart so");
+          fail("FTL0706", statement.value.span, `${statement.names.length} names for ${describe(value)}`, "does not come apart so");
         }
         statement.names.forEach(({ text }, index) => env.bindings.set(text, elements[index] ?? poison));
       }
@@ -62,7 +62,7 @@ function evaluateStatement(ws: Workspace, env: Environment, statement: Statement
     case "assign": {
       const value = evaluate(ws, env, statement.value);
       if (find(env, statement.target.text) === undefined) {
-        fail("FTL0307", statement.target.span, `there is no state '${statement.target.text}' to assign`, "not a state of this definition");
+        fail("FTL0707", statement.target.span, `there is no state '${statement.target.text}' to assign`, "not a state of this definition");
       }
       rebind(env, statement.target.text, value);
       env.owner.assign?.(statement.target.text, value, statement, env);
@@ -71,7 +71,7 @@ function evaluateStatement(ws: Workspace, env: Environment, statement: Statement
     case "require": {
       const holds = evaluate(ws, env, statement.condition);
       if (holds.kind !== "poison" && !(holds.kind === "boolean" && holds.value)) {
-        fail("FTL0401", statement.span, interpolate(ws, env, statement.message), "required here");
+        fail("FTL0721", statement.span, interpolate(ws, env, statement.message), "required here");
       }
       return none;
     }
@@ -95,7 +95,7 @@ function evaluateIf(ws: Workspace, env: Environment, statement: If): Meaning {
 
 function truth(meaning: Meaning, span: Span): boolean {
   if (meaning.kind === "boolean") return meaning.value;
-  return fail("FTL0308", span, `a condition must be known at compile time, found ${describe(meaning)}`, "true or false is needed here");
+  return fail("FTL0708", span, `a condition must be known at compile time, found ${describe(meaning)}`, "true or false is needed here");
 }
 
 export function evaluate(ws: Workspace, env: Environment, expression: Expression): Meaning {
@@ -147,7 +147,7 @@ export function evaluate(ws: Workspace, env: Environment, expression: Expression
     case "words":
     case "configured":
     case "missing":
-      return fail("FTL0309", expression.span, "this is not an expression of a definition", "only recipes write values so");
+      return fail("FTL0709", expression.span, "this is not an expression of a definition", "only recipes write values so");
     default:
       return expression satisfies never;
   }
@@ -211,7 +211,7 @@ function binary(ws: Workspace, env: Environment, expression: Binary): Meaning {
     case ">=":
       return elementwise(ws, "less_equal", [right, left], span);
     case "in":
-      if (right.kind !== "list") return fail("FTL0303", expression.right.span, `expected a list, found ${describe(right)}`, "not a list");
+      if (right.kind !== "list") return fail("FTL0703", expression.right.span, `expected a list, found ${describe(right)}`, "not a list");
       return boolean(right.elements.some((element) => truthOf(plainEqual(left, element))));
     default: {
       const name = operator === "and" || operator === "or" ? operator : binaryOperations[operator];
@@ -243,7 +243,7 @@ function call(ws: Workspace, env: Environment, expression: Call): Meaning {
   if (callee.kind === "poison" || passed.some(({ meaning }) => meaning.kind === "poison")) return poison;
   const target = callee.kind === "record" ? callee.call : callee;
   if (target?.kind !== "function") {
-    return fail("FTL0310", expression.callee.span, `${describe(callee)} cannot be called`, "not a function");
+    return fail("FTL0710", expression.callee.span, `${describe(callee)} cannot be called`, "not a function");
   }
   return target.call(passed, expression);
 }
@@ -251,7 +251,7 @@ function call(ws: Workspace, env: Environment, expression: Call): Meaning {
 function lambda(ws: Workspace, env: Environment, names: readonly string[], body: Expression): Meaning {
   const run: FunctionMeaning["call"] = (passed, at) => {
     if (passed.length !== names.length) {
-      fail("FTL0311", at.span, `this function takes ${names.length} arguments, not ${passed.length}`, "called here");
+      fail("FTL0711", at.span, `this function takes ${names.length} arguments, not ${passed.length}`, "called here");
     }
     const scope = inner(env);
     names.forEach((name, index) => scope.bindings.set(name, passed[index]?.meaning ?? poison));
@@ -268,13 +268,13 @@ function member(ws: Workspace, object: Meaning, name: string, optional: boolean,
     if (field !== undefined) return field;
     if (object.open) return none;
     const near = closest(name, [...object.fields.keys()]);
-    return fail("FTL0312", span, `${object.label} has no '${name}'`, near === undefined ? "unknown" : `did you mean '${near}'?`);
+    return fail("FTL0712", span, `${object.label} has no '${name}'`, near === undefined ? "unknown" : `did you mean '${near}'?`);
   }
   if (object.kind === "tensor" || object.kind === "variable") {
     if (name === "T") return transpose(ws, object, span);
     if (name === "shape") return { kind: "list", elements: object.dimensions.map((dimension) => number(dimension.size, dimension)) };
   }
-  return fail("FTL0312", span, `${describe(object)} has no '${name}'`, "unknown");
+  return fail("FTL0712", span, `${describe(object)} has no '${name}'`, "unknown");
 }
 
 function matched(ws: Workspace, env: Environment, subject: Meaning, cases: readonly MatchCase[], span: Span): Meaning {
@@ -284,7 +284,7 @@ function matched(ws: Workspace, env: Environment, subject: Meaning, cases: reado
     if (hit) return evaluate(ws, env, value);
   }
   const known = cases.flatMap(({ patterns }) => patterns.map((pattern) => describe(evaluate(ws, env, pattern))));
-  return fail("FTL0402", span, `${describe(subject)} is not supported here; what is: ${known.join(", ")}`, "no case fits");
+  return fail("FTL0722", span, `${describe(subject)} is not supported here; what is: ${known.join(", ")}`, "no case fits");
 }
 
 /** The text of a string literal, its expressions filled in. */
@@ -303,5 +303,5 @@ export function interpolate(ws: Workspace, env: Environment, literal: StringLite
 /** A meaning that must be a whole number known at compile time. */
 export function whole(meaning: Meaning, span: Span): number {
   if (meaning.kind === "number" && Number.isInteger(meaning.value)) return meaning.value;
-  return fail("FTL0303", span, `expected a whole number, found ${describe(meaning)}`, "not a whole number");
+  return fail("FTL0703", span, `expected a whole number, found ${describe(meaning)}`, "not a whole number");
 }

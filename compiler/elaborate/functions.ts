@@ -56,17 +56,17 @@ export function bindParameters(
   const named = new Map(passed.flatMap((argument) => (argument.name === undefined ? [] : [[argument.name, argument] as const])));
   const names = parameters.map(({ name }) => name.text);
   if (positional.length > parameters.length) {
-    fail("FTL0311", at, `'${callee}' takes ${parameters.length} arguments, not ${positional.length}`, "too many arguments");
+    fail("FTL0711", at, `'${callee}' takes ${parameters.length} arguments, not ${positional.length}`, "too many arguments");
   }
   for (const [name, { span }] of named) {
     if (names.includes(name)) continue;
     const near = closest(name, names);
-    fail("FTL0311", span, `'${callee}' has no parameter '${name}'`, near === undefined ? "unknown" : `did you mean '${near}'?`);
+    fail("FTL0711", span, `'${callee}' has no parameter '${name}'`, near === undefined ? "unknown" : `did you mean '${near}'?`);
   }
   parameters.forEach((declared, index) => {
     const argument = positional[index] ?? named.get(declared.name.text);
     if (argument === undefined && declared.default === undefined) {
-      fail("FTL0311", at, `'${callee}' needs '${declared.name.text}'`, "missing here", {
+      fail("FTL0711", at, `'${callee}' needs '${declared.name.text}'`, "missing here", {
         related: [{ span: declared.span, label: "declared here" }],
       });
     }
@@ -90,7 +90,7 @@ export function conform(ws: Workspace, env: Environment, type: Type, meaning: Me
       return conformNamed(type.name.text, meaning, span, type.span);
     case "tupleType": {
       if (meaning.kind !== "tuple" || meaning.elements.length !== type.elements.length) {
-        return fail("FTL0306", span, `expected ${type.elements.length} values, found ${describe(meaning)}`, "does not fit");
+        return fail("FTL0706", span, `expected ${type.elements.length} values, found ${describe(meaning)}`, "does not fit");
       }
       return { kind: "tuple", elements: meaning.elements.map((element, index) => conformAt(ws, env, type.elements[index], element, span)) };
     }
@@ -118,7 +118,7 @@ function conformNamed(name: string, meaning: Meaning, span: Span, declared: Span
   };
   const wanted = kinds[name];
   if (wanted === undefined || wanted.includes(meaning.kind)) return meaning;
-  return fail("FTL0303", span, `expected a ${name}, found ${describe(meaning)}`, "does not fit", {
+  return fail("FTL0703", span, `expected a ${name}, found ${describe(meaning)}`, "does not fit", {
     related: [{ span: declared, label: "declared here" }],
   });
 }
@@ -136,7 +136,7 @@ function matchShape(
   const spread = declared.findIndex(({ kind }) => kind === "any");
   const fixed = declared.length - (spread === -1 ? 0 : 1);
   const misfit = (label: string, related: readonly Dimension[] = []): never =>
-    fail("FTL0315", span, `the shape ${shapeText(dimensions)} does not fit the declared one`, label, {
+    fail("FTL0715", span, `the shape ${shapeText(dimensions)} does not fit the declared one`, label, {
       related: [{ span: typeSpan, label: "declared here" }, ...origins(related)],
     });
   if (spread === -1 ? dimensions.length !== fixed : dimensions.length < fixed) misfit(`${dimensions.length} axes`);
@@ -162,14 +162,14 @@ function matchShape(
 
 /** A list of sizes as dimensions: numbers that are sizes of axes keep what they know of them. */
 export function dimensionsOf(sizes: Meaning, span: Span): readonly Dimension[] {
-  if (sizes.kind !== "list") return fail("FTL0303", span, `expected a list of sizes, found ${describe(sizes)}`, "not a shape");
+  if (sizes.kind !== "list") return fail("FTL0703", span, `expected a list of sizes, found ${describe(sizes)}`, "not a shape");
   return sizes.elements.map((size) => dimensionFrom(size, "", span));
 }
 
 /** A size as a dimension. `label` is how the source writes it. */
 export function dimensionFrom(size: Meaning, label: string, span: Span): Dimension {
   const value = whole(size, span);
-  if (value < 1) fail("FTL0303", span, `a size must be at least 1, found ${value}`, "too small");
+  if (value < 1) fail("FTL0703", span, `a size must be at least 1, found ${value}`, "too small");
   if (size.kind === "number" && size.dimension !== undefined) return size.dimension;
   return { ...anonymous(value, span), label };
 }

@@ -38,7 +38,7 @@ export function indexed(ws: Workspace, object: Meaning, indices: readonly IndexA
       starts.push(first);
       kept.push(last - first === dimension.size ? dimension : anonymous(last - first, index.span));
     } else {
-      fail("FTL0314", index.span, `a tensor is not indexed by ${describe(meaning)}`, "a number, a range or '..' is needed here");
+      fail("FTL0714", index.span, `a tensor is not indexed by ${describe(meaning)}`, "a number, a range or '..' is needed here");
     }
   });
   const sizes = kept.map((dimension) => dimension?.size ?? 1);
@@ -51,16 +51,16 @@ export function indexed(ws: Workspace, object: Meaning, indices: readonly IndexA
 
 function fromList(elements: readonly Meaning[], indices: readonly IndexArgument[], span: Span): Meaning {
   const [index] = indices;
-  if (index === undefined || indices.length !== 1) return fail("FTL0314", span, "a list has one index", "too many indices");
+  if (index === undefined || indices.length !== 1) return fail("FTL0714", span, "a list has one index", "too many indices");
   if (index.meaning.kind === "number") {
     const element = elements.at(index.meaning.value);
-    return element ?? fail("FTL0314", index.span, `the list has ${elements.length} elements`, "past its end");
+    return element ?? fail("FTL0714", index.span, `the list has ${elements.length} elements`, "past its end");
   }
   if (index.meaning.kind === "range") {
     const [first, last] = ends(index.meaning, anonymous(elements.length, span), index.span);
     return { kind: "list", elements: elements.slice(first, last) };
   }
-  return fail("FTL0314", index.span, `a list is not indexed by ${describe(index.meaning)}`, "a number or a range is needed here");
+  return fail("FTL0714", index.span, `a list is not indexed by ${describe(index.meaning)}`, "a number or a range is needed here");
 }
 
 /** One entry an axis, undefined where the whole axis is kept. */
@@ -71,7 +71,7 @@ function expand(indices: readonly IndexArgument[], dimensions: readonly Dimensio
   const before = at === -1 ? indices : indices.slice(0, at);
   const after = at === -1 ? [] : indices.slice(at + 1);
   const missing = dimensions.length - before.length - after.length;
-  if (missing < 0) fail("FTL0314", span, `${indices.length} indices for ${shapeText(dimensions)}`, "too many indices");
+  if (missing < 0) fail("FTL0714", span, `${indices.length} indices for ${shapeText(dimensions)}`, "too many indices");
   return [...before, ...Array.from({ length: missing }, () => undefined), ...after];
 }
 
@@ -81,14 +81,14 @@ function ends(range: RangeMeaning, dimension: Dimension, span: Span): readonly [
   const first = place(range.first ?? 0);
   const last = range.last === undefined ? dimension.size : place(range.last) + (range.inclusive ? 1 : 0);
   if (first < 0 || last > dimension.size || first > last) {
-    fail("FTL0314", span, `${first}..<${last} is not a part of an axis of ${dimension.size}`, "outside the axis");
+    fail("FTL0714", span, `${first}..<${last} is not a part of an axis of ${dimension.size}`, "outside the axis");
   }
   return [first, last];
 }
 
 function inside(value: number, dimension: Dimension, span: Span): number {
   if (!Number.isInteger(value) || value < 0 || value >= dimension.size) {
-    fail("FTL0314", span, `${value} is not a position of an axis of ${dimension.size}`, "outside the axis");
+    fail("FTL0714", span, `${value} is not a position of an axis of ${dimension.size}`, "outside the axis");
   }
   return value;
 }

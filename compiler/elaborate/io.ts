@@ -24,7 +24,7 @@ export function keysVariable(span: Span): Declared {
   return hostVariable("keys", [1], "u32", span);
 }
 
-/** A small float variable of the job itself, zero at first: [1]. */
+/** A float scalar of the job itself, zero at first. */
 export function stateVariable(name: string, kind: "io" | "optimizer", span: Span): Declared {
-  return { ...hostVariable(name, [1], "f32", span), kind, from: "state" };
+  return { ...hostVariable(name, [], "f32", span), kind, from: "state" };
 }

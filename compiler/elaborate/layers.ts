@@ -14,7 +14,7 @@ import { fail, read, traced, type Frame, type Workspace } from "./workspace.ts";
 export function layerRecord(ws: Workspace, env: Environment, outer: Place, layer: Layer, choice: ModelChoice): RecordMeaning {
   const range = evaluate(ws, env, layer.range);
   if (range.kind !== "range" || range.first === undefined || range.last === undefined) {
-    return fail("FTL0303", layer.range.span, "layers are counted by a range such as 0..<n", "not a range with both ends");
+    return fail("FTL0703", layer.range.span, "layers are counted by a range such as 0..<n", "not a range with both ends");
   }
   const last = range.last + (range.inclusive ? 1 : 0);
   const named = (meaning: Meaning): string => {
@@ -50,7 +50,7 @@ interface Step {
 
 function traceLayer(ws: Workspace, body: Environment, given: readonly TensorMeaning[], layer: Layer, at: Parameters<typeof asTensor>[2]): Step {
   const forward = body.bindings.get("forward");
-  if (forward?.kind !== "function") return fail("FTL0319", layer.name.span, `layer '${layer.name.text}' has no forward`, "needs forward(…)");
+  if (forward?.kind !== "function") return fail("FTL0719", layer.name.span, `layer '${layer.name.text}' has no forward`, "needs forward(…)");
   const stands = given.map(({ value }, index) => parameter(value, `argument_${index}`, { ...ws.origin, source: layer.span }));
   const { result, frame } = traced(ws, () => {
     const passed = stands.map((value, index) => ({ name: undefined, meaning: tensor(value, given[index]?.dimensions ?? []), span: at }));
@@ -84,7 +84,7 @@ function repeated(
   if (first?.result === undefined) return poison;
   const [x, ...fixed] = given;
   const [carried, ...standing] = first.arguments;
-  if (x === undefined || carried === undefined) return fail("FTL0319", layer.name.span, "a layer's forward needs an argument", "nothing to run through");
+  if (x === undefined || carried === undefined) return fail("FTL0719", layer.name.span, "a layer's forward needs an argument", "nothing to run through");
   const own = (declared: Declared): boolean => declared.layer !== undefined;
   const reads = [...first.frame.reads.values()];
   const shared = reads.filter(({ declared }) => !own(declared));

@@ -120,7 +120,7 @@ function tableMeaning(ws: Workspace, env: Environment, place: Place, table: Tabl
   const { result, frame } = traced(ws, () => asTensor(ws, evaluate(ws, env, table.value), table.value.span));
   const [first] = frame.reads.values();
   if (first !== undefined) {
-    fail("FTL0317", table.value.span, `a table is computed at compile time and cannot read '${first.declared.name}'`, "not known at compile time");
+    fail("FTL0717", table.value.span, `a table is computed at compile time and cannot read '${first.declared.name}'`, "not known at compile time");
   }
   const path = join(place.path, table.name.text);
   const variable: Declared = {
@@ -148,7 +148,7 @@ function part(ws: Workspace, env: Environment, outer: Place, declaration: Declar
   const own = inner(undefined, ownerAt(ws, place, choice));
   const given = declaredShape(ws, env, declaration);
   if (given.length !== definition.dimensions.length) {
-    fail("FTL0318", declaration.span, `'${definition.name.text}' has ${definition.dimensions.length} sizes, not ${given.length}`, "declared here", {
+    fail("FTL0718", declaration.span, `'${definition.name.text}' has ${definition.dimensions.length} sizes, not ${given.length}`, "declared here", {
       related: [{ span: definition.name.span, label: "the module" }],
     });
   }

@@ -88,6 +88,6 @@ export function firstValue(ws: Workspace, declared: Declared, span: Span): Value
   const initial = declared.initial ?? number(0);
   const type = { shape: declared.shape, type: "f32" } as const;
   if (initial.kind === "initial") return casted(ws, initial.fill(type, declared.shown), declared.type, span);
-  if (initial.kind !== "number") return fail("FTL0303", span, `expected an initial value, found ${describe(initial)}`, "not an initial value");
+  if (initial.kind !== "number") return fail("FTL0703", span, `expected an initial value, found ${describe(initial)}`, "not an initial value");
   return emit(ws, span, "constant", [], { value: initial.value, type: declared.type, shape: declared.shape });
 }

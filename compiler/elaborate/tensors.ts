@@ -4,7 +4,8 @@ import type { Span } from "../../grammar/source.ts";
 import type { Related } from "../../grammar/diagnostic.ts";
 import type { ElementType, Value } from "../ir/graph.ts";
 import { describe, number, shapeText, type Dimension, type Meaning, type TensorMeaning } from "./meaning.ts";
-import { arithmetic, comparisons } from "./numbers.ts";
+import { arithmetic } from "../plan/scalars.ts";
+import { comparisons } from "./numbers.ts";
 import { emit, fail, read, scalarSlot, scalarSlots, type Workspace } from "./workspace.ts";
 import { scalarsVariable } from "./io.ts";
 
@@ -42,7 +43,7 @@ export function asTensor(ws: Workspace, meaning: Meaning, span: Span): TensorMea
       return tensor(emit(ws, span, "reshape", [one], { shape: [] }), []);
     }
     default:
-      return fail("FTL0303", span, `expected a tensor or a number, found ${describe(meaning)}`, "not a tensor");
+      return fail("FTL0703", span, `expected a tensor or a number, found ${describe(meaning)}`, "not a tensor");
   }
 }
 
@@ -140,7 +141,7 @@ function aligned(lists: readonly (readonly Dimension[])[], span: Span): readonly
     const chosen = own.find(({ size }) => size !== 1) ?? own[0] ?? anonymous(1, undefined);
     const other = own.find(({ size }) => size !== 1 && size !== chosen.size);
     if (other !== undefined) {
-      fail("FTL0304", span, `the shapes ${lists.map(shapeText).join(" and ")} do not fit together`, `${chosen.size} against ${other.size}`, {
+      fail("FTL0704", span, `the shapes ${lists.map(shapeText).join(" and ")} do not fit together`, `${chosen.size} against ${other.size}`, {
         related: origins([chosen, other]),
       });
     }
@@ -165,11 +166,11 @@ export function product(ws: Workspace, left: Meaning, right: Meaning, span: Span
   const rows = a.dimensions.at(-2);
   const columns = b.dimensions.at(-1);
   if (inner === undefined || outer === undefined || rows === undefined || columns === undefined) {
-    return fail("FTL0305", span, `'@' needs two axes on both sides, found ${shapeText(a.dimensions)} and ${shapeText(b.dimensions)}`, "too few axes");
+    return fail("FTL0705", span, `'@' needs two axes on both sides, found ${shapeText(a.dimensions)} and ${shapeText(b.dimensions)}`, "too few axes");
   }
   if (inner.size !== outer.size) {
     fail(
-      "FTL0304",
+      "FTL0704",
       span,
       `the product of ${shapeText(a.dimensions)} and ${shapeText(b.dimensions)} needs equal inner sizes`,
       `${inner.size} against ${outer.size}`,

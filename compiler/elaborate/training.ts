@@ -36,7 +36,7 @@ export function microProgram(ws: Workspace, model: RecordMeaning, job: Job): Tra
     const total = taskLoss(ws, model, job);
     const share: Meaning = { kind: "scalar", expression: { apply: "divide", to: [1, { name: "targets" }] } };
     const loss = asTensor(ws, elementwise(ws, "multiply", [total, share], job.span), job.span);
-    return [{ declared: stateVariable("loss", "io", job.span), value: emit(ws, job.span, "reshape", [loss.value], { shape: [1] }) }];
+    return [{ declared: stateVariable("loss", "io", job.span), value: loss.value }];
   });
 }
 
@@ -44,8 +44,7 @@ export function microProgram(ws: Workspace, model: RecordMeaning, job: Job): Tra
 export function evaluateProgram(ws: Workspace, model: RecordMeaning, job: Job): Traced {
   return traceProgram(ws, "evaluate", () => {
     const total = asTensor(ws, taskLoss(ws, model, job), job.span);
-    const value = emit(ws, job.span, "reshape", [total.value], { shape: [1] });
-    return [{ declared: stateVariable("evaluation", "io", job.span), value }];
+    return [{ declared: stateVariable("evaluation", "io", job.span), value: total.value }];
   });
 }
 
@@ -71,7 +70,7 @@ function ownerOfMethods(ws: Workspace): Owner {
 function functionNamed(env: Environment, name: string, definition: Definition): FunctionMeaning {
   const found = env.bindings.get(name);
   if (found?.kind === "function") return found;
-  return fail("FTL0319", definition.name.span, `${definition.what} '${definition.name.text}' has no ${name}(…)`, "missing here");
+  return fail("FTL0719", definition.name.span, `${definition.what} '${definition.name.text}' has no ${name}(…)`, "missing here");
 }
 
 /** The gradient that belongs to a trained tensor. */
@@ -95,10 +94,11 @@ export function updateProgram(ws: Workspace, weights: readonly Declared[], job: 
     });
     const loss = stateVariable("loss", "io", span);
     const count = stateVariable("updates", "optimizer", span);
-    const more = emit(ws, span, "add", [read(ws, count), emit(ws, span, "constant", [], { value: 1, type: "f32", shape: [1] })]);
-    const flatNorm = emit(ws, span, "reshape", [asTensor(ws, norm, span).value], { shape: [1] });
-    const report = emit(ws, span, "concat", [read(ws, loss), flatNorm, more], { axis: 0 });
-    const cleared = emit(ws, span, "constant", [], { value: 0, type: "f32", shape: [1] });
+    const one = emit(ws, span, "constant", [], { value: 1, type: "f32", shape: [] });
+    const more = emit(ws, span, "add", [read(ws, count), one]);
+    const entries = [read(ws, loss), asTensor(ws, norm, span).value, more];
+    const report = emit(ws, span, "concat", entries.map((entry) => emit(ws, span, "reshape", [entry], { shape: [1] })), { axis: 0 });
+    const cleared = emit(ws, span, "constant", [], { value: 0, type: "f32", shape: [] });
     return [
       ...updates,
       { declared: { ...stateVariable("report", "io", span), shape: [3] }, value: report },
@@ -162,7 +162,7 @@ function updateOne(ws: Workspace, weight: Declared, gradient: Value, factor: Mea
   bindParameters(ws, env, optimizer.name.text, optimizer.parameters, scaled, span);
   evaluateStatements(ws, env, optimizer.body.statements);
   const update = methods.find(({ name }) => name.text === "update");
-  if (update === undefined) return fail("FTL0319", optimizer.name.span, `optimizer '${optimizer.name.text}' has no update(…)`, "missing here");
+  if (update === undefined) return fail("FTL0719", optimizer.name.span, `optimizer '${optimizer.name.text}' has no update(…)`, "missing here");
   const g = elementwise(ws, "multiply", [tensor(gradient, dimensions), factor], span);
   const passed = [w, g, { kind: "scalar", expression: { name: "update" } } as const];
   callBody(ws, env, update, passed.map((meaning) => ({ name: undefined, meaning, span })), span);

@@ -8,7 +8,7 @@ import { emit, fail, type Workspace } from "./workspace.ts";
 /** The last two axes exchanged. */
 export function transpose(ws: Workspace, meaning: Meaning, span: Span): TensorMeaning {
   const rank = asTensor(ws, meaning, span).dimensions.length;
-  if (rank < 2) fail("FTL0305", span, "'.T' needs two axes", "too few axes");
+  if (rank < 2) fail("FTL0705", span, "'.T' needs two axes", "too few axes");
   const order = Array.from({ length: rank }, (_, axis) => axis);
   return permute(ws, meaning, [...order.slice(0, -2), rank - 1, rank - 2], span);
 }
@@ -24,7 +24,7 @@ export function reshape(ws: Workspace, meaning: Meaning, shape: readonly Dimensi
   const { value, dimensions } = asTensor(ws, meaning, span);
   const sizes = shape.map(({ size }) => size);
   if (sizeOf(sizes) !== sizeOf(value.shape)) {
-    fail("FTL0313", span, `${shapeText(dimensions)} cannot become ${shapeText(shape)}`, `${sizeOf(value.shape)} elements against ${sizeOf(sizes)}`, {
+    fail("FTL0713", span, `${shapeText(dimensions)} cannot become ${shapeText(shape)}`, `${sizeOf(value.shape)} elements against ${sizeOf(sizes)}`, {
       related: origins(dimensions),
     });
   }
@@ -35,7 +35,7 @@ export function reshape(ws: Workspace, meaning: Meaning, shape: readonly Dimensi
 export function concat(ws: Workspace, meanings: readonly Meaning[], axis: (dimensions: readonly Dimension[]) => number, span: Span): TensorMeaning {
   const tensors = meanings.map((meaning) => asTensor(ws, meaning, span));
   const [first] = tensors;
-  if (first === undefined) return fail("FTL0311", span, "'concat' needs at least one tensor", "called here");
+  if (first === undefined) return fail("FTL0711", span, "'concat' needs at least one tensor", "called here");
   const at = axis(first.dimensions);
   const size = tensors.reduce((sum, { dimensions }) => sum + (dimensions[at]?.size ?? 0), 0);
   const value = emit(ws, span, "concat", tensors.map((each) => each.value), { axis: at });

@@ -64,7 +64,7 @@ export function emit(
   regions: readonly Region[] = [],
 ): Value {
   const types = inferTypes(operation, inputs, attributes, regions);
-  if ("misfit" in types) fail("FTL0301", span, `'${operation}' does not fit: ${types.misfit}`, "does not fit");
+  if ("misfit" in types) fail("FTL0701", span, `'${operation}' does not fit: ${types.misfit}`, "does not fit");
   return apply(operation, inputs, attributes, regions, { ...ws.origin, source: span });
 }
 
@@ -106,7 +106,7 @@ export function scalarSlot(ws: Workspace, expression: ScalarExpression, span: Sp
   const known = ws.scalars.findIndex((scalar) => scalar.name === name);
   if (known !== -1) return known;
   if (ws.scalars.length === scalarSlots) {
-    fail("FTL0302", span, `more than ${scalarSlots} different scalars of the step are used`, "one too many");
+    fail("FTL0702", span, `more than ${scalarSlots} different scalars of the step are used`, "one too many");
   }
   ws.scalars.push({ name, expression });
   return ws.scalars.length - 1;

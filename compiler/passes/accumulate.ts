@@ -1,48 +1,64 @@
-// Gradients become part of the program "micro": it is differentiated in the trained variables, and what it leaves, the loss and the
-// gradients, is added to what earlier micro-batches of the step left. The program "update" has cleared both at the end of the step
-// before, so the sums after the last micro-batch are the batch's whatever the number of micro-batches.
+// Gradient accumulation: the program of one micro-batch adds its loss and its gradients to what the variables hold, so that any
+// number of micro-batches makes one step. The program "update" uses the sums and clears them.
 //
-// Requires: "micro" writes one scalar, the loss. Ensures: it writes the loss and every gradient.
+// Requires a program that leaves a scalar, its share of the step's loss, in the variable `loss`. Ensures: every trained tensor
+// that the program reads has its gradient, in f32, added to its variable; the loss is added likewise; all else stays.
 import { apply, parameter } from "../ir/build.ts";
-import type { Module, Program, Region, Value } from "../ir/graph.ts";
+import type { Program, Region, TensorType, Value } from "../ir/graph.ts";
 import { differentiate } from "./differentiate.ts";
 import type { KernelGradients } from "./differentiate-context.ts";
 import { at } from "./rebuild.ts";
 
-/** A trained variable and the variable that its gradient is kept in, by name. */
-export interface Trained {
-  readonly weight: string;
-  readonly gradient: string;
+export interface Accumulation {
+  /** The variable that the differentiated result is left in. */
+  readonly loss: string;
+  /** Trained variables, and those that their gradients are kept in: f32, of the same shape. */
+  readonly trained: readonly { readonly weight: string; readonly gradient: string }[];
+  readonly kernelGradients?: KernelGradients;
+  /** What is done to the forward region first, such as cutting it into segments. */
+  readonly before?: (region: Region) => Region;
 }
 
-/** The program's region followed by the gradients, as further results. */
-export function withGradients(
-  program: Program,
-  trained: readonly Trained[],
-  kernelGradients: KernelGradients,
-): Program {
+export function accumulate(program: Program, request: Accumulation): Program {
+  const { loss, kernelGradients, before } = request;
+  const of = program.writes.indexOf(loss);
+  if (of < 0) throw new Error(`the program ${program.name} leaves nothing in ${loss}`);
+  const trained = request.trained.filter(({ weight }) => program.reads.includes(weight));
   const withRespectTo = trained.map(({ weight }) => program.reads.indexOf(weight));
-  const region = differentiate(program.region, { of: 0, withRespectTo, kernelGradients });
-  return { ...program, region, writes: [...program.writes, ...trained.map(({ gradient }) => gradient)] };
-}
-
-/** Adds what the program writes to what its variables held. */
-export function accumulating(program: Program): Program {
-  const before = program.region.results.map((value, index) =>
-    parameter(value, at(program.writes, index), value.node.origin),
-  );
-  const results = program.region.results.map((value, index): Value => {
-    const held = at(before, index);
-    return apply("add", [held, value], {}, [], value.node.origin);
+  const region = before === undefined ? program.region : before(program.region);
+  const { parameters, results } = differentiate(region, {
+    of,
+    withRespectTo,
+    ...(kernelGradients === undefined ? {} : { kernelGradients }),
   });
-  const region: Region = { parameters: [...program.region.parameters, ...before], results };
-  return { ...program, reads: [...program.reads, ...program.writes], region };
+
+  const reads = [...program.reads];
+  const given = [...parameters];
+  const held = (name: string, type: TensorType): Value => {
+    const known = reads.indexOf(name);
+    if (known >= 0) return at(given, known);
+    const value = parameter({ shape: type.shape, type: "f32" }, name);
+    reads.push(name);
+    given.push(value);
+    return value;
+  };
+  const added = (name: string, value: Value): Value =>
+    apply("add", [held(name, value), wide(value)], {}, [], value.node.origin);
+  const own = results
+    .slice(0, program.writes.length)
+    .map((value, index) => (index === of ? added(loss, value) : value));
+  const sums = trained.map(({ gradient }, index) => added(gradient, at(results, own.length + index)));
+  return {
+    name: program.name,
+    reads,
+    writes: [...program.writes, ...trained.map(({ gradient }) => gradient)],
+    region: { parameters: given, results: [...own, ...sums] },
+  };
 }
 
-/** The module with one of its programs replaced by what `change` makes of it. */
-export function withProgram(module: Module, name: string, change: (program: Program) => Program): Module {
-  return {
-    ...module,
-    programs: module.programs.map((program) => (program.name === name ? change(program) : program)),
-  };
+/** The value in f32, as it was before it was rounded to its weight's type. */
+function wide(value: Value): Value {
+  if (value.type === "f32") return value;
+  const [origin] = value.node.operation === "cast" ? value.node.inputs : [];
+  return origin?.type === "f32" ? origin : apply("cast", [value], { type: "f32" }, [], value.node.origin);
 }

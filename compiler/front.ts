@@ -1,0 +1,80 @@
+// The front half of the pipeline, where every mistake is the reader's: the recipe and its imports are read and checked, the model's
+// config is read, and the library's definitions that both name are found. Out: what elaboration needs, and all that is wrong.
+import { problem, type Diagnostic } from "../grammar/diagnostic.ts";
+import type { Source } from "../grammar/source.ts";
+import type { Definition, Recipe } from "../grammar/syntax.ts";
+import type { ElaborationInput } from "./elaborate/elaborate.ts";
+import { configRecord } from "./elaborate/config.ts";
+import { findArchitecture, readConfig } from "./language/config.ts";
+import { checkDefinitions } from "./language/names.ts";
+import { resolvePath } from "./language/path.ts";
+import { checkRecipe } from "./language/recipe.ts";
+import { resolve, type Read, type Scope } from "./language/resolve.ts";
+import { applySetting } from "./language/set.ts";
+import type { Settings } from "./language/settings.ts";
+
+export interface Front {
+  readonly settings: Settings | undefined;
+  readonly input: ElaborationInput | undefined;
+  /** Mistakes, and what is asked for but not built yet. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Changes of the form `path=value`, as `--set` takes them. */
+export function readRecipe(source: Source, read: Read, changes: readonly string[] = []): Front {
+  const { scope, diagnostics: found } = resolve(source, read);
+  const diagnostics = [...found, ...checkDefinitions(scope)];
+  const [written, second] = scope.root.recipes;
+  if (second !== undefined) {
+    diagnostics.push(problem("FTL0725", second.name.span, "a file holds one recipe", "the second", { related: [{ span: written?.name.span ?? second.span, label: "the first" }] }));
+  }
+  if (written === undefined) {
+    diagnostics.push(problem("FTL0725", { source, start: 0, end: 0 }, "this file holds no recipe", "needs 'recipe NAME { … }'"));
+    return { settings: undefined, input: undefined, diagnostics };
+  }
+  let recipe: Recipe = written;
+  for (const change of changes) {
+    const changed = applySetting(recipe, change);
+    diagnostics.push(...changed.diagnostics);
+    recipe = changed.recipe;
+  }
+  const checked = checkRecipe(recipe, scope);
+  diagnostics.push(...checked.diagnostics, ...checked.planned);
+  const { settings } = checked;
+  if (settings === undefined || diagnostics.some(({ severity }) => severity === "error")) return { settings, input: undefined, diagnostics };
+  const input = gatherInput(settings, scope, source, read, diagnostics);
+  return { settings, input: diagnostics.some(({ severity }) => severity === "error") ? undefined : input, diagnostics };
+}
+
+function gatherInput(settings: Settings, scope: Scope, source: Source, read: Read, diagnostics: Diagnostic[]): ElaborationInput | undefined {
+  const from = source.path;
+  const path = resolvePath(from, `${settings.model.path.value}/config.json`);
+  const text = read(path);
+  if (text === undefined) {
+    diagnostics.push(problem("FTL0724", settings.model.path.span, `there is no '${path}'`, "the model's folder holds a config.json"));
+    return undefined;
+  }
+  const { config, diagnostics: unread } = readConfig(text, path);
+  diagnostics.push(...unread);
+  if (config === undefined) return undefined;
+  const { architecture, diagnostics: unknown } = findArchitecture(config, scope, from);
+  diagnostics.push(...unknown);
+  const find = (kind: Definition["what"], name: string): Definition | undefined => scope.lookup(kind, name, from) ?? scope.inLibrary(kind, name);
+  const optimizer = find("optimizer", settings.optimizer.name.value);
+  const schedule = find("schedule", settings.schedule.name.value);
+  const task = find("task", "causal");
+  const adapters = settings.adapters.flatMap(({ name }) => find("adapter", name.value) ?? []);
+  if (architecture === undefined || optimizer === undefined || schedule === undefined || task === undefined) return undefined;
+  const accumulation = settings.accumulation.value === "auto" ? 1 : settings.accumulation.value;
+  return {
+    settings,
+    library: { lookup: (what, name, span) => scope.lookup(what, name, span.source.path) },
+    architecture,
+    config: configRecord(config),
+    task,
+    optimizer,
+    schedule,
+    adapters,
+    rows: settings.batch.value / accumulation,
+  };
+}
