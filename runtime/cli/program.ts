@@ -1,0 +1,193 @@
+// The command line as commander sees it: every command, argument and option of the contract, and which function runs it.
+// Comes in: the arguments. Goes out: the command's exit code. Holds: what is announced and not built yet is listed and says so;
+// wrong usage never starts a command; commands are imported when they run, so that help and mistakes are quick.
+import { Command, InvalidArgumentError, Option } from "commander";
+import { exitCodes, Failure, notBuiltYet, type ExitCode } from "./exit.ts";
+import { parseCount, parseSize } from "./quantity.ts";
+import type { Terminal } from "./terminal.ts";
+import { version } from "./version.ts";
+
+/** Options that may stand alone get their value here, so that they never take the next argument for it. */
+const alone: ReadonlyMap<string, string> = new Map([
+  ["--plan", "--plan=text"],
+  ["--resume", "--resume=auto"],
+]);
+
+export function fillAlone(args: readonly string[]): string[] {
+  const end = args.indexOf("--");
+  return args.map((arg, index) => (end !== -1 && index > end ? arg : (alone.get(arg) ?? arg)));
+}
+
+/** Runs the command that the arguments name. Throws CommanderError for wrong usage, help and version. */
+export async function runProgram(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  let code: ExitCode = exitCodes.done;
+  const program = buildProgram(terminal, (result) => {
+    code = result;
+  });
+  await program.parseAsync(fillAlone(args), { from: "user" });
+  return code;
+}
+
+function buildProgram(terminal: Terminal, finish: (code: ExitCode) => void): Command {
+  const program = new Command("ftlc")
+    .description("Compiles recipes for fine-tuning language models to WebGPU execution plans, and runs them.")
+    .version(version(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "print help")
+    .helpCommand("help [command]", "help for a command")
+    .exitOverride()
+    .configureOutput({ writeOut: terminal.out, writeErr: terminal.err })
+    .showHelpAfterError("(ftlc --help lists commands and options)")
+    .addHelpText("after", exitCodeHelp);
+
+  program
+    .command("init")
+    .argument("[dir]", "folder to make it in")
+    .option("--yes", "ask nothing")
+    .description("write a first recipe (not built yet)")
+    .action(() => {
+      throw notBuiltYet("ftlc init", "start from examples/quickstart.ftl");
+    });
+
+  program
+    .command("check")
+    .argument("<files...>", "recipes and definitions")
+    .option("--json", "diagnostics as JSON on standard output")
+    .description("report all mistakes of recipes and definitions")
+    .action(async (files: string[], options: { json?: true }) => {
+      const { check } = await import("./check.ts");
+      finish(check(files, { json: options.json === true }, terminal));
+    });
+
+  program
+    .command("fmt")
+    .argument("<files...>", "files to format in place")
+    .option("--check", "change nothing, fail where something would change")
+    .description("format files")
+    .action(async (files: string[], options: { check?: true }) => {
+      const { format } = await import("./format.ts");
+      finish(await format(files, { check: options.check === true }, terminal));
+    });
+
+  program
+    .command("compile")
+    .argument("<file>", "the recipe")
+    .addOption(new Option("-o, --output <dir>", "write the plan to this folder"))
+    .addOption(new Option("--plan [=text|json|html]", "print the plan's report").argParser(planForm))
+    .option("--emit <stage>", "print the graph after this stage, or 'list' for their names")
+    .option("--device <profile>", "profile to plan for: a built-in name or a JSON file")
+    .addOption(new Option("--memory <size>", "budget, such as 8GiB").argParser(asArgument(parseSize)))
+    .addOption(setting())
+    .description("plan a recipe, without weights and without a GPU")
+    .action(async (file: string, options: CompileFlags) => {
+      const { compileCommand } = await import("./compile.ts");
+      finish(await compileCommand(file, options, terminal));
+    });
+
+  program
+    .command("train")
+    .argument("<file>", "the recipe")
+    .addOption(new Option("--steps <n>", "stop after so many steps").argParser(asArgument(parseCount)))
+    .addOption(setting())
+    .option("--resume [=auto|path]", "go on from a checkpoint (not built yet)")
+    .option("--json", "the log as JSON lines on standard output")
+    .option("--dry-run", "compile for this device and check the files; train nothing")
+    .description("compile a recipe for this device and run it")
+    .action(async (file: string, options: TrainFlags) => {
+      if (options.resume !== undefined) throw notBuiltYet("train --resume");
+      const { trainCommand } = await import("./train.ts");
+      finish(await trainCommand(file, options, terminal));
+    });
+
+  planned(program, "eval", "<file>", "measure a tuned model (not built yet)");
+  planned(program, "generate", "<file>", "write text with a tuned model (not built yet)");
+  planned(program, "export", "<file>", "export an adapter or a merged model (not built yet)");
+
+  program
+    .command("devices")
+    .option("--save <file>", "write the profile of the device that would be used")
+    .option("--json", "as JSON on standard output")
+    .description("list the devices that there are, and which one is used")
+    .action(async (options: { save?: string; json?: true }) => {
+      const { devices } = await import("./devices.ts");
+      finish(await devices({ save: options.save, json: options.json === true }, terminal));
+    });
+
+  program
+    .command("explain")
+    .argument("<code>", "such as FTL0301")
+    .description("explain a diagnostic at length")
+    .action(async (code: string) => {
+      const { explainCommand } = await import("./explain.ts");
+      finish(explainCommand(code, terminal));
+    });
+
+  program
+    .command("lsp")
+    .description("language server on standard input and output (not built yet)")
+    .action(() => {
+      throw notBuiltYet("ftlc lsp");
+    });
+
+  return program;
+}
+
+export interface CompileFlags {
+  readonly output?: string;
+  readonly plan?: "text" | "json";
+  readonly emit?: string;
+  readonly device?: string;
+  readonly memory?: number;
+  readonly set?: readonly string[];
+}
+
+export interface TrainFlags {
+  readonly steps?: number;
+  readonly set?: readonly string[];
+  readonly resume?: string;
+  readonly json?: true;
+  readonly dryRun?: true;
+}
+
+/** Takes any options and arguments: they are part of the contract, but of a later version. */
+function planned(program: Command, name: string, argument: string, description: string): void {
+  program
+    .command(name)
+    .argument(argument)
+    .option("--adapter <dir>", "folder of the adapter")
+    .option("--rank <r>", "rank to use")
+    .description(description)
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .action(() => {
+      throw notBuiltYet(`ftlc ${name}`);
+    });
+}
+
+function setting(): Option {
+  return new Option("--set <path=value>", "change a setting, such as optimizer.rate=1e-4; may be repeated").argParser(
+    (value: string, before: readonly string[] = []) => [...before, value],
+  );
+}
+
+function planForm(value: string): "text" | "json" {
+  if (value === "text" || value === "json") return value;
+  if (value === "html") throw notBuiltYet("--plan=html", "use --plan=text or --plan=json");
+  throw new InvalidArgumentError("It is text, json or html.");
+}
+
+/** A reader of ours as commander wants it. */
+function asArgument<T>(read: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return read(text);
+    } catch (error) {
+      if (error instanceof Failure) throw new InvalidArgumentError([error.message, ...error.advice].join("; "));
+      throw error;
+    }
+  };
+}
+
+const exitCodeHelp = `
+Exit codes:
+  0 done   1 diagnostics or a failed run   2 wrong usage   3 the plan does not fit or is refused
+  4 no usable device   130 interrupted, with a complete checkpoint written`;
