@@ -27,6 +27,14 @@ export function policyOf(checkpointing: Checkpointing): Policy {
   return { savable: (_, depth) => depth > 0, recomputable: (value, depth) => depth === 0 || isCheap(value) };
 }
 
+/** The policy with some values saved in any case, such as the outputs of attention. */
+export function keeping(policy: Policy, isKept: (value: Value) => boolean): Policy {
+  return {
+    savable: (value, depth) => isKept(value) || policy.savable(value, depth),
+    recomputable: (value, depth) => !isKept(value) && policy.recomputable(value, depth),
+  };
+}
+
 /** Whether computing the value a second time costs about as much as reading it. */
 export function isCheap({ node }: Value): boolean {
   const { kind } = operationOf(node.operation).lowering;

@@ -1,7 +1,10 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { apply, constant } from "../../../compiler/ir/build.ts";
 import type { Region, Value } from "../../../compiler/ir/graph.ts";
 import { differentiate } from "../../../compiler/passes/differentiate.ts";
+import { simplify } from "../../../compiler/passes/simplify.ts";
+import { validateRegion } from "../../../compiler/ir/validate.ts";
 import { countOperations } from "../../../compiler/passes/rebuild.ts";
 import {
   centralDifferences,
@@ -17,6 +20,7 @@ import {
   total,
   view,
 } from "./graphs.ts";
+import { randomRegion } from "./random-graphs.ts";
 
 /** Differentiates result 0 in all parameters and compares with central differences; the results stay what they were. */
 function check(region: Region, kernelGradients?: ReadonlyMap<string, string>): Region {
@@ -210,6 +214,51 @@ describe("differentiate: repeat", () => {
     const both = check({ parameters: [x, w, v], results: [total(op("sin", carried[0] as Value))] });
     // Outer and inner forward, outer backward with the inner forward again and the inner backward.
     expect(countOperations(both).get("repeat")).toBe(5);
+  });
+});
+
+describe("differentiate: any graph", () => {
+  it("has the gradients of central differences", () => {
+    fc.assert(
+      // What stops gradients has other central differences, so it goes first.
+      fc.property(fc.nat(), (seed) => void check(simplify(randomRegion(seed, 10), { differentiated: true }))),
+      { numRuns: 60, seed: 7 },
+    );
+  });
+});
+
+describe("differentiate: 16-bit values", () => {
+  it("have 16-bit gradients, summed in f32 over iterations", () => {
+    const [x, w] = [input("x", 2, 3), input("w", 3, 3)];
+    const half = (value: Value): Value => apply("cast", [value], { type: "f16" });
+    const { carried } = repeat({
+      count: 3,
+      constants: [half(w)],
+      carried: [x],
+      body: ([c], [h]) => ({ next: [op("sin", matmul(half(h as Value), c as Value))] }),
+    });
+    const region = { parameters: [x, w], results: [total(carried[0] as Value)] };
+    const both = differentiate(region, { of: 0, withRespectTo: [0, 1] });
+    expect(validateRegion(both, "differentiated")).toEqual([]);
+    const inputs = numbers(region);
+    const gradient = run(both, inputs)[2]?.data ?? [];
+    // The forward pass rounds too, so differences are taken of the same graph without casts.
+    const exact = repeat({
+      count: 3,
+      constants: [w],
+      carried: [x],
+      body: ([c], [h]) => ({ next: [op("sin", matmul(h as Value, c as Value))] }),
+    });
+    const expected = centralDifferences(
+      { parameters: [x, w], results: [total(exact.carried[0] as Value)] },
+      inputs,
+      0,
+      1,
+    );
+    expected.forEach((value, at) => expect(Math.abs(value - (gradient[at] ?? 0))).toBeLessThan(5e-3));
+    const backward = both.results[2]?.node.inputs[0]?.node.inputs[0]?.node;
+    expect(backward?.operation).toBe("repeat");
+    expect(backward?.outputs.map(({ type }) => type)).toEqual(["f32", "f32"]);
   });
 });
 
