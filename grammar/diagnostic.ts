@@ -37,7 +37,11 @@ export function problem(
   span: Span,
   message: string,
   label: string,
-  extra: { readonly related?: readonly Related[]; readonly edits?: readonly Edit[]; readonly severity?: Severity } = {},
+  extra: {
+    readonly related?: readonly Related[];
+    readonly edits?: readonly Edit[];
+    readonly severity?: Severity;
+  } = {},
 ): Diagnostic {
   const { related = [], edits = [], severity = "error" } = extra;
   return { code, severity, message, span, label, related, edits };

@@ -33,7 +33,11 @@ export function positionAt(source: Source, offset: number): Position {
 
 /** The smallest span that holds both; they must be of one source. */
 export function cover(first: Span, last: Span): Span {
-  return { source: first.source, start: Math.min(first.start, last.start), end: Math.max(first.end, last.end) };
+  return {
+    source: first.source,
+    start: Math.min(first.start, last.start),
+    end: Math.max(first.end, last.end),
+  };
 }
 
 /** The text a span covers. */

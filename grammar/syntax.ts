@@ -63,7 +63,8 @@ export interface Option {
 }
 
 /** What kinds of definition there are. */
-export type DefinitionKind = "function" | "module" | "architecture" | "adapter" | "optimizer" | "schedule" | "task" | "method";
+export type DefinitionKind =
+  "function" | "module" | "architecture" | "adapter" | "optimizer" | "schedule" | "task" | "method";
 
 /**
  * `function f(a: [.., d], b: number = 1) -> [.., d] { … }`, `module linear[in -> out](bias: boolean = false) { … }`,
@@ -76,6 +77,8 @@ export interface Definition {
   readonly what: DefinitionKind;
   readonly name: Name;
   readonly dimensions: readonly Name[];
+  /** True for `[in -> out]`. */
+  readonly arrow: boolean;
   readonly parameters: readonly Parameter[];
   readonly on: readonly Name[];
   readonly result: Type | undefined;
@@ -98,7 +101,9 @@ export type Type =
   | { readonly kind: "tupleType"; readonly elements: readonly Type[]; readonly span: Span };
 
 /** One dimension of a shape: an expression over names and sizes, or `..`. A bare name that is not in scope binds. */
-export type Dimension = { readonly kind: "any"; readonly span: Span } | { readonly kind: "size"; readonly value: Expression; readonly span: Span };
+export type Dimension =
+  | { readonly kind: "any"; readonly span: Span }
+  | { readonly kind: "size"; readonly value: Expression; readonly span: Span };
 
 export interface Block {
   readonly kind: "block";
@@ -130,6 +135,7 @@ export interface Table {
  */
 export interface Declaration {
   readonly kind: "declaration";
+  readonly documentation: string;
   readonly what: Name;
   readonly name: Name;
   readonly shape: readonly Expression[] | undefined;
@@ -144,6 +150,7 @@ export interface Declaration {
 /** `layer block[i in 0..<n] at "model.layers.{i}" { … }`. */
 export interface Layer {
   readonly kind: "layer";
+  readonly documentation: string;
   readonly name: Name;
   readonly index: Name;
   readonly range: Expression;
@@ -155,6 +162,7 @@ export interface Layer {
 /** `forward(x: [.., in]) -> [.., out] { … }`, `update(w, g, s) { … }`, `logits(x) { … }`: a named body of a definition. */
 export interface Method {
   readonly kind: "method";
+  readonly documentation: string;
   readonly name: Name;
   readonly parameters: readonly Parameter[];
   readonly result: Type | undefined;
@@ -276,8 +284,28 @@ export interface Unary {
   readonly span: Span;
 }
 
-/** Loosest first: `??`, `or`, `and`, comparisons and `in`, ranges, `+ -`, `* / % @`, unary `- not`, `^` (right to left), postfix. */
-export type BinaryOperator = "??" | "or" | "and" | "==" | "!=" | "<" | "<=" | ">" | ">=" | "in" | "+" | "-" | "*" | "/" | "%" | "@" | "^";
+/**
+ * Loosest first: `??`, `or`, `and`, `not`, comparisons and `in` (which do not chain), ranges, `+ -`, `* / % @`, unary `-`,
+ * `^` (right to left), postfix.
+ */
+export type BinaryOperator =
+  | "??"
+  | "or"
+  | "and"
+  | "=="
+  | "!="
+  | "<"
+  | "<="
+  | ">"
+  | ">="
+  | "in"
+  | "+"
+  | "-"
+  | "*"
+  | "/"
+  | "%"
+  | "@"
+  | "^";
 export interface Binary {
   readonly kind: "binary";
   readonly operator: BinaryOperator;

@@ -1,0 +1,200 @@
+// What building the tree shares: spans, names, reports, the separators of lists and blocks, and a bound on how deep the tree
+// grows, so that whoever walks it may recurse. Mistakes are collected, never thrown; what is missing becomes `missing`.
+import type { CstElement, CstNode, IToken } from "chevrotain";
+import { endOf, isNode, ordered, startOf, tokensOf } from "./cst.ts";
+import { problem, type Diagnostic, type Edit } from "./diagnostic.ts";
+import type { Source, Span } from "./source.ts";
+import type { Comment, Expression, Missing, Name } from "./syntax.ts";
+
+/** No path from the root of a tree through expressions is longer. */
+export const deepestTree = 400;
+
+export abstract class Builder {
+  readonly source: Source;
+  readonly comments: readonly Comment[];
+  readonly diagnostics: Diagnostic[] = [];
+  /** Expressions that stand in parentheses of their own: the formatter keeps these. */
+  readonly parenthesized = new Set<Expression>();
+  private depth = 0;
+
+  constructor(source: Source, comments: readonly Comment[]) {
+    this.source = source;
+    this.comments = comments;
+  }
+
+  report(code: string, span: Span, message: string, label: string, edits: readonly Edit[] = []): void {
+    this.diagnostics.push(problem(code, span, message, label, { edits }));
+  }
+
+  /** What a missing value is reported by: after `what`, at an offset. */
+  missing(at: number, message: string): Missing {
+    const span = this.at(at);
+    this.report("FTL0106", span, message, "expected a value");
+    return { kind: "missing", span };
+  }
+
+  /** Builds what adds `cost` levels to the tree, or nothing where the tree would grow too deep. */
+  deeper(cost: number, span: Span, build: () => Expression): Expression {
+    if (this.depth + cost > deepestTree) {
+      if (!this.diagnostics.some((diagnostic) => diagnostic.code === "FTL0109")) {
+        const message = `an expression of more than ${deepestTree} steps`;
+        this.report("FTL0109", span, message, "give parts of it names with `let`");
+      }
+      return { kind: "missing", span };
+    }
+    this.depth += cost;
+    const built = build();
+    this.depth -= cost;
+    return built;
+  }
+
+  // Spans.
+
+  span(start: number, end: number): Span {
+    return { source: this.source, start, end: Math.max(start, end) };
+  }
+
+  at(offset: number): Span {
+    return this.span(offset, offset);
+  }
+
+  spanOf(element: CstElement): Span {
+    const start = Math.max(0, startOf(element));
+    return this.span(start, endOf(element));
+  }
+
+  name(token: IToken): Name {
+    return { text: token.image, span: this.spanOf(token) };
+  }
+
+  named(element: CstElement): readonly Name[] {
+    return isNode(element) ? [] : [this.name(element)];
+  }
+
+  /** The name in a token, or an empty one after `previous`: its absence has been reported by the parser. */
+  nameOr(token: IToken | undefined, previous: number): Name {
+    return token === undefined ? { text: "", span: this.at(previous) } : this.name(token);
+  }
+
+  // Separators.
+
+  /** The elements between two brackets, each parted from the next by a comma. */
+  listed(node: CstNode, kinds: readonly string[], extra: readonly string[] = []): readonly CstElement[] {
+    return this.parted(node, kinds, extra, "Comma", (before, _after) => {
+      const edits = [{ span: this.at(before), text: ",", label: "write `,`" }];
+      this.report(
+        "FTL0104",
+        this.at(before),
+        "a comma is missing between two elements",
+        "expected `,`",
+        edits,
+      );
+    });
+  }
+
+  /** The entries of a block, each parted from the next by a newline or a comma. */
+  lined(node: CstNode, kinds: readonly string[], what: string): readonly CstElement[] {
+    return this.parted(node, kinds, [], "Newline", (before, after) => {
+      const edits = [{ span: this.span(before, after), text: ", ", label: "write `,`" }];
+      const message = `a new line or a comma is missing between two ${what}`;
+      this.report("FTL0104", this.at(before), message, `the next one starts here`, edits);
+    });
+  }
+
+  private parted(
+    node: CstNode,
+    kinds: readonly string[],
+    extra: readonly string[],
+    separator: "Comma" | "Newline",
+    absent: (before: number, after: number) => void,
+  ): readonly CstElement[] {
+    const found: CstElement[] = [];
+    let parted = true;
+    let first = true;
+    for (const { kind, element: child } of ordered(node)) {
+      if (kind === "Newline") {
+        parted = true;
+      } else if (kind === "Comma") {
+        if (first || (parted && separator === "Comma")) this.doubled(child);
+        parted = true;
+        first = separator === "Newline";
+        if (separator === "Newline") continue;
+      } else if (extra.includes(kind)) {
+        parted = true;
+      } else if (kind === "stray" || kind === "strayElement") {
+        this.stray(child, found.length > 0 && !parted);
+        parted = true;
+      } else if (kinds.includes(kind)) {
+        if (!parted) absent(endOf(found.at(-1) ?? child), startOf(child));
+        found.push(child);
+        parted = false;
+      } else {
+        continue;
+      }
+      first = false;
+    }
+    return found;
+  }
+
+  private doubled(comma: CstElement): void {
+    const span = this.spanOf(comma);
+    this.report("FTL0113", span, "this comma separates nothing", "one too many", [
+      { span, text: "", label: "remove it" },
+    ]);
+  }
+
+  /** Tokens that fit nowhere; `follows` where they follow something on their line. */
+  stray(element: CstElement, follows: boolean): void {
+    const first = firstToken(element);
+    const span = first === undefined ? this.spanOf(element) : this.spanOf(first);
+    const image = first?.image ?? "";
+    const kind = first?.tokenType.name ?? "";
+    if (kind === "Else") {
+      this.report("FTL0111", span, "this `else` belongs to no `if`", "no `if { … }` before it");
+    } else if (
+      first?.tokenType.CATEGORIES?.some((category) => category.name === "Operator") === true &&
+      !follows
+    ) {
+      const label = "put the operator at the end of the line before";
+      this.report("FTL0111", span, `nothing stands before \`${image}\``, label);
+    } else if (kind === "LeftBrace") {
+      this.report("FTL0111", span, "this block belongs to nothing", "no clause or definition before it");
+    } else {
+      this.report("FTL0111", span, `\`${image}\` does not fit here`, "unexpected");
+    }
+  }
+
+  /** The documentation comments that stand on the lines right above an offset, without their slashes. */
+  documentation(offset: number): string {
+    const lines: string[] = [];
+    let below = offset;
+    for (let at = this.lastCommentBefore(offset); at >= 0; at -= 1) {
+      const comment = this.comments[at];
+      if (comment === undefined || !comment.text.startsWith("///")) break;
+      const between = this.source.text.slice(comment.span.end, below);
+      if (!/^[^\S\n]*\n[^\S\n]*$/.test(between)) break;
+      lines.unshift(comment.text.slice(3).replace(/^ /, ""));
+      below = comment.span.start;
+    }
+    return lines.join("\n");
+  }
+
+  private lastCommentBefore(offset: number): number {
+    let low = 0;
+    let high = this.comments.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.comments[middle]?.span.start ?? 0) < offset) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+}
+
+function firstToken(element: CstElement): IToken | undefined {
+  let at: CstElement | undefined = element;
+  while (at !== undefined && isNode(at)) at = ordered(at)[0]?.element;
+  return at;
+}
+
+export const first = (node: CstNode, name: string): IToken | undefined => tokensOf(node, name)[0];
