@@ -2,7 +2,7 @@
 // what ends above the lower bound goes first the next time. `choose` runs them all until one reaches the lower bound, and keeps
 // the best.
 import { occupied } from "./gaps.ts";
-import { fullest, measure, type Interval, type MemoryProblem, type Placement, type Planner } from "./problem.ts";
+import { compressTimes, fullest, measure, type Interval, type MemoryProblem, type Placement, type Planner } from "./problem.ts";
 
 type Compare = (a: Interval, b: Interval) => number;
 
@@ -94,7 +94,10 @@ export interface Choice {
 /** Near enough to the lower bound to try no further. */
 const enough = 1.0005;
 
-export function choosePlacement(problem: MemoryProblem, planners: readonly Planner[] = [...greedyPlanners, ...patientPlanners]): Choice {
+export const allPlanners: readonly Planner[] = [...greedyPlanners, ...patientPlanners];
+
+export function choosePlacement(given: MemoryProblem, planners: readonly Planner[] = allPlanners): Choice {
+  const problem = compressTimes(given);
   const { bytes: least } = fullest(problem.intervals);
   const tried: { planner: string; bytes: number }[] = [];
   let best: { planner: string; placement: Placement } = { planner: "none", placement: measure(problem, []) };

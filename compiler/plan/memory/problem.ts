@@ -62,3 +62,19 @@ export function measure({ intervals, limit }: MemoryProblem, offsets: readonly n
   });
   return { offsets, buffers, bytes: buffers.reduce((sum, size) => sum + size, 0) };
 }
+
+/** The same problem with times renumbered by the moments at which something begins to live: what overlaps stays the same. */
+export function compressTimes({ intervals, limit }: MemoryProblem): MemoryProblem {
+  const starts = [...new Set(intervals.map(({ first }) => first))].sort((a, b) => a - b);
+  const lastStart = (time: number): number => {
+    let low = 0;
+    let high = starts.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((starts[middle] ?? Infinity) <= time) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  };
+  return { limit, intervals: intervals.map(({ size, first, last }) => ({ size, first: lastStart(first), last: lastStart(last) })) };
+}

@@ -1,0 +1,25 @@
+// Plans of hand-made modules with kernels that only look like some.
+import type { Module } from "../../../compiler/ir/graph.ts";
+import { buildPlan, type PlanResult } from "../../../compiler/plan/build.ts";
+import type { DeviceProfile, Plan } from "../../../compiler/plan/plan.ts";
+import { desktop, fakeKernels } from "./fake.ts";
+
+export function planResult(module: Module, profile: DeviceProfile = desktop): PlanResult {
+  return buildPlan({
+    module,
+    profile,
+    budget: profile.memory,
+    job: { batch: 4, accumulation: 2, rows: 2, tokens: 64, vocabulary: 512 },
+    parameters: { total: 1000, trainable: 100 },
+    perStep: { micro: 2, update: 1 },
+    decisions: [],
+    kernels: fakeKernels,
+    interpret: (region) => region.results.map(({ shape }) => ({ shape, data: new Float64Array(shape.reduce((a, b) => a * b, 1)) })),
+  });
+}
+
+export function planOf(module: Module, profile?: DeviceProfile): Plan {
+  const result = planResult(module, profile);
+  if ("obstacles" in result) throw new Error(result.obstacles.map(({ message }) => message).join("\n"));
+  return result.plan;
+}
