@@ -1,14 +1,14 @@
-// The middle of the pipeline: from the elaborated module to one whose regions are kernels. Each line is one pure stage, with why it
-// stands where it stands; every stage's result can be printed and read back (`--emit NAME`).
+// The middle of the pipeline: from the elaborated module to one whose programs are ready to become kernels. Each line is one pure
+// stage, with why it stands where it stands; every stage's result can be printed and read back (`--emit NAME`).
 import type { Trained } from "./elaborate/elaborate.ts";
-import type { Module, Program } from "./ir/graph.ts";
-import type { Settings } from "./language/settings.ts";
-import { accumulating, withGradients, withProgram } from "./passes/accumulate.ts";
+import type { Module, Program, Region } from "./ir/graph.ts";
+import { accumulate } from "./passes/accumulate.ts";
 import { checkpoint, type Checkpointing } from "./passes/checkpoint.ts";
 import { segment } from "./passes/checkpoint-segment.ts";
 import type { KernelGradients } from "./passes/differentiate-context.ts";
 import { joinLoops } from "./passes/loops.ts";
 import { simplify } from "./passes/simplify.ts";
+import { sinkSums } from "./passes/sink.ts";
 
 /** What the stages are told beside the module. */
 export interface Choices {
@@ -27,50 +27,54 @@ export const stages: readonly Stage[] = [
   {
     name: "canonicalize",
     why: "equal values become one before anything is built on them twice",
-    run: (module) => everywhere(module, (program) => onRegion(program, (region) => simplify(region))),
+    run: (module) => everywhere(module, (region) => simplify(region)),
   },
   {
     name: "segment",
     why: "checkpointed blocks become a loop over segments, so that differentiation sees the segments",
-    run: (module, { checkpoint: policy }) =>
-      policy === "none" ? module : withProgram(module, "micro", (program) => onRegion(program, (region) => segment(region, policy.every))),
+    run: (module, { checkpoint: policy }) => (policy === "none" ? module : inMicro(module, (region) => segment(region, policy.every))),
   },
   {
     name: "differentiate",
-    why: "the forward step gains the gradients of what trains, and nothing else",
-    run: (module, { trained, kernelGradients }) => withProgram(module, "micro", (program) => withGradients(program, trained, kernelGradients)),
+    why: "the forward step gains the gradients of what trains and nothing else, added to those of earlier micro-batches",
+    run: (module, { trained, kernelGradients }) =>
+      changed(module, "micro", (program) => accumulate(program, { loss: "loss", trained, kernelGradients })),
   },
   {
     name: "simplify",
     why: "what differentiation made is folded before anyone counts what is worth saving",
-    run: (module) => everywhere(module, (program) => onRegion(program, (region) => simplify(region, { differentiated: true }))),
+    run: (module) => everywhere(module, (region) => simplify(region, { differentiated: true })),
   },
   {
     name: "join",
     why: "the forward and backward loops over the loss's chunks become one, so that no logits are stored between them",
-    run: (module) => withProgram(module, "micro", (program) => onRegion(program, joinLoops)),
+    run: (module) => inMicro(module, joinLoops),
   },
   {
     name: "checkpoint",
     why: "of what the backward pass needs, the policy saves some and leaves the rest to be computed again",
-    run: (module, { checkpoint: policy }) => withProgram(module, "micro", (program) => onRegion(program, (region) => checkpoint(region, policy))),
+    run: (module, { checkpoint: policy }) => inMicro(module, (region) => checkpoint(region, policy)),
   },
   {
-    name: "accumulate",
-    why: "gradients are added in place to those of earlier micro-batches, inside the loops that make them",
-    run: (module) => withProgram(module, "micro", accumulating),
+    name: "sink",
+    why: "gradients are added to their sums inside the loops that make them, so that no second stack of them exists",
+    run: (module) => inMicro(module, sinkSums),
   },
   {
     name: "tidy",
     why: "the last chance to share and fold before values become kernels",
-    run: (module) => everywhere(module, (program) => onRegion(program, (region) => simplify(region, { differentiated: true }))),
+    run: (module) => everywhere(module, (region) => simplify(region, { differentiated: true })),
   },
 ];
 
-function everywhere(module: Module, change: (program: Program) => Program): Module {
-  return { ...module, programs: module.programs.map(change) };
+function everywhere(module: Module, change: (region: Region) => Region): Module {
+  return { ...module, programs: module.programs.map((program) => ({ ...program, region: change(program.region) })) };
 }
 
-function onRegion(program: Program, change: (region: Program["region"]) => Program["region"]): Program {
-  return { ...program, region: change(program.region) };
+function inMicro(module: Module, change: (region: Region) => Region): Module {
+  return changed(module, "micro", (program) => ({ ...program, region: change(program.region) }));
+}
+
+function changed(module: Module, name: string, change: (program: Program) => Program): Module {
+  return { ...module, programs: module.programs.map((program) => (program.name === name ? change(program) : program)) };
 }
