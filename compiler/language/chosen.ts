@@ -38,7 +38,7 @@ export function findDefinition(
   const names = scope.names(kind, from);
   const guess = closest(name.value, [...names, ...coming]);
   const edits = guess === undefined ? [] : [replace(name.span, guess)];
-  const label = guess === undefined ? `there are ${names.join(", ")}` : `did you mean '${guess}'?`;
+  const label = guess === undefined ? `known: ${names.join(", ")}` : `did you mean '${guess}'?`;
   report(problem("FTL0309", name.span, `there is no ${kind} '${name.value}'`, label, { edits }));
   return undefined;
 }

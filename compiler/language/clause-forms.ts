@@ -157,7 +157,10 @@ export const checkpoint: Form<Settings["checkpoint"]["value"]> = {
         return wrong(value, subject, checkpoint.expected, edits);
       }
       const read = word("none", "every", "sqrt", "auto").read(value, { ...subject });
-      if (read === "every") wrong(value, subject, "a number of blocks after 'every', such as every 1");
+      if (read === "every") {
+        const message = "'every' takes a number of blocks, such as every 1";
+        subject.report(problem("FTL0306", value.span, message, "nothing follows"));
+      }
       return undefined;
     }
     const [head, amount, unit, ...more] = value.elements;

@@ -32,6 +32,8 @@ export interface ClauseRule<A, O extends OptionRules> {
   readonly named?: boolean;
   /** The argument names a definition of this kind, whose parameters are options as well. */
   readonly definition?: DefinitionKind;
+  /** The options say more about the argument: a setting that replaces the argument replaces them too. */
+  readonly ofArgument?: boolean;
   /** The block holds settings of the whole recipe by their paths. */
   readonly paths?: boolean;
 }

@@ -17,7 +17,7 @@ import {
   bytes,
   count,
   either,
-  every,
+  everyForm,
   flag,
   listOf,
   measured,
@@ -26,7 +26,7 @@ import {
   positive,
   seed,
   share,
-  text,
+  textForm,
   word,
 } from "./forms.ts";
 
@@ -47,7 +47,7 @@ const rows = {
 
 const duration = measured(
   ["steps", "epochs", "tokens"],
-  "how long to train, such as 100 steps, 3 epochs or 1M tokens",
+  "a duration, such as 100 steps, 3 epochs or 1M tokens",
   ["steps", "tokens"],
 );
 
@@ -57,7 +57,7 @@ export const clauses = {
     noun: "model",
     summary: "the model: a folder in Hugging Face layout",
     example: 'model "models/qwen2.5-0.5b"',
-    argument: { ...text, expected: 'the path of a folder in quotes, such as "models/qwen2.5-0.5b"' },
+    argument: textForm('the path of a folder in quotes, such as "models/qwen2.5-0.5b"'),
     required: true,
     options: {
       weights: option(
@@ -82,7 +82,7 @@ export const clauses = {
         "roles (attention, mlp, all_linear) or module names; every module of its kind if unsaid",
       ),
       start: option(
-        { ...text, expected: "the path of an adapter's folder in quotes" },
+        textForm("the path of an adapter's folder in quotes"),
         "an adapter in PEFT layout to continue from",
       ),
     },
@@ -92,6 +92,7 @@ export const clauses = {
     summary: "the types of the arithmetic: f32, or mixed { compute, store, loss_scale }",
     example: "precision f32",
     argument: word("f32", "mixed"),
+    ofArgument: true,
     options: {
       compute: option(word("f16", "bf16", "f32"), "the type of matrix products"),
       store: option(word("f16", "bf16", "f32"), "the type in which activations are kept"),
@@ -102,7 +103,7 @@ export const clauses = {
     noun: "data",
     summary: "the rows to learn from: JSONL, Parquet or text",
     example: 'data "data/train.jsonl" { format: prompt, length: 1024 }',
-    argument: text,
+    argument: textForm('the path of a file in quotes, such as "data/train.jsonl"'),
     required: true,
     options: rows,
   }),
@@ -110,7 +111,7 @@ export const clauses = {
     noun: "evaluation",
     summary: "held-out rows; what it does not say is as in data",
     example: 'evaluation "data/held.jsonl" { every: 100 steps }',
-    argument: text,
+    argument: textForm('the path of a file in quotes, such as "data/train.jsonl"'),
     bare: true,
     options: {
       format: rows.format,
@@ -118,7 +119,10 @@ export const clauses = {
       pack: rows.pack,
       learn: rows.learn,
       shuffle: rows.shuffle,
-      every: option(every, "steps between evaluations; only at the end if unsaid"),
+      every: option(
+        everyForm("a number of steps, such as 100 steps"),
+        "steps between evaluations; only at the end if unsaid",
+      ),
     },
   }),
   batch: clause({
@@ -146,6 +150,7 @@ export const clauses = {
       "which activations are computed again instead of kept: none, every N blocks, sqrt or auto; none if unsaid",
     example: "checkpoint every 1",
     argument: checkpoint,
+    ofArgument: true,
     options: {
       keep: option(
         listOf(modulePattern, "roles or module names, such as [attention]"),
@@ -190,10 +195,10 @@ export const clauses = {
     noun: "output",
     summary: 'the folder for checkpoints, adapters, logs and the plan; "runs/NAME" if unsaid',
     example: 'output "runs/support" { save: every 200 steps, keep: 3 }',
-    argument: { ...text, expected: 'the path of a folder in quotes, such as "runs/support"' },
+    argument: textForm('the path of a folder in quotes, such as "runs/support"'),
     options: {
       save: option(
-        { ...every, expected: "every so many steps, such as every 200 steps" },
+        everyForm("every so many steps, such as every 200 steps"),
         "how often a checkpoint is written; only at the end if unsaid",
       ),
       keep: option(
@@ -216,7 +221,7 @@ export const clauses = {
     argument: either(
       { ...anyName, expected: "the name of a profile, such as desktop" },
       (value) => value.kind !== "string",
-      { ...text, expected: "the path of a profile in quotes" },
+      textForm("the path of a profile in quotes"),
     ),
     options: {},
   }),
@@ -242,10 +247,11 @@ export const clauses = {
     noun: "stage",
     summary: "the recipe with these settings changed, run after the stages before",
     example: 'stage head { model.train: ["lm_head*"], training: 100 steps }',
-    argument: either({ ...anyName, expected: "the name of the stage" }, (value) => value.kind !== "string", {
-      ...text,
-      expected: "a text",
-    }),
+    argument: either(
+      { ...anyName, expected: "the name of the stage" },
+      (value) => value.kind !== "string",
+      textForm("a text"),
+    ),
     repeated: true,
     paths: true,
     options: {},

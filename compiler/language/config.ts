@@ -40,17 +40,17 @@ export function findArchitecture(config: Config, scope: Scope, from: string): Fo
   const type = config.fields.get("model_type");
   if (type === undefined) {
     const span = { ...config.span, end: config.span.start + 1 };
-    return refuse(problem("FTL0323", span, "the config has no model_type", `one of ${names.join(", ")}`));
+    return refuse(problem("FTL0323", span, "the config has no model_type", `known: ${names.join(", ")}`));
   }
   if (type.kind !== "string") {
-    return refuse(problem("FTL0323", type.span, "model_type takes a text", `one of ${names.join(", ")}`));
+    return refuse(problem("FTL0323", type.span, "model_type takes a text", `known: ${names.join(", ")}`));
   }
   const name = type.value.replaceAll("-", "_");
   const architecture = scope.lookup("architecture", name, from);
   if (architecture !== undefined) return { architecture, diagnostics: [] };
   if (isAnnounced("architecture", name)) return refuse(notYet("architecture", name, type.span, names));
   const guess = closest(name, [...names]);
-  const label = guess === undefined ? `there are ${names.join(", ")}` : `the library has ${guess}`;
+  const label = guess === undefined ? `known: ${names.join(", ")}` : `the library has ${guess}`;
   return refuse(
     problem("FTL0322", type.span, `the library has no architecture for model_type "${type.value}"`, label),
   );

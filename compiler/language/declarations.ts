@@ -52,9 +52,13 @@ export function checkDeclaration(statement: Declaration, env: Environment, check
 /** A part's dimensions and options against its module's. */
 function checkPart(statement: Declaration, module: Definition, checking: Checking): void {
   const given = statement.shape?.length ?? 0;
-  if (given !== module.dimensions.length) {
-    const names = module.dimensions.map((name) => name.text).join(statement.arrow ? " -> " : ", ");
-    const message = `${statement.what.text} has ${counted(module.dimensions.length, "dimension")}, not ${given}`;
+  const { arrow } = module;
+  if (given !== module.dimensions.length || (given > 0 && statement.arrow !== arrow)) {
+    const names = module.dimensions.map((name) => name.text).join(arrow ? " -> " : ", ");
+    const message =
+      given === module.dimensions.length
+        ? `${statement.what.text} has ${arrow ? "two sides" : "a shape, not sides"}`
+        : `${statement.what.text} has ${counted(module.dimensions.length, "dimension")}, not ${given}`;
     const related = [{ span: module.name.span, label: `[${names}]` }];
     checking.report(problem("FTL0214", statement.name.span, message, `write [${names}]`, { related }));
   }

@@ -1,7 +1,7 @@
 // The forms that values take in a recipe: a form reads an expression as a typed value or reports what was expected instead.
 // Clause arguments and option values are read by the same forms; words side by side, as in `100 steps`, are one expression.
 import { problem, type Diagnostic, type Edit } from "../../grammar/diagnostic.ts";
-import { textOf, type Span } from "../../grammar/source.ts";
+import { cover, textOf, type Span } from "../../grammar/source.ts";
 import { closest } from "../../grammar/suggest.ts";
 import type { Expression, Option } from "../../grammar/syntax.ts";
 import { readNumber, scaleOf, type Quantity } from "./quantities.ts";
@@ -32,7 +32,9 @@ export function wrong(
 ): undefined {
   if (value.kind === "missing") return undefined;
   subject.report(
-    problem("FTL0306", value.span, `${subject.label} takes ${expected}`, `not ${kindOf(value)}`, { edits }),
+    problem("FTL0306", value.span, `${subject.label} takes ${expected}`, `this is ${kindOf(value)}`, {
+      edits,
+    }),
   );
   return undefined;
 }
@@ -121,18 +123,21 @@ export const seed: Form<number> = numberForm("a whole number from 0 to 429496729
   most: 2 ** 32 - 1,
 });
 
-export const text: Form<string> = {
-  expected: 'a path in quotes, such as "data/train.jsonl"',
-  read(value, subject) {
-    if (value.kind !== "string") {
-      const edits = value.kind === "reference" ? [replace(value.span, JSON.stringify(value.name.text))] : [];
-      return wrong(value, subject, text.expected, edits);
-    }
-    const plain = plainText(value);
-    if (plain === undefined || plain === "") return outside(value, subject, text.expected);
-    return plain;
-  },
-};
+/** A text without `{…}` that is not empty. */
+export function textForm(expected: string): Form<string> {
+  return {
+    expected,
+    read(value, subject) {
+      if (value.kind !== "string") {
+        const edits =
+          value.kind === "reference" ? [replace(value.span, JSON.stringify(value.name.text))] : [];
+        return wrong(value, subject, expected, edits);
+      }
+      const plain = plainText(value);
+      return plain === undefined || plain === "" ? outside(value, subject, expected) : plain;
+    },
+  };
+}
 
 export const flag: Form<boolean> = {
   expected: "true or false",
@@ -187,7 +192,7 @@ export function word<const W extends string>(...words: readonly W[]): Form<W> {
           value.kind === "string" ? words.find((entry) => entry === plainText(value)) : undefined;
         return wrong(value, subject, expected, quoted === undefined ? [] : [replace(value.span, quoted)]);
       }
-      const guess = closest(said, [...words]);
+      const guess = closest(said, words);
       const label = guess === undefined ? `not '${said}'` : `did you mean '${guess}'?`;
       const edits = guess === undefined ? [] : [replace(value.span, guess)];
       subject.report(problem("FTL0306", value.span, `${subject.label} takes ${expected}`, label, { edits }));
@@ -266,8 +271,8 @@ export function measured<const U extends string>(
       if (unit.kind === "missing") return undefined;
       const kind = units.find((entry) => entry === wordOf(unit) || entry === `${wordOf(unit)}s`);
       if (kind === undefined) {
-        const guess = closest(wordOf(unit) ?? "", [...units]) ?? first;
-        const label = `not ${kindOf(unit)}`;
+        const guess = closest(wordOf(unit) ?? "", units) ?? first;
+        const label = `did you mean '${guess}'?`;
         subject.report(
           problem("FTL0307", unit.span, `${subject.label} takes ${expected}`, label, {
             edits: [replace(unit.span, guess)],
@@ -284,19 +289,23 @@ export function measured<const U extends string>(
 }
 
 /** `100 steps`, also `every 200 steps`. */
-export const every: Form<number> = {
-  expected: "a number of steps, such as 100 steps",
-  read(value, subject) {
-    let steps = value;
-    if (value.kind === "words" && wordOf(value.elements[0] ?? value) === "every") {
-      const rest = value.elements.slice(1);
-      const only = rest.length === 1 ? rest[0] : undefined;
-      const start = rest[0]?.span.start ?? value.span.start;
-      steps = only ?? { kind: "words", elements: rest, span: { ...value.span, start } };
-    }
-    return measured(["steps"], every.expected).read(steps, subject)?.count;
-  },
-};
+export function everyForm(expected: string): Form<number> {
+  const steps = measured(["steps"], expected);
+  return {
+    expected,
+    read(value, subject) {
+      if (value.kind !== "words" || wordOf(value.elements[0] ?? value) !== "every")
+        return steps.read(value, subject)?.count;
+      const [, only, ...more] = value.elements;
+      if (only === undefined) return wrong(value, subject, expected);
+      const rest: Expression =
+        more.length === 0
+          ? only
+          : { kind: "words", elements: [only, ...more], span: cover(only.span, value.span) };
+      return steps.read(rest, subject)?.count;
+    },
+  };
+}
 
 /** A value with a block of options, split: `nf4 { block: 64 }`. */
 export function splitConfigured(value: Expression): {

@@ -8,7 +8,7 @@ import { contextual } from "./builtins.ts";
 import { Environment, signatureOf } from "./environment.ts";
 import { allMethods, checkDeclaration } from "./declarations.ts";
 import { checkExpression, type Checking } from "./expressions.ts";
-import { places, requiredMethods } from "./places.ts";
+import { placeName, places, requiredMethods, type Place } from "./places.ts";
 import type { LoadedFile, Scope } from "./resolve.ts";
 
 /** The mistakes in the definitions of the user's files. */
@@ -30,6 +30,11 @@ function checkDefinition(checking: Checking): void {
   const { definition } = checking;
   const outer = new Environment();
   for (const name of contextual[definition.what].keys()) outer.bind({ what: "given", name, span: undefined });
+  const [misplaced] = definition.what === "adapter" ? [] : definition.on;
+  if (misplaced !== undefined) {
+    const message = `only an adapter is 'on' a module, not ${placeName(definition.what)}`;
+    checking.report(problem("FTL0209", misplaced.span, message, "delete 'on' and the name"));
+  }
   const on = definition.on.map((name) => resolveOn(name, checking));
   for (const module of on) {
     for (const name of module?.dimensions ?? [])
@@ -44,8 +49,6 @@ function checkDefinition(checking: Checking): void {
     declare(env, { what: "dimension", name: name.text, span: name.span }, checking);
   bindParameters(definition.parameters, definition.result, env, checking);
   if (definition.what === "function") {
-    if (definition.on.length > 0)
-      outOfPlace("on", definition.on[0]?.span ?? definition.name.span, "an adapter", checking);
     checkBody(definition.body, new Environment(env), "function", checking);
     return;
   }
@@ -78,7 +81,7 @@ function resolveOn(name: Name, checking: Checking): Definition | undefined {
 function checkParts(
   statements: readonly Statement[],
   env: Environment,
-  place: keyof typeof places,
+  place: Place,
   checking: Checking,
 ): void {
   for (const method of allMethods(statements)) {
@@ -102,12 +105,12 @@ function checkParts(
 function checkSequence(
   statements: readonly Statement[],
   env: Environment,
-  place: keyof typeof places,
+  place: Place,
   methods: Method[],
   checking: Checking,
 ): void {
   for (const statement of statements) {
-    if (!allowed(statement, place, checking)) continue;
+    if (!allowed(statement, place, env, checking)) continue;
     switch (statement.kind) {
       case "method":
         methods.push(statement);
@@ -151,7 +154,7 @@ function checkSequence(
 function checkChoice(
   statement: If,
   env: Environment,
-  place: keyof typeof places,
+  place: Place,
   methods: Method[],
   checking: Checking,
 ): void {
@@ -166,9 +169,9 @@ function checkChoice(
 }
 
 /** The statements of a function's or a method's body. `place` is also where `if` statements inside stand. */
-function checkBody(block: Block, env: Environment, place: keyof typeof places, checking: Checking): void {
+function checkBody(block: Block, env: Environment, place: Place, checking: Checking): void {
   for (const statement of block.statements) {
-    if (!allowed(statement, place, checking)) continue;
+    if (!allowed(statement, place, env, checking)) continue;
     if (statement.kind !== "if") {
       checkSimple(statement, env, place, checking);
       continue;
@@ -186,12 +189,7 @@ function checkBody(block: Block, env: Environment, place: keyof typeof places, c
 }
 
 /** Statements that mean the same wherever they may stand. */
-function checkSimple(
-  statement: Statement,
-  env: Environment,
-  place: keyof typeof places,
-  checking: Checking,
-): void {
+function checkSimple(statement: Statement, env: Environment, place: Place, checking: Checking): void {
   switch (statement.kind) {
     case "let":
       checkExpression(statement.value, env, checking, place);
@@ -226,35 +224,24 @@ function checkSimple(
   }
 }
 
-function allowed(statement: Statement, place: keyof typeof places, checking: Checking): boolean {
+/** False after reporting a statement that means nothing where it stands; what it declares is known all the same. */
+function allowed(statement: Statement, place: Place, env: Environment, checking: Checking): boolean {
   const what = statement.kind === "declaration" ? keyOf(statement) : statement.kind;
   if (places[place].has(what)) return true;
+  for (const name of declaredNames([statement]))
+    env.bind({ what: "value", name: name.text, span: name.span });
   const span = statement.kind === "declaration" ? statement.what.span : statement.span;
-  const homes = Object.entries(places).flatMap(([home, kinds]) => (kinds.has(what) ? [home] : []));
   const label = what === "part" ? "a module" : what === "assign" ? "an assignment" : `'${what}'`;
-  outOfPlace(
-    label,
-    span,
-    homes.map((home) => (/^[aeiou]/.test(home) ? `an ${home}` : `a ${home}`)).join(" or "),
-    checking,
-    place,
+  const homes = Object.entries(places).flatMap(([home, kinds]) =>
+    kinds.has(what) ? [placeName(home as Place)] : [],
   );
+  const message = `${label} cannot stand in ${placeName(place)}`;
+  checking.report(problem("FTL0209", span, message, `belongs in ${homes.join(" or ")}`));
   return false;
 }
 
 function keyOf(statement: Declaration): string {
   return ["weight", "train", "state"].includes(statement.what.text) ? statement.what.text : "part";
-}
-
-function outOfPlace(
-  what: string,
-  span: Declaration["span"],
-  home: string,
-  checking: Checking,
-  place = "definition",
-): void {
-  const message = `${what} cannot stand in ${/^[aeiou]/.test(place) ? "an" : "a"} ${place}`;
-  checking.report(problem("FTL0209", span, message, `belongs in ${home}`));
 }
 
 /** Names that statements declare in the scope they stand in, those in branches of an `if` included; methods apart. */

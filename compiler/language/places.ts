@@ -19,6 +19,13 @@ export const places: Readonly<Record<Place, ReadonlySet<string>>> = {
   "updating body": new Set(["let", "require", "if", "result", "assign"]),
 };
 
+/** What a reader calls a place: "an adapter". */
+export function placeName(place: Place): string {
+  if (place === "body") return "the body of a method";
+  if (place === "updating body") return "'update' of an optimizer or 'step' of a method";
+  return `${/^[aeiou]/.test(place) ? "an" : "a"} ${place}`;
+}
+
 export const requiredMethods: Readonly<Record<DefinitionKind, readonly string[]>> = {
   function: [],
   module: ["forward"],

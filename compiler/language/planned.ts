@@ -182,7 +182,15 @@ export function planned(settings: Settings, recipe: Recipe, scope: Scope): Diagn
       .filter((span) => span !== undefined)
       .map((span) => problem(row.code, span, `not built yet: ${row.what}`, row.instead)),
   );
-  return [...names(settings, recipe, scope), ...found].toSorted((a, b) => a.span.start - b.span.start);
+  const all = [...names(settings, recipe, scope), ...found].toSorted((a, b) => a.span.start - b.span.start);
+  return all.filter(
+    (one, index) =>
+      all.findIndex((other) => other.code === one.code && samePlace(other.span, one.span)) === index,
+  );
+}
+
+function samePlace(a: Span, b: Span): boolean {
+  return a.source === b.source && a.start === b.start && a.end === b.end;
 }
 
 /** Announced definitions that neither the library nor the recipe's files have. */
@@ -205,7 +213,7 @@ export function notYet(
   span: Span,
   existing: readonly string[],
 ): Diagnostic {
-  return problem("FTL0900", span, `not built yet: ${kind} ${name}`, `there are ${existing.join(", ")}`);
+  return problem("FTL0900", span, `not built yet: ${kind} ${name}`, `known: ${existing.join(", ")}`);
 }
 
 /** True where a name is announced for a later version. */

@@ -60,7 +60,13 @@ function readSettings(recipe: Recipe, scope: Scope, tell: Report): Settings | un
   };
   const every = accumulation?.argument ?? { value: 1, span };
 
-  if (model?.argument !== undefined) somethingTrains(train, adapters.length > 0, model, report);
+  if (model?.argument !== undefined)
+    somethingTrains(
+      train,
+      recipe.clauses.some(({ noun }) => noun.text === "adapter"),
+      model,
+      report,
+    );
   if (batch?.argument !== undefined) divides(batch.argument, every, report);
   const sweep = readSweep(read);
   const stages = readStages(read);
@@ -198,7 +204,8 @@ function readStages(read: ReadRecipe): StageSettings[] {
 function checkVariant(options: readonly Option[], read: ReadRecipe): Settings | undefined {
   const plain = read.recipe.clauses.filter(({ noun }) => noun.text !== "sweep" && noun.text !== "stage");
   const changed = replaceSettings({ ...read.recipe, clauses: plain }, options);
-  for (const found of changed.diagnostics) read.report(found);
+  for (const found of changed.diagnostics)
+    if (!read.reported.some((before) => sameMistake(before, found))) read.report(found);
   if (changed.diagnostics.length > 0) return undefined;
   let good = true;
   const settings = readSettings(changed.recipe, read.scope, (found) => {

@@ -3,7 +3,7 @@
 // definition, else one of the files it imports, else the library's. An import is not passed on. The library's files are
 // read from the embedded table, only when something in them is needed, and import what they use of each other.
 import { problem, type Diagnostic, type Related } from "../../grammar/diagnostic.ts";
-import { parse } from "../../grammar/parser.ts";
+import { parse } from "../../grammar/parse.ts";
 import type { Source } from "../../grammar/source.ts";
 import type {
   Definition,
@@ -22,7 +22,7 @@ export type Read = (path: string) => string | undefined;
 export interface LoadedFile {
   readonly path: string;
   readonly tree: File;
-  /** True for files of the embedded library. */
+  /** True for files of the embedded library, or a root that has the path of one: those import all that they use. */
   readonly embedded: boolean;
   /** Paths of the files it imports, those that could be read. */
   readonly imports: readonly string[];
@@ -100,7 +100,7 @@ export function resolve(source: Source, read: Read): Resolution {
       : { text: local, embedded: false };
   }
 
-  const root = load(source, false, []);
+  const root = load(source, library.has(source.path), []);
   files.set(source.path, root);
 
   function inLibrary(kind: DefinitionKind, name: string): Definition | undefined {
@@ -123,7 +123,7 @@ export function resolve(source: Source, read: Read): Resolution {
 
   const scope: Scope = {
     root,
-    files: [...files.values()].filter((file) => !file.embedded),
+    files: [...files.values()].filter((file) => file === root || !file.embedded),
     lookup(kind, name, from) {
       for (const path of [from, ...(files.get(from)?.imports ?? [])]) {
         const found = inFile(path, kind).find((entry) => entry.name.text === name);

@@ -2,7 +2,7 @@
 // setting. Out: a new tree that says it, as if it had been written there, with spans that point at the setting. Whether the
 // value fits is checked with the recipe, not here.
 import { problem, type Diagnostic } from "../../grammar/diagnostic.ts";
-import { parse } from "../../grammar/parser.ts";
+import { parse } from "../../grammar/parse.ts";
 import { cover, type Source, type Span } from "../../grammar/source.ts";
 import { closest } from "../../grammar/suggest.ts";
 import type { Clause, Expression, Option, Recipe } from "../../grammar/syntax.ts";
@@ -62,6 +62,9 @@ function replaceSetting(recipe: Recipe, option: Option): Recipe | Diagnostic {
   const [head, name, part, ...more] = option.path;
   if (head === undefined || option.value.kind === "missing") return recipe;
   const known = Object.keys(clauses).filter((noun) => noun !== "sweep" && noun !== "stage");
+  if (head.text === "sweep" || head.text === "stage") {
+    return problem("FTL0313", head.span, `'${head.text}' is itself made of settings`, "cannot be set");
+  }
   const found = recipe.clauses.filter(
     (clause) => clause.noun.text === head.text || clause.alias?.text === head.text,
   );
@@ -101,12 +104,17 @@ function replaceSetting(recipe: Recipe, option: Option): Recipe | Diagnostic {
   }
   const changed: Clause =
     name === undefined
-      ? { ...target, ...argumentsOf(option.value, target.body) }
+      ? { ...target, ...argumentsOf(option.value, replacesBlock(target) ? undefined : target.body) }
       : {
           ...target,
           body: withOption(target.body ?? [], option, part === undefined ? [name] : [name, part]),
         };
   return { ...recipe, clauses: recipe.clauses.map((clause) => (clause === target ? changed : clause)) };
+}
+
+function replacesBlock(target: Clause): boolean {
+  const rule: { readonly ofArgument?: boolean } | undefined = clauses[target.noun.text as Noun];
+  return rule?.ofArgument === true;
 }
 
 /** A value as what follows a noun: words side by side are several arguments, options are the block. */

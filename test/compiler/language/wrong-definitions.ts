@@ -13,7 +13,7 @@ export const wrongDefinitions: readonly WrongDefinition[] = [
   [
     "a library file that does not import what it uses",
     'import "initial.ftl"\nfunction f(x: [..]) { silu(x) }',
-    "stdlib/functions/new.ftl",
+    "stdlib/functions/losses.ftl",
   ],
   [
     "argument names and numbers",
@@ -54,6 +54,14 @@ export const wrongDefinitions: readonly WrongDefinition[] = [
   ["no update", "optimizer o(rate: number) { step(w) { w } }"],
   ["unknown type", "function f(x: nubmer) { x }"],
   ["an unknown module to be on", "adapter a() on linaer {\n  forward(x, y) { y }\n}"],
+  [
+    "on a module without being an adapter",
+    "optimizer o(rate: number) on linear { update(w, g, s) { w = w - rate * g } }",
+  ],
+  [
+    "shape where sides belong",
+    "architecture a(config) {\n  linear head [4, 4]\n  forward(ids) { head(ids) }\n  logits(x) { x }\n}",
+  ],
   ["unknown size in a result", "function f(x: [n]) -> [m] { x }"],
   ["a layer in a function", "function f(x: [..]) {\n  layer b[i in 0..<2] { forward(x) { x } }\n  x\n}"],
   [
