@@ -162,7 +162,9 @@ class Balancer {
     this.report("FTL0105", span, `this \`${open.token.image}\` is never closed`, `\`${text}\` is missing`, [
       edit,
     ]);
-    this.regions.push({ source: this.source, start: open.token.startOffset, end: noticed });
+    // Where the lines say plainly where it was meant, what follows can be judged again.
+    const until = at < this.out.length - 1 ? Math.max(end, offsetAfter(open.token)) : noticed;
+    this.regions.push({ source: this.source, start: open.token.startOffset, end: until });
   }
 
   /** Where the list of an open `(` or `[` ends: with its line, or with everything read if the list starts on the next. */

@@ -28,13 +28,21 @@ export function parse(source: Source): Parsed {
   const sure = [...lexed.diagnostics, ...balanced.diagnostics];
   const mistakes = errors.map((error) => explainMistake(error, source));
   // Where a bracket was put in or left out, what the parser says is an echo; so is a second mistake at one place.
-  const echoes = balanced.regions;
+  const echoes = [...balanced.regions];
   const heard: Diagnostic[] = [];
-  for (const each of [...mistakes, ...builder.diagnostics].sort(byPlace)) {
+  const isEcho = (start: number): boolean =>
+    echoes.some((region) => start >= region.start && start <= region.end) ||
+    heard.some((other) => other.span.start === start);
+  for (const each of mistakes.sort(byPlace)) {
     const { start } = each.span;
-    if (echoes.some((region) => start >= region.start && start <= region.end)) continue;
-    if (heard.some((other) => other.span.start === start)) continue;
+    if (isEcho(start)) continue;
     heard.push(each);
+    // The parser goes on at the next word that may begin something: the rest of the line is no longer what was meant.
+    const lineEnd = source.text.indexOf("\n", start);
+    echoes.push({ source, start: start + 1, end: lineEnd === -1 ? source.text.length : lineEnd });
+  }
+  for (const each of [...builder.diagnostics].sort(byPlace)) {
+    if (!isEcho(each.span.start)) heard.push(each);
   }
   return { file, diagnostics: [...sure, ...heard].sort(byPlace), parenthesized: builder.parenthesized };
 }

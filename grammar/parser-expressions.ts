@@ -240,6 +240,9 @@ export abstract class ExpressionParser extends LookaheadParser {
           { ALT: () => this.CONSUME(t.Comma) },
           { GATE: () => this.startsExpression(1), ALT: () => this.SUBRULE(this.matchCase) },
           { ALT: () => this.SUBRULE(this.stray) },
+          // Left over after recovery only: brackets balance.
+          { ALT: () => this.CONSUME(t.RightParen) },
+          { ALT: () => this.CONSUME(t.RightSquare) },
         ],
       }),
     );

@@ -59,6 +59,10 @@ export abstract class LookaheadParser extends CstParser {
     return this.startsOperand(k) || ranges.has(this.LA(k).tokenType);
   }
 
+  protected startsType(): boolean {
+    return this.is(1, t.LeftSquare) || this.is(1, t.LeftParen) || isWord(this.LA(1));
+  }
+
   protected startsAlias(): boolean {
     return this.is(1, t.As) && isWord(this.LA(2));
   }

@@ -64,6 +64,9 @@ class FtlParser extends ExpressionParser {
           { GATE: () => this.startsOption(), ALT: () => this.SUBRULE(this.optionEntry) },
           { GATE: () => isWord(this.LA(1)), ALT: () => this.SUBRULE(this.clause) },
           { ALT: () => this.SUBRULE(this.stray) },
+          // Left over after recovery only: brackets balance.
+          { ALT: () => this.CONSUME(t.RightParen) },
+          { ALT: () => this.CONSUME(t.RightSquare) },
         ],
       }),
     );
@@ -146,11 +149,15 @@ class FtlParser extends ExpressionParser {
   readonly names = this.RULE("names", () => {
     this.CONSUME(t.LeftSquare);
     this.MANY(() =>
-      this.OR([
-        { ALT: () => this.CONSUME(t.Comma) },
-        { ALT: () => this.CONSUME(t.Arrow) },
-        { ALT: () => this.CONSUME(t.Word) },
-      ]),
+      this.OR({
+        IGNORE_AMBIGUITIES: true,
+        DEF: [
+          { ALT: () => this.CONSUME(t.Comma) },
+          { ALT: () => this.CONSUME(t.Arrow) },
+          { ALT: () => this.CONSUME(t.Word) },
+          { ALT: () => this.SUBRULE(this.strayElement) },
+        ],
+      }),
     );
     this.CONSUME(t.RightSquare);
   });
@@ -158,7 +165,14 @@ class FtlParser extends ExpressionParser {
   readonly parameters = this.RULE("parameters", () => {
     this.CONSUME(t.LeftParen);
     this.MANY(() =>
-      this.OR([{ ALT: () => this.CONSUME(t.Comma) }, { ALT: () => this.SUBRULE(this.parameter) }]),
+      this.OR({
+        IGNORE_AMBIGUITIES: true,
+        DEF: [
+          { ALT: () => this.CONSUME(t.Comma) },
+          { ALT: () => this.SUBRULE(this.parameter) },
+          { ALT: () => this.SUBRULE(this.strayElement) },
+        ],
+      }),
     );
     this.CONSUME(t.RightParen);
   });
@@ -167,11 +181,11 @@ class FtlParser extends ExpressionParser {
     this.CONSUME(t.Word);
     this.OPTION(() => {
       this.CONSUME(t.Colon);
-      this.SUBRULE(this.type);
+      this.OPTION2({ GATE: () => this.startsType(), DEF: () => this.SUBRULE(this.type) });
     });
-    this.OPTION2(() => {
+    this.OPTION3(() => {
       this.CONSUME(t.Assign);
-      this.OPTION3({ GATE: () => this.startsExpression(1), DEF: () => this.SUBRULE(this.expression) });
+      this.OPTION4({ GATE: () => this.startsExpression(1), DEF: () => this.SUBRULE(this.expression) });
     });
   });
 
@@ -183,7 +197,14 @@ class FtlParser extends ExpressionParser {
         ALT: () => {
           this.CONSUME(t.LeftParen);
           this.MANY(() =>
-            this.OR2([{ ALT: () => this.CONSUME(t.Comma) }, { ALT: () => this.SUBRULE(this.type) }]),
+            this.OR2({
+              IGNORE_AMBIGUITIES: true,
+              DEF: [
+                { ALT: () => this.CONSUME(t.Comma) },
+                { GATE: () => this.startsType(), ALT: () => this.SUBRULE(this.type) },
+                { ALT: () => this.SUBRULE(this.strayElement) },
+              ],
+            }),
           );
           this.CONSUME(t.RightParen);
         },
@@ -213,6 +234,9 @@ class FtlParser extends ExpressionParser {
           { GATE: () => kind === "assign", ALT: () => this.SUBRULE(this.assign) },
           { GATE: () => kind === "result", ALT: () => this.SUBRULE(this.result) },
           { ALT: () => this.SUBRULE(this.stray) },
+          // Left over after recovery only: brackets balance.
+          { ALT: () => this.CONSUME(t.RightParen) },
+          { ALT: () => this.CONSUME(t.RightSquare) },
         ],
       });
     });
@@ -227,10 +251,14 @@ class FtlParser extends ExpressionParser {
         ALT: () => {
           this.CONSUME(t.LeftParen);
           this.MANY(() =>
-            this.OR2([
-              { ALT: () => this.CONSUME(t.Comma) },
-              { ALT: () => this.CONSUME3(t.Word, { LABEL: "name" }) },
-            ]),
+            this.OR2({
+              IGNORE_AMBIGUITIES: true,
+              DEF: [
+                { ALT: () => this.CONSUME(t.Comma) },
+                { ALT: () => this.CONSUME3(t.Word, { LABEL: "name" }) },
+                { ALT: () => this.SUBRULE(this.strayElement) },
+              ],
+            }),
           );
           this.CONSUME(t.RightParen);
         },
@@ -254,6 +282,7 @@ class FtlParser extends ExpressionParser {
     this.CONSUME3(t.Word, { LABEL: "index" });
     this.CONSUME(t.In);
     this.OPTION({ GATE: () => this.startsExpression(1), DEF: () => this.SUBRULE(this.expression) });
+    this.MANY(() => this.SUBRULE(this.strayElement));
     this.CONSUME(t.RightSquare);
     this.OPTION2(() => {
       this.CONSUME(t.At);

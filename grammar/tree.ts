@@ -184,9 +184,15 @@ export class TreeBuilder extends ExpressionBuilder {
         const name = this.nameOr(first(parameter, "Word"), startOf(parameter));
         const assigned = first(parameter, "Assign");
         const value = nodes(parameter, "expression")[0];
+        const colon = first(parameter, "Colon");
+        const type = this.typeOf(nodes(parameter, "type")[0]);
+        if (colon !== undefined && type === undefined) {
+          const message = `the type of \`${name.text}\` is missing`;
+          this.report("FTL0107", this.at(endOf(colon)), message, "expected a type, such as `[.., d]` or `number`");
+        }
         return {
           name,
-          type: this.typeOf(nodes(parameter, "type")[0]),
+          type,
           default: assigned === undefined ? undefined : this.required(value, end, "`=`"),
           span: this.spanOf(parameter),
         };
