@@ -10,7 +10,11 @@ import { buildRepeat, isRepeat, outputsOf, readRepeat, type Loop } from "./rebui
 export function sinkSums(region: Region): Region {
   const sums = findSums(region);
   if (sums.size === 0) return region;
-  const moved = new Map([...sums.values()].flatMap((own) => [...own.values()].map(({ sum, stack }) => [sum.node, stack] as const)));
+  const moved = new Map(
+    [...sums.values()].flatMap((own) =>
+      [...own.values()].map(({ sum, stack }) => [sum.node, stack] as const),
+    ),
+  );
   return rebuild(region, (node, inputs, [body]) => {
     const own = sums.get(node);
     if (own !== undefined && body !== undefined) return addInside(readRepeat(node, inputs, body), own);

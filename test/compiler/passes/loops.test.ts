@@ -4,6 +4,8 @@ import { topological, type Region, type Value } from "../../../compiler/ir/graph
 import { validateRegion } from "../../../compiler/ir/validate.ts";
 import { differentiate } from "../../../compiler/passes/differentiate.ts";
 import { checkpoint } from "../../../compiler/passes/checkpoint.ts";
+import { accumulate } from "../../../compiler/passes/accumulate.ts";
+import { absorb } from "../../../compiler/passes/loops-absorb.ts";
 import { joinLoops } from "../../../compiler/passes/loops.ts";
 import { countOperations } from "../../../compiler/passes/rebuild.ts";
 import { isRepeat } from "../../../compiler/passes/rebuild-repeat.ts";
@@ -128,5 +130,54 @@ describe("joinLoops", () => {
       }).carried[0] as Value;
     const apart = { parameters: [x], results: [op("add", carry(false), carry(true))] };
     expect(joinLoops(apart)).toBe(apart);
+  });
+});
+
+describe("absorb", () => {
+  it("adds gradients to what is held inside the loops that make them", () => {
+    const [x, w, c] = [input("x", 2, 3), input("w", 4, 3, 3), input("c", 3)];
+    const { carried } = repeat({
+      count: 4,
+      constants: [c],
+      carried: [x],
+      stacked: [w],
+      body: ([bias], [h], [weight]) => ({
+        next: [op("sin", op("add", matmul(h as Value, weight as Value), bias as Value))],
+      }),
+    });
+    const forward = {
+      name: "micro",
+      reads: ["x", "w", "c"],
+      writes: ["loss"],
+      region: { parameters: [x, w, c], results: [total(carried[0] as Value)] },
+    };
+    const trained = [
+      { weight: "w", gradient: "dw" },
+      { weight: "c", gradient: "dc" },
+    ];
+    const plain = simplify(accumulate(forward, { loss: "loss", trained }).region);
+    const absorbed = simplify(absorb(plain));
+    expect(validateRegion(absorbed, "after")).toEqual([]);
+    expectEqual(plain, absorbed);
+    const adds = ({ results }: Region): number =>
+      topological(results).filter(({ operation }) => operation === "add").length;
+    expect(adds(plain)).toBe(3);
+    // The loss is left.
+    expect(adds(absorbed)).toBe(1);
+    const [, dw, dc] = absorbed.results;
+    expect([dw?.node.operation, dc?.node.operation]).toEqual(["repeat", "repeat"]);
+    expect(dc?.node.inputs).toContain(absorbed.parameters[5]);
+  });
+
+  it("leaves alone what others use, and what waits for more than parameters", () => {
+    const [x, y] = [input("x", 3, 2), input("y", 2, 2)];
+    const looped = (stack: Value): Value =>
+      repeat({ count: 3, stacked: [stack], body: (_, __, [s]) => ({ collected: [op("sin", s as Value)] }) })
+        .collected[0] as Value;
+    const used = looped(x);
+    const late = sum(reshape(matmul(y, y), 1, 4), 1);
+    const results = [used, op("add", used, x), op("add", looped(op("exp", x)), stretch(late, 3, 2))];
+    const region = { parameters: [x, y], results };
+    expect(absorb(region)).toBe(region);
   });
 });
