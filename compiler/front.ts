@@ -26,10 +26,21 @@ export function readRecipe(source: Source, read: Read, changes: readonly string[
   const diagnostics = [...found, ...checkDefinitions(scope)];
   const [written, second] = scope.root.recipes;
   if (second !== undefined) {
-    diagnostics.push(problem("FTL0725", second.name.span, "a file holds one recipe", "the second", { related: [{ span: written?.name.span ?? second.span, label: "the first" }] }));
+    diagnostics.push(
+      problem("FTL0725", second.name.span, "a file holds one recipe", "the second", {
+        related: [{ span: written?.name.span ?? second.span, label: "the first" }],
+      }),
+    );
   }
   if (written === undefined) {
-    diagnostics.push(problem("FTL0725", { source, start: 0, end: 0 }, "this file holds no recipe", "needs 'recipe NAME { … }'"));
+    diagnostics.push(
+      problem(
+        "FTL0725",
+        { source, start: 0, end: 0 },
+        "this file holds no recipe",
+        "needs 'recipe NAME { … }'",
+      ),
+    );
     return { settings: undefined, input: undefined, diagnostics };
   }
   let recipe: Recipe = written;
@@ -41,17 +52,35 @@ export function readRecipe(source: Source, read: Read, changes: readonly string[
   const checked = checkRecipe(recipe, scope);
   diagnostics.push(...checked.diagnostics, ...checked.planned);
   const { settings } = checked;
-  if (settings === undefined || diagnostics.some(({ severity }) => severity === "error")) return { settings, input: undefined, diagnostics };
+  if (settings === undefined || diagnostics.some(({ severity }) => severity === "error"))
+    return { settings, input: undefined, diagnostics };
   const input = gatherInput(settings, scope, source, read, diagnostics);
-  return { settings, input: diagnostics.some(({ severity }) => severity === "error") ? undefined : input, diagnostics };
+  return {
+    settings,
+    input: diagnostics.some(({ severity }) => severity === "error") ? undefined : input,
+    diagnostics,
+  };
 }
 
-function gatherInput(settings: Settings, scope: Scope, source: Source, read: Read, diagnostics: Diagnostic[]): ElaborationInput | undefined {
+function gatherInput(
+  settings: Settings,
+  scope: Scope,
+  source: Source,
+  read: Read,
+  diagnostics: Diagnostic[],
+): ElaborationInput | undefined {
   const from = source.path;
   const path = resolvePath(from, `${settings.model.path.value}/config.json`);
   const text = read(path);
   if (text === undefined) {
-    diagnostics.push(problem("FTL0724", settings.model.path.span, `there is no '${path}'`, "the model's folder holds a config.json"));
+    diagnostics.push(
+      problem(
+        "FTL0724",
+        settings.model.path.span,
+        `there is no '${path}'`,
+        "the model's folder holds a config.json",
+      ),
+    );
     return undefined;
   }
   const { config, diagnostics: unread } = readConfig(text, path);
@@ -59,12 +88,14 @@ function gatherInput(settings: Settings, scope: Scope, source: Source, read: Rea
   if (config === undefined) return undefined;
   const { architecture, diagnostics: unknown } = findArchitecture(config, scope, from);
   diagnostics.push(...unknown);
-  const find = (kind: Definition["what"], name: string): Definition | undefined => scope.lookup(kind, name, from) ?? scope.inLibrary(kind, name);
+  const find = (kind: Definition["what"], name: string): Definition | undefined =>
+    scope.lookup(kind, name, from) ?? scope.inLibrary(kind, name);
   const optimizer = find("optimizer", settings.optimizer.name.value);
   const schedule = find("schedule", settings.schedule.name.value);
   const task = find("task", "causal");
   const adapters = settings.adapters.flatMap(({ name }) => find("adapter", name.value) ?? []);
-  if (architecture === undefined || optimizer === undefined || schedule === undefined || task === undefined) return undefined;
+  if (architecture === undefined || optimizer === undefined || schedule === undefined || task === undefined)
+    return undefined;
   const accumulation = settings.accumulation.value === "auto" ? 1 : settings.accumulation.value;
   return {
     settings,

@@ -32,7 +32,8 @@ export const stages: readonly Stage[] = [
   {
     name: "segment",
     why: "checkpointed blocks become a loop over segments, so that differentiation sees the segments",
-    run: (module, { checkpoint: policy }) => (policy === "none" ? module : inMicro(module, (region) => segment(region, policy.every))),
+    run: (module, { checkpoint: policy }) =>
+      policy === "none" ? module : inMicro(module, (region) => segment(region, policy.every)),
   },
   {
     name: "differentiate",
@@ -68,7 +69,10 @@ export const stages: readonly Stage[] = [
 ];
 
 function everywhere(module: Module, change: (region: Region) => Region): Module {
-  return { ...module, programs: module.programs.map((program) => ({ ...program, region: change(program.region) })) };
+  return {
+    ...module,
+    programs: module.programs.map((program) => ({ ...program, region: change(program.region) })),
+  };
 }
 
 function inMicro(module: Module, change: (region: Region) => Region): Module {
@@ -76,5 +80,8 @@ function inMicro(module: Module, change: (region: Region) => Region): Module {
 }
 
 function changed(module: Module, name: string, change: (program: Program) => Program): Module {
-  return { ...module, programs: module.programs.map((program) => (program.name === name ? change(program) : program)) };
+  return {
+    ...module,
+    programs: module.programs.map((program) => (program.name === name ? change(program) : program)),
+  };
 }

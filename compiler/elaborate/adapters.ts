@@ -7,7 +7,7 @@ import { inner, type Environment, type Owner } from "./environment.ts";
 import { evaluate, evaluateStatements, interpolate } from "./expressions.ts";
 import { bindParameters } from "./functions.ts";
 import type { Declared, FunctionMeaning, Meaning, Passed, RecordMeaning } from "./meaning.ts";
-import { declaredShape, join, located, methodMeaning, type Part } from "./model.ts";
+import { declaredShape, join, located, methodMeaning, type Part } from "./parts.ts";
 import { fail, type Workspace } from "./workspace.ts";
 
 /** One `adapter` clause at work. */
@@ -32,7 +32,12 @@ function selects(selection: string, part: Part): boolean {
 }
 
 /** The part with every adapter that wants it, in the recipe's order. */
-export function wrapped(ws: Workspace, record: RecordMeaning, part: Part, uses: readonly AdapterUse[]): RecordMeaning {
+export function wrapped(
+  ws: Workspace,
+  record: RecordMeaning,
+  part: Part,
+  uses: readonly AdapterUse[],
+): RecordMeaning {
   let result = record;
   for (const use of uses) {
     if (!use.definition.on.some(({ text }) => text === part.definition.name.text)) continue;
@@ -55,13 +60,19 @@ function adapted(ws: Workspace, base: RecordMeaning, part: Part, use: AdapterUse
   evaluateStatements(ws, env, definition.body.statements);
   const forward = env.bindings.get("forward");
   if (forward?.kind !== "function" || base.call === undefined) {
-    return fail("FTL0719", definition.name.span, `adapter '${definition.name.text}' has no forward`, "needs forward(…)");
+    return fail(
+      "FTL0719",
+      definition.name.span,
+      `adapter '${definition.name.text}' has no forward`,
+      "needs forward(…)",
+    );
   }
   const plain = base.call;
   const call: FunctionMeaning = {
     kind: "function",
     label: definition.name.text,
-    call: (passed, at) => forward.call([...passed, { name: undefined, meaning: plain.call(passed, at), span: at.span }], at),
+    call: (passed, at) =>
+      forward.call([...passed, { name: undefined, meaning: plain.call(passed, at), span: at.span }], at),
   };
   const placed = located(ws, part.place, call);
   return { ...base, call: placed };
@@ -71,7 +82,12 @@ function adapterOwner(ws: Workspace, part: Part, use: AdapterUse): Owner {
   return {
     declare: (declaration, env) => {
       if (declaration.what.text !== "train") {
-        fail("FTL0719", declaration.span, "an adapter declares what it trains: 'train NAME [shape] = initial'", "not a trained tensor");
+        fail(
+          "FTL0719",
+          declaration.span,
+          "an adapter declares what it trains: 'train NAME [shape] = initial'",
+          "not a trained tensor",
+        );
       }
       const key = declaration.at === undefined ? declaration.name.text : interpolate(ws, env, declaration.at);
       const dimensions = declaredShape(ws, env, declaration);
@@ -101,7 +117,17 @@ function adapterOwner(ws: Workspace, part: Part, use: AdapterUse): Owner {
   };
 }
 
-function initialOf(ws: Workspace, env: Environment, expression: Parameters<typeof evaluate>[2] | undefined, span: Span): Meaning {
+function initialOf(
+  ws: Workspace,
+  env: Environment,
+  expression: Parameters<typeof evaluate>[2] | undefined,
+  span: Span,
+): Meaning {
   if (expression !== undefined) return evaluate(ws, env, expression);
-  return fail("FTL0719", span, "a trained tensor needs its first value", "add '= 0' or another initial value");
+  return fail(
+    "FTL0719",
+    span,
+    "a trained tensor needs its first value",
+    "add '= 0' or another initial value",
+  );
 }

@@ -3,10 +3,9 @@
 import type { Span } from "../../grammar/source.ts";
 import { sizeOf, type TensorType, type Value } from "../ir/graph.ts";
 import { applied, chunks } from "./chunks.ts";
-import { dimensionsOf } from "./functions.ts";
-import { whole } from "./expressions.ts";
 import { describe, number, poison, type Dimension, type Meaning, type Passed } from "./meaning.ts";
 import { randomUniform } from "./random.ts";
+import { dimensionsOf, whole } from "./sizes.ts";
 import { anonymous, asTensor, casted, elementwise, tensor } from "./tensors.ts";
 import { broadcastTo, concat, permute, reshape } from "./views.ts";
 import { emit, fail, type Workspace } from "./workspace.ts";
@@ -24,7 +23,10 @@ type Arguments = {
   readonly all: readonly Passed[];
 };
 
-function builtin(name: string, run: (ws: Workspace, given: Arguments, at: Span) => Meaning): [string, Builtin] {
+function builtin(
+  name: string,
+  run: (ws: Workspace, given: Arguments, at: Span) => Meaning,
+): [string, Builtin] {
   const call: Builtin["call"] = (ws, passed, at) => {
     const all = passed.filter((argument) => argument.name === undefined);
     const maybe = (wanted: string): Passed | undefined => passed.find((argument) => argument.name === wanted);
@@ -46,23 +48,41 @@ function axisOf(over: Passed | undefined, dimensions: readonly Dimension[]): num
     const axes = dimensions.flatMap((dimension, axis) => (dimension === meaning.dimension ? [axis] : []));
     const [axis] = axes;
     if (axis !== undefined && axes.length === 1) return axis;
-    return fail("FTL0716", span, `'${meaning.dimension.label}' is not one axis of this tensor`, axes.length === 0 ? "no such axis" : "more than one axis");
+    return fail(
+      "FTL0716",
+      span,
+      `'${meaning.dimension.label}' is not one axis of this tensor`,
+      axes.length === 0 ? "no such axis" : "more than one axis",
+    );
   }
   const axis = whole(meaning, span);
   const place = axis < 0 ? axis + dimensions.length : axis;
-  if (place < 0 || place >= dimensions.length) fail("FTL0716", span, `a tensor of ${dimensions.length} axes has no axis ${axis}`, "no such axis");
+  if (place < 0 || place >= dimensions.length)
+    fail("FTL0716", span, `a tensor of ${dimensions.length} axes has no axis ${axis}`, "no such axis");
   return place;
 }
 
 /** Reduces one axis, which stays with size 1, or with no axis named all of them, to a scalar. */
-function reduced(ws: Workspace, operation: "sum" | "max", given: Arguments, at: Span): { meaning: Meaning; count: number } {
+function reduced(
+  ws: Workspace,
+  operation: "sum" | "max",
+  given: Arguments,
+  at: Span,
+): { meaning: Meaning; count: number } {
   const { value, dimensions } = asTensor(ws, given.need(0, "x").meaning, at);
   const axis = axisOf(given.maybe("over"), dimensions);
   const axes = axis === undefined ? dimensions.map((_, index) => index) : [axis];
   const float = operation === "sum" ? casted(ws, value, "f32", at) : value;
   const folded = axes.length === 0 ? float : emit(ws, at, operation, [float], { axes });
   const count = axes.reduce((product, each) => product * (dimensions[each]?.size ?? 1), 1);
-  if (axis !== undefined) return { meaning: tensor(folded, dimensions.map((d, index) => (index === axis ? anonymous(1, at) : d))), count };
+  if (axis !== undefined)
+    return {
+      meaning: tensor(
+        folded,
+        dimensions.map((d, index) => (index === axis ? anonymous(1, at) : d)),
+      ),
+      count,
+    };
   return { meaning: tensor(emit(ws, at, "reshape", [folded], { shape: [] }), []), count };
 }
 
@@ -79,16 +99,27 @@ function rootOfSquares(mean: boolean): (ws: Workspace, given: Arguments, at: Spa
     const x = given.need(0, "x");
     const square = { ...x, meaning: elementwise(ws, "multiply", [x.meaning, x.meaning], at) };
     const { meaning, count } = reduced(ws, "sum", { ...given, need: () => square }, at);
-    return elementwise(ws, "sqrt", [mean ? elementwise(ws, "divide", [meaning, number(count)], at) : meaning], at);
+    return elementwise(
+      ws,
+      "sqrt",
+      [mean ? elementwise(ws, "divide", [meaning, number(count)], at) : meaning],
+      at,
+    );
   };
 }
 
-function initial(fill: (ws: Workspace, type: TensorType, purpose: string, at: Span) => Value, ws: Workspace, at: Span): Meaning {
-  return { kind: "initial", fill: (type, purpose) => fill(ws, type, purpose, at) };
+function initial(
+  draw: (ws: Workspace, type: TensorType, purpose: string, at: Span) => Value,
+  ws: Workspace,
+  at: Span,
+): Meaning {
+  return { kind: "initial", draw: (type, purpose) => draw(ws, type, purpose, at) };
 }
 
 export const builtins: Readonly<Record<string, Builtin>> = Object.fromEntries([
-  ...unary.map((name) => builtin(name, (ws, given, at) => elementwise(ws, name, [given.need(0, "x").meaning], at))),
+  ...unary.map((name) =>
+    builtin(name, (ws, given, at) => elementwise(ws, name, [given.need(0, "x").meaning], at)),
+  ),
   builtin("max", extremum("maximum")),
   builtin("min", extremum("minimum")),
   builtin("sum", (ws, given, at) => reduced(ws, "sum", given, at).meaning),
@@ -126,12 +157,23 @@ export const builtins: Readonly<Record<string, Builtin>> = Object.fromEntries([
   }),
   builtin("permute", (ws, given, at) => {
     const order = given.need(1, "order");
-    if (order.meaning.kind !== "list") return fail("FTL0703", order.span, "expected a list of axes", "not a list");
-    return permute(ws, given.need(0, "x").meaning, order.meaning.elements.map((axis) => whole(axis, order.span)), at);
+    if (order.meaning.kind !== "list")
+      return fail("FTL0703", order.span, "expected a list of axes", "not a list");
+    return permute(
+      ws,
+      given.need(0, "x").meaning,
+      order.meaning.elements.map((axis) => whole(axis, order.span)),
+      at,
+    );
   }),
   builtin("concat", (ws, given, at) => {
     const over = given.maybe("over");
-    return concat(ws, given.all.map(({ meaning }) => meaning), (dimensions) => axisOf(over, dimensions) ?? 0, at);
+    return concat(
+      ws,
+      given.all.map(({ meaning }) => meaning),
+      (dimensions) => axisOf(over, dimensions) ?? 0,
+      at,
+    );
   }),
   builtin("size", (ws, given, at) => {
     const { dimensions } = asTensor(ws, given.need(0, "x").meaning, at);
@@ -141,34 +183,75 @@ export const builtins: Readonly<Record<string, Builtin>> = Object.fromEntries([
   builtin("dims", (ws, given, at) => number(asTensor(ws, given.need(0, "x").meaning, at).dimensions.length)),
   builtin("uniform", (ws, given, at) => {
     const [low, high] = [given.need(0, "low").meaning, given.need(1, "high").meaning];
-    return initial((inside, type, purpose, span) => {
-      const unit = tensor(randomUniform(inside, type.shape, purpose, 0, span), type.shape.map((size) => anonymous(size, span)));
-      const width = elementwise(inside, "subtract", [high, low], span);
-      return asTensor(inside, elementwise(inside, "add", [elementwise(inside, "multiply", [unit, width], span), low], span), span).value;
-    }, ws, at);
+    return initial(
+      (inside, type, purpose, span) => {
+        const unit = tensor(
+          randomUniform(inside, type.shape, purpose, 0, span),
+          type.shape.map((size) => anonymous(size, span)),
+        );
+        const width = elementwise(inside, "subtract", [high, low], span);
+        return asTensor(
+          inside,
+          elementwise(inside, "add", [elementwise(inside, "multiply", [unit, width], span), low], span),
+          span,
+        ).value;
+      },
+      ws,
+      at,
+    );
   }),
   builtin("normal", (ws, given, at) => {
     const deviation = given.need(0, "deviation").meaning;
-    return initial((inside, type, purpose, span) => {
-      const dimensions = type.shape.map((size) => anonymous(size, span));
-      const [u, v] = [0, 1].map((half) => tensor(randomUniform(inside, type.shape, purpose, half, span), dimensions));
-      if (u === undefined || v === undefined || sizeOf(type.shape) === 0) return randomUniform(inside, type.shape, purpose, 0, span);
-      const radius = elementwise(inside, "sqrt", [elementwise(inside, "multiply", [number(-2), elementwise(inside, "log", [u], span)], span)], span);
-      const turn = elementwise(inside, "cos", [elementwise(inside, "multiply", [number(2 * Math.PI), v], span)], span);
-      const unit = elementwise(inside, "multiply", [radius, turn], span);
-      return asTensor(inside, elementwise(inside, "multiply", [unit, deviation], span), span).value;
-    }, ws, at);
+    return initial(
+      (inside, type, purpose, span) => {
+        const dimensions = type.shape.map((size) => anonymous(size, span));
+        const [u, v] = [0, 1].map((half) =>
+          tensor(randomUniform(inside, type.shape, purpose, half, span), dimensions),
+        );
+        if (u === undefined || v === undefined || sizeOf(type.shape) === 0)
+          return randomUniform(inside, type.shape, purpose, 0, span);
+        const radius = elementwise(
+          inside,
+          "sqrt",
+          [elementwise(inside, "multiply", [number(-2), elementwise(inside, "log", [u], span)], span)],
+          span,
+        );
+        const turn = elementwise(
+          inside,
+          "cos",
+          [elementwise(inside, "multiply", [number(2 * Math.PI), v], span)],
+          span,
+        );
+        const unit = elementwise(inside, "multiply", [radius, turn], span);
+        return asTensor(inside, elementwise(inside, "multiply", [unit, deviation], span), span).value;
+      },
+      ws,
+      at,
+    );
   }),
   builtin("drop", (_, given, at) => {
     const share = given.need(1, "share");
     if (share.meaning.kind === "number" && share.meaning.value === 0) return given.need(0, "x").meaning;
-    return fail("FTL0901", share.span, `not built yet: dropout of ${describe(share.meaning)}`, "only 0 is possible today", { related: [{ span: at, label: "used here" }] });
+    return fail(
+      "FTL0901",
+      share.span,
+      `not built yet: dropout of ${describe(share.meaning)}`,
+      "only 0 is possible today",
+      { related: [{ span: at, label: "used here" }] },
+    );
   }),
   builtin("chunks", (ws, given, at) => {
     const [f, ...tensors] = given.all;
     const each = given.maybe("each");
-    if (f?.meaning.kind !== "function") return fail("FTL0703", at, "'chunks' needs a function first", "not a function");
-    return chunks(ws, applied(f.meaning, at), tensors.map(({ meaning }) => asTensor(ws, meaning, at)), each === undefined ? 1 : whole(each.meaning, each.span), at);
+    if (f?.meaning.kind !== "function")
+      return fail("FTL0703", at, "'chunks' needs a function first", "not a function");
+    return chunks(
+      ws,
+      applied(f.meaning, at),
+      tensors.map(({ meaning }) => asTensor(ws, meaning, at)),
+      each === undefined ? 1 : whole(each.meaning, each.span),
+      at,
+    );
   }),
   ["pi", { constant: number(Math.PI), call: () => poison }],
 ]);

@@ -14,17 +14,25 @@ export const chunkBytes = 32 * 1024 * 1024;
 /** Calls a function meaning with tensors. */
 export function applied(f: FunctionMeaning, span: Span): (values: readonly TensorMeaning[]) => Meaning {
   const at: Expression = { kind: "missing", span };
-  return (values) => f.call(values.map((meaning) => ({ name: undefined, meaning, span })), at);
+  return (values) =>
+    f.call(
+      values.map((meaning) => ({ name: undefined, meaning, span })),
+      at,
+    );
 }
 
 /**
  * How many entries one part holds and how many parts there are. Parts divide the entries evenly where a divisor of at least half the
  * allowed size exists; otherwise the last part is filled up.
  */
-export function partition(entries: number, floatsEach: number): { readonly size: number; readonly count: number } {
+export function partition(
+  entries: number,
+  floatsEach: number,
+): { readonly size: number; readonly count: number } {
   const allowed = Math.max(1, Math.floor(chunkBytes / 4 / floatsEach));
   if (entries <= allowed) return { size: entries, count: 1 };
-  for (let size = allowed; size > allowed / 2; size -= 1) if (entries % size === 0) return { size, count: entries / size };
+  for (let size = allowed; size > allowed / 2; size -= 1)
+    if (entries % size === 0) return { size, count: entries / size };
   const count = Math.ceil(entries / allowed);
   return { size: Math.ceil(entries / count), count };
 }
@@ -37,7 +45,8 @@ export function chunks(
   span: Span,
 ): Meaning {
   const entries = tensors[0]?.dimensions[0]?.size;
-  if (entries === undefined) return fail("FTL0711", span, "'chunks' needs a tensor with an axis to split", "missing here");
+  if (entries === undefined)
+    return fail("FTL0711", span, "'chunks' needs a tensor with an axis to split", "missing here");
   const { size, count } = partition(entries, floatsEach);
   if (count === 1) return f(tensors);
   const stacked = tensors.map(({ value }) => {
@@ -47,12 +56,24 @@ export function chunks(
     const full =
       missing === 0
         ? value
-        : emit(ws, span, "concat", [value, emit(ws, span, "constant", [], { value: filler, type: value.type, shape: [missing, ...rest] })], { axis: 0 });
+        : emit(
+            ws,
+            span,
+            "concat",
+            [
+              value,
+              emit(ws, span, "constant", [], { value: filler, type: value.type, shape: [missing, ...rest] }),
+            ],
+            { axis: 0 },
+          );
     return emit(ws, span, "reshape", [full], { shape: [count, size, ...rest] });
   });
   const part = anonymous(size, span);
   const slices = stacked.map((value, index) =>
-    parameter({ shape: value.shape.slice(1), type: value.type }, `part_${index}`, { ...ws.origin, source: span }),
+    parameter({ shape: value.shape.slice(1), type: value.type }, `part_${index}`, {
+      ...ws.origin,
+      source: span,
+    }),
   );
   const { result, frame } = traced(ws, () =>
     f(slices.map((value, index) => tensor(value, [part, ...(tensors[index]?.dimensions.slice(1) ?? [])]))),
@@ -63,9 +84,18 @@ export function chunks(
   const outer: Value[] = reads.map(({ declared }) => read(ws, declared));
   const region = { parameters: [...reads.map((each) => each.value), ...slices], results: [value] };
   const attributes = { count, constants: reads.length, carried: 0, reverse: false };
-  const [joined] = applyAll("repeat", [...outer, ...stacked], attributes, [region], { ...ws.origin, source: span });
+  const [joined] = applyAll("repeat", [...outer, ...stacked], attributes, [region], {
+    ...ws.origin,
+    source: span,
+  });
   if (joined === undefined) return poison;
   const flat = emit(ws, span, "reshape", [joined], { shape: [size * count, ...value.shape.slice(1)] });
-  const kept = size * count === entries ? flat : emit(ws, span, "slice", [flat], { starts: value.shape.map(() => 0), sizes: [entries, ...value.shape.slice(1)] });
+  const kept =
+    size * count === entries
+      ? flat
+      : emit(ws, span, "slice", [flat], {
+          starts: value.shape.map(() => 0),
+          sizes: [entries, ...value.shape.slice(1)],
+        });
   return tensor(kept, [tensors[0]?.dimensions[0] ?? part, ...dimensions.slice(1)]);
 }

@@ -5,10 +5,18 @@ import type { Definition } from "../../grammar/syntax.ts";
 import type { Module } from "../ir/graph.ts";
 import type { Constant, Settings } from "../language/settings.ts";
 import type { AdapterUse } from "./adapters.ts";
+import { callDefinition } from "./functions.ts";
 import type { Declared, Meaning, Passed, RecordMeaning } from "./meaning.ts";
 import { buildModel } from "./model.ts";
 import { gather, isDrawn, type Beginnings } from "./programs.ts";
-import { evaluateProgram, gradientOf, initializeProgram, microProgram, updateProgram, type Job } from "./training.ts";
+import {
+  evaluateProgram,
+  gradientOf,
+  initializeProgram,
+  microProgram,
+  updateProgram,
+  type Job,
+} from "./training.ts";
 import { guarded, type Library, type Workspace } from "./workspace.ts";
 import { problem } from "../../grammar/diagnostic.ts";
 
@@ -57,6 +65,7 @@ export function elaborate(input: ElaborationInput): Elaboration {
   const ws: Workspace = {
     diagnostics: [],
     library,
+    callDefinition,
     length: settings.data.length.value,
     scalars: [],
     frame: { reads: new Map() },
@@ -64,7 +73,10 @@ export function elaborate(input: ElaborationInput): Elaboration {
   };
   const elaborated = guarded(ws, undefined, () => build(ws, input));
   const diagnostics = distinct(ws.diagnostics);
-  return { elaborated: diagnostics.some(({ severity }) => severity === "error") ? undefined : elaborated, diagnostics };
+  return {
+    elaborated: diagnostics.some(({ severity }) => severity === "error") ? undefined : elaborated,
+    diagnostics,
+  };
 }
 
 function build(ws: Workspace, input: ElaborationInput): Elaborated {
@@ -72,7 +84,16 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   const adapters = settings.adapters.flatMap((use, index): AdapterUse[] => {
     const definition = input.adapters[index];
     if (definition === undefined) return [];
-    return [{ definition, settings: use, options: passedOptions(use.options), answered: new Set(), parts: [], fields: new Map() }];
+    return [
+      {
+        definition,
+        settings: use,
+        options: passedOptions(use.options),
+        answered: new Set(),
+        parts: [],
+        fields: new Map(),
+      },
+    ];
   });
   const choice = { frozen: frozenType(settings, input.config), trains: trainsBy(settings), adapters };
   const model = buildModel(ws, input.architecture, input.config, choice);
@@ -128,7 +149,9 @@ function count(declared: readonly Declared[]): Elaborated["parameters"] {
 function reportUnanswered(ws: Workspace, use: AdapterUse): void {
   for (const { value, span } of use.settings.on) {
     if (use.answered.has(value)) continue;
-    ws.diagnostics.push(problem("FTL0723", span, `no part of this model answers to '${value}'`, "adapts nothing"));
+    ws.diagnostics.push(
+      problem("FTL0723", span, `no part of this model answers to '${value}'`, "adapts nothing"),
+    );
   }
 }
 
@@ -152,7 +175,9 @@ function trainsBy(settings: Settings): (name: string) => boolean {
   return (name) => patterns.some((pattern) => pattern.test(name));
 }
 
-function passedOptions(options: ReadonlyMap<string, { readonly value: Constant; readonly span: Passed["span"] }>): readonly Passed[] {
+function passedOptions(
+  options: ReadonlyMap<string, { readonly value: Constant; readonly span: Passed["span"] }>,
+): readonly Passed[] {
   return [...options].map(([name, { value, span }]) => ({ name, meaning: constantMeaning(value), span }));
 }
 
@@ -171,7 +196,10 @@ function constantMeaning(constant: Constant): Meaning {
     case "steps":
       return { kind: "number", value: constant.count };
     case "share":
-      return { kind: "scalar", expression: { apply: "ceil", to: [{ apply: "multiply", to: [constant.of, { name: "steps" }] }] } };
+      return {
+        kind: "scalar",
+        expression: { apply: "ceil", to: [{ apply: "multiply", to: [constant.of, { name: "steps" }] }] },
+      };
     default:
       return constant satisfies never;
   }
@@ -180,6 +208,10 @@ function constantMeaning(constant: Constant): Meaning {
 /** A mistake in a layer is found once a layer; the reader sees it once. */
 function distinct(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
   const seen = new Map<string, Diagnostic>();
-  for (const each of diagnostics) seen.set(`${each.code} ${each.span.source.path} ${each.span.start} ${each.span.end} ${each.message}`, each);
+  for (const each of diagnostics)
+    seen.set(
+      `${each.code} ${each.span.source.path} ${each.span.start} ${each.span.end} ${each.message}`,
+      each,
+    );
   return [...seen.values()];
 }

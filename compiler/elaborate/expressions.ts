@@ -1,19 +1,41 @@
 // Expressions and statements of definitions, given meaning. Compile-time parts (config fields, conditions, sizes) are computed;
 // tensor parts become values of the region being traced. A mistake is reported at its statement and its name poisoned.
-import type { Binary, Block, Call, Expression, If, MatchCase, Statement, StringLiteral } from "../../grammar/syntax.ts";
+import type {
+  Binary,
+  Block,
+  Call,
+  Expression,
+  If,
+  MatchCase,
+  Statement,
+  StringLiteral,
+} from "../../grammar/syntax.ts";
 import type { Span } from "../../grammar/source.ts";
 import { closest } from "../../grammar/suggest.ts";
 import { builtins } from "./builtins.ts";
 import { find, inner, rebind, type Environment } from "./environment.ts";
-import { callDefinition } from "./functions.ts";
 import { indexed } from "./indexing.ts";
-import { boolean, describe, none, number, poison, type FunctionMeaning, type Meaning, type Passed } from "./meaning.ts";
+import {
+  boolean,
+  describe,
+  none,
+  number,
+  poison,
+  type FunctionMeaning,
+  type Meaning,
+  type Passed,
+} from "./meaning.ts";
+import { whole } from "./sizes.ts";
 import { elementwise, product } from "./tensors.ts";
 import { transpose } from "./views.ts";
 import { fail, guarded, type Workspace } from "./workspace.ts";
 
 /** Runs the statements of a body in `env` and gives the value of the last expression, or none. */
-export function evaluateStatements(ws: Workspace, env: Environment, statements: readonly Statement[]): Meaning {
+export function evaluateStatements(
+  ws: Workspace,
+  env: Environment,
+  statements: readonly Statement[],
+): Meaning {
   let last: Meaning = none;
   for (const statement of statements) {
     last = guarded(ws, poison, () => evaluateStatement(ws, env, statement));
@@ -38,7 +60,12 @@ function evaluateStatement(ws: Workspace, env: Environment, statement: Statement
       } else {
         const elements = value.kind === "tuple" ? value.elements : [];
         if (value.kind !== "poison" && elements.length !== statement.names.length) {
-          fail("FTL0706", statement.value.span, `${statement.names.length} names for ${describe(value)}`, "does not come apart so");
+          fail(
+            "FTL0706",
+            statement.value.span,
+            `${statement.names.length} names for ${describe(value)}`,
+            "does not come apart so",
+          );
         }
         statement.names.forEach(({ text }, index) => env.bindings.set(text, elements[index] ?? poison));
       }
@@ -62,7 +89,12 @@ function evaluateStatement(ws: Workspace, env: Environment, statement: Statement
     case "assign": {
       const value = evaluate(ws, env, statement.value);
       if (find(env, statement.target.text) === undefined) {
-        fail("FTL0707", statement.target.span, `there is no state '${statement.target.text}' to assign`, "not a state of this definition");
+        fail(
+          "FTL0707",
+          statement.target.span,
+          `there is no state '${statement.target.text}' to assign`,
+          "not a state of this definition",
+        );
       }
       rebind(env, statement.target.text, value);
       env.owner.assign?.(statement.target.text, value, statement, env);
@@ -95,7 +127,12 @@ function evaluateIf(ws: Workspace, env: Environment, statement: If): Meaning {
 
 function truth(meaning: Meaning, span: Span): boolean {
   if (meaning.kind === "boolean") return meaning.value;
-  return fail("FTL0708", span, `a condition must be known at compile time, found ${describe(meaning)}`, "true or false is needed here");
+  return fail(
+    "FTL0708",
+    span,
+    `a condition must be known at compile time, found ${describe(meaning)}`,
+    "true or false is needed here",
+  );
 }
 
 export function evaluate(ws: Workspace, env: Environment, expression: Expression): Meaning {
@@ -124,18 +161,39 @@ export function evaluate(ws: Workspace, env: Environment, expression: Expression
     case "range": {
       const end = (side: Expression | undefined): number | undefined =>
         side === undefined ? undefined : whole(evaluate(ws, env, side), side.span);
-      return { kind: "range", first: end(expression.first), last: end(expression.last), inclusive: expression.inclusive };
+      return {
+        kind: "range",
+        first: end(expression.first),
+        last: end(expression.last),
+        inclusive: expression.inclusive,
+      };
     }
     case "call":
       return call(ws, env, expression);
     case "index": {
       const object = evaluate(ws, env, expression.object);
-      return indexed(ws, object, expression.indices.map((index) => ({ meaning: evaluate(ws, env, index), span: index.span })), expression.span);
+      return indexed(
+        ws,
+        object,
+        expression.indices.map((index) => ({ meaning: evaluate(ws, env, index), span: index.span })),
+        expression.span,
+      );
     }
     case "member":
-      return member(ws, evaluate(ws, env, expression.object), expression.name.text, expression.optional, expression.span);
+      return member(
+        ws,
+        evaluate(ws, env, expression.object),
+        expression.name.text,
+        expression.optional,
+        expression.span,
+      );
     case "lambda":
-      return lambda(ws, env, expression.parameters.map(({ text }) => text), expression.body);
+      return lambda(
+        ws,
+        env,
+        expression.parameters.map(({ text }) => text),
+        expression.body,
+      );
     case "conditional": {
       const holds = truth(evaluate(ws, env, expression.condition), expression.condition.span);
       if (holds) return evaluateBlock(ws, env, expression.then);
@@ -147,7 +205,12 @@ export function evaluate(ws: Workspace, env: Environment, expression: Expression
     case "words":
     case "configured":
     case "missing":
-      return fail("FTL0709", expression.span, "this is not an expression of a definition", "only recipes write values so");
+      return fail(
+        "FTL0709",
+        expression.span,
+        "this is not an expression of a definition",
+        "only recipes write values so",
+      );
     default:
       return expression satisfies never;
   }
@@ -158,12 +221,18 @@ function reference(ws: Workspace, env: Environment, name: string, span: Span): M
   if (bound !== undefined) return bound;
   const definition = ws.library.lookup("function", name, span);
   if (definition !== undefined) {
-    const call: FunctionMeaning["call"] = (passed, at) => callDefinition(ws, definition, passed, at.span);
+    const call: FunctionMeaning["call"] = (passed, at) => ws.callDefinition(ws, definition, passed, at.span);
     return { kind: "function", label: name, call };
   }
   const builtin = builtins[name];
   if (builtin !== undefined) {
-    return builtin.constant ?? { kind: "function", label: name, call: (passed, at) => builtin.call(ws, passed, at.span) };
+    return (
+      builtin.constant ?? {
+        kind: "function",
+        label: name,
+        call: (passed, at) => builtin.call(ws, passed, at.span),
+      }
+    );
   }
   const names = [...Object.keys(builtins), ...boundNames(env)];
   const near = closest(name, names);
@@ -211,7 +280,13 @@ function binary(ws: Workspace, env: Environment, expression: Binary): Meaning {
     case ">=":
       return elementwise(ws, "less_equal", [right, left], span);
     case "in":
-      if (right.kind !== "list") return fail("FTL0703", expression.right.span, `expected a list, found ${describe(right)}`, "not a list");
+      if (right.kind !== "list")
+        return fail(
+          "FTL0703",
+          expression.right.span,
+          `expected a list, found ${describe(right)}`,
+          "not a list",
+        );
       return boolean(right.elements.some((element) => truthOf(plainEqual(left, element))));
     default: {
       const name = operator === "and" || operator === "or" ? operator : binaryOperations[operator];
@@ -251,7 +326,12 @@ function call(ws: Workspace, env: Environment, expression: Call): Meaning {
 function lambda(ws: Workspace, env: Environment, names: readonly string[], body: Expression): Meaning {
   const run: FunctionMeaning["call"] = (passed, at) => {
     if (passed.length !== names.length) {
-      fail("FTL0711", at.span, `this function takes ${names.length} arguments, not ${passed.length}`, "called here");
+      fail(
+        "FTL0711",
+        at.span,
+        `this function takes ${names.length} arguments, not ${passed.length}`,
+        "called here",
+      );
     }
     const scope = inner(env);
     names.forEach((name, index) => scope.bindings.set(name, passed[index]?.meaning ?? poison));
@@ -268,23 +348,47 @@ function member(ws: Workspace, object: Meaning, name: string, optional: boolean,
     if (field !== undefined) return field;
     if (object.open) return none;
     const near = closest(name, [...object.fields.keys()]);
-    return fail("FTL0712", span, `${object.label} has no '${name}'`, near === undefined ? "unknown" : `did you mean '${near}'?`);
+    return fail(
+      "FTL0712",
+      span,
+      `${object.label} has no '${name}'`,
+      near === undefined ? "unknown" : `did you mean '${near}'?`,
+    );
   }
   if (object.kind === "tensor" || object.kind === "variable") {
     if (name === "T") return transpose(ws, object, span);
-    if (name === "shape") return { kind: "list", elements: object.dimensions.map((dimension) => number(dimension.size, dimension)) };
+    if (name === "shape")
+      return {
+        kind: "list",
+        elements: object.dimensions.map((dimension) => number(dimension.size, dimension)),
+      };
   }
   return fail("FTL0712", span, `${describe(object)} has no '${name}'`, "unknown");
 }
 
-function matched(ws: Workspace, env: Environment, subject: Meaning, cases: readonly MatchCase[], span: Span): Meaning {
+function matched(
+  ws: Workspace,
+  env: Environment,
+  subject: Meaning,
+  cases: readonly MatchCase[],
+  span: Span,
+): Meaning {
   if (subject.kind === "poison") return poison;
   for (const { patterns, value } of cases) {
-    const hit = patterns.length === 0 || patterns.some((pattern) => truthOf(plainEqual(subject, evaluate(ws, env, pattern))));
+    const hit =
+      patterns.length === 0 ||
+      patterns.some((pattern) => truthOf(plainEqual(subject, evaluate(ws, env, pattern))));
     if (hit) return evaluate(ws, env, value);
   }
-  const known = cases.flatMap(({ patterns }) => patterns.map((pattern) => describe(evaluate(ws, env, pattern))));
-  return fail("FTL0722", span, `${describe(subject)} is not supported here; what is: ${known.join(", ")}`, "no case fits");
+  const known = cases.flatMap(({ patterns }) =>
+    patterns.map((pattern) => describe(evaluate(ws, env, pattern))),
+  );
+  return fail(
+    "FTL0722",
+    span,
+    `${describe(subject)} is not supported here; what is: ${known.join(", ")}`,
+    "no case fits",
+  );
 }
 
 /** The text of a string literal, its expressions filled in. */
@@ -298,10 +402,4 @@ export function interpolate(ws: Workspace, env: Environment, literal: StringLite
       return describe(meaning);
     })
     .join("");
-}
-
-/** A meaning that must be a whole number known at compile time. */
-export function whole(meaning: Meaning, span: Span): number {
-  if (meaning.kind === "number" && Number.isInteger(meaning.value)) return meaning.value;
-  return fail("FTL0703", span, `expected a whole number, found ${describe(meaning)}`, "not a whole number");
 }

@@ -2,12 +2,18 @@
 // declared ones and their names bound, the result checked likewise. A function with a kernel becomes a `call` node whose region
 // is its body; its number arguments become attributes, which the kernel reads.
 import type { Span } from "../../grammar/source.ts";
-import type { Block, Definition, Dimension as DimensionSyntax, Parameter, Type } from "../../grammar/syntax.ts";
+import type {
+  Block,
+  Definition,
+  Dimension as DimensionSyntax,
+  Parameter,
+  Type,
+} from "../../grammar/syntax.ts";
 import { closest } from "../../grammar/suggest.ts";
 import { applyAll, parameter } from "../ir/build.ts";
 import type { Attribute, Value } from "../ir/graph.ts";
 import { find, inner, type Environment } from "./environment.ts";
-import { evaluate, evaluateBlock, whole } from "./expressions.ts";
+import { evaluate, evaluateBlock } from "./expressions.ts";
 import {
   describe,
   number,
@@ -19,10 +25,16 @@ import {
   type TensorMeaning,
   type VariableMeaning,
 } from "./meaning.ts";
-import { anonymous, asTensor, origins, tensor } from "./tensors.ts";
+import { whole } from "./sizes.ts";
+import { asTensor, origins, tensor } from "./tensors.ts";
 import { fail, traced, type Workspace } from "./workspace.ts";
 
-export function callDefinition(ws: Workspace, definition: Definition, passed: readonly Passed[], at: Span): Meaning {
+export function callDefinition(
+  ws: Workspace,
+  definition: Definition,
+  passed: readonly Passed[],
+  at: Span,
+): Meaning {
   const env = inner(undefined);
   bindParameters(ws, env, definition.name.text, definition.parameters, passed, at);
   return definition.kernel === undefined
@@ -34,7 +46,12 @@ export function callDefinition(ws: Workspace, definition: Definition, passed: re
 export function callBody(
   ws: Workspace,
   owner: Environment,
-  method: { readonly name: { readonly text: string }; readonly parameters: readonly Parameter[]; readonly result: Type | undefined; readonly body: Block },
+  method: {
+    readonly name: { readonly text: string };
+    readonly parameters: readonly Parameter[];
+    readonly result: Type | undefined;
+    readonly body: Block;
+  },
   passed: readonly Passed[],
   at: Span,
 ): Meaning {
@@ -53,15 +70,27 @@ export function bindParameters(
   at: Span,
 ): void {
   const positional = passed.filter(({ name }) => name === undefined);
-  const named = new Map(passed.flatMap((argument) => (argument.name === undefined ? [] : [[argument.name, argument] as const])));
+  const named = new Map(
+    passed.flatMap((argument) => (argument.name === undefined ? [] : [[argument.name, argument] as const])),
+  );
   const names = parameters.map(({ name }) => name.text);
   if (positional.length > parameters.length) {
-    fail("FTL0711", at, `'${callee}' takes ${parameters.length} arguments, not ${positional.length}`, "too many arguments");
+    fail(
+      "FTL0711",
+      at,
+      `'${callee}' takes ${parameters.length} arguments, not ${positional.length}`,
+      "too many arguments",
+    );
   }
   for (const [name, { span }] of named) {
     if (names.includes(name)) continue;
     const near = closest(name, names);
-    fail("FTL0711", span, `'${callee}' has no parameter '${name}'`, near === undefined ? "unknown" : `did you mean '${near}'?`);
+    fail(
+      "FTL0711",
+      span,
+      `'${callee}' has no parameter '${name}'`,
+      near === undefined ? "unknown" : `did you mean '${near}'?`,
+    );
   }
   parameters.forEach((declared, index) => {
     const argument = positional[index] ?? named.get(declared.name.text);
@@ -72,12 +101,21 @@ export function bindParameters(
     }
     const meaning =
       argument?.meaning ?? (declared.default === undefined ? poison : evaluate(ws, env, declared.default));
-    const checked = declared.type === undefined ? meaning : conform(ws, env, declared.type, meaning, argument?.span ?? declared.span);
+    const checked =
+      declared.type === undefined
+        ? meaning
+        : conform(ws, env, declared.type, meaning, argument?.span ?? declared.span);
     env.bindings.set(declared.name.text, checked);
   });
 }
 
-function resultOf(ws: Workspace, env: Environment, type: Type | undefined, meaning: Meaning, body: Block): Meaning {
+function resultOf(
+  ws: Workspace,
+  env: Environment,
+  type: Type | undefined,
+  meaning: Meaning,
+  body: Block,
+): Meaning {
   const last = body.statements.at(-1)?.span ?? body.span;
   return type === undefined ? meaning : conform(ws, env, type, meaning, last);
 }
@@ -90,9 +128,19 @@ export function conform(ws: Workspace, env: Environment, type: Type, meaning: Me
       return conformNamed(type.name.text, meaning, span, type.span);
     case "tupleType": {
       if (meaning.kind !== "tuple" || meaning.elements.length !== type.elements.length) {
-        return fail("FTL0706", span, `expected ${type.elements.length} values, found ${describe(meaning)}`, "does not fit");
+        return fail(
+          "FTL0706",
+          span,
+          `expected ${type.elements.length} values, found ${describe(meaning)}`,
+          "does not fit",
+        );
       }
-      return { kind: "tuple", elements: meaning.elements.map((element, index) => conformAt(ws, env, type.elements[index], element, span)) };
+      return {
+        kind: "tuple",
+        elements: meaning.elements.map((element, index) =>
+          conformAt(ws, env, type.elements[index], element, span),
+        ),
+      };
     }
     case "shape": {
       if (meaning.kind === "list") return meaning;
@@ -104,7 +152,13 @@ export function conform(ws: Workspace, env: Environment, type: Type, meaning: Me
   }
 }
 
-function conformAt(ws: Workspace, env: Environment, type: Type | undefined, meaning: Meaning, span: Span): Meaning {
+function conformAt(
+  ws: Workspace,
+  env: Environment,
+  type: Type | undefined,
+  meaning: Meaning,
+  span: Span,
+): Meaning {
   return type === undefined ? meaning : conform(ws, env, type, meaning, span);
 }
 
@@ -139,7 +193,8 @@ function matchShape(
     fail("FTL0715", span, `the shape ${shapeText(dimensions)} does not fit the declared one`, label, {
       related: [{ span: typeSpan, label: "declared here" }, ...origins(related)],
     });
-  if (spread === -1 ? dimensions.length !== fixed : dimensions.length < fixed) misfit(`${dimensions.length} axes`);
+  if (spread === -1 ? dimensions.length !== fixed : dimensions.length < fixed)
+    misfit(`${dimensions.length} axes`);
   const extra = dimensions.length - fixed;
   return dimensions.map((dimension, axis) => {
     if (spread !== -1 && axis >= spread && axis < spread + extra) return dimension;
@@ -154,27 +209,22 @@ function matchShape(
     const meaning = evaluate(ws, env, value);
     const wanted = whole(meaning, value.span);
     if (wanted !== dimension.size) {
-      misfit(`${dimension.size} where ${wanted} is declared`, [dimension, ...(meaning.kind === "number" && meaning.dimension ? [meaning.dimension] : [])]);
+      misfit(`${dimension.size} where ${wanted} is declared`, [
+        dimension,
+        ...(meaning.kind === "number" && meaning.dimension ? [meaning.dimension] : []),
+      ]);
     }
     return meaning.kind === "number" && meaning.dimension !== undefined ? meaning.dimension : dimension;
   });
 }
 
-/** A list of sizes as dimensions: numbers that are sizes of axes keep what they know of them. */
-export function dimensionsOf(sizes: Meaning, span: Span): readonly Dimension[] {
-  if (sizes.kind !== "list") return fail("FTL0703", span, `expected a list of sizes, found ${describe(sizes)}`, "not a shape");
-  return sizes.elements.map((size) => dimensionFrom(size, "", span));
-}
-
-/** A size as a dimension. `label` is how the source writes it. */
-export function dimensionFrom(size: Meaning, label: string, span: Span): Dimension {
-  const value = whole(size, span);
-  if (value < 1) fail("FTL0703", span, `a size must be at least 1, found ${value}`, "too small");
-  if (size.kind === "number" && size.dimension !== undefined) return size.dimension;
-  return { ...anonymous(value, span), label };
-}
-
-function kernelCall(ws: Workspace, env: Environment, definition: Definition, kernel: string, at: Span): Meaning {
+function kernelCall(
+  ws: Workspace,
+  env: Environment,
+  definition: Definition,
+  kernel: string,
+  at: Span,
+): Meaning {
   const attributes: Record<string, Attribute> = { function: definition.name.text, kernel };
   const inputs: Value[] = [];
   const parameters: Value[] = [];
@@ -188,7 +238,9 @@ function kernelCall(ws: Workspace, env: Environment, definition: Definition, ker
     parameters.push(stand);
     env.bindings.set(name.text, tensor(stand, dimensions));
   }
-  const { result } = traced(ws, () => resultOf(ws, env, definition.result, evaluateBlock(ws, env, definition.body), definition.body));
+  const { result } = traced(ws, () =>
+    resultOf(ws, env, definition.result, evaluateBlock(ws, env, definition.body), definition.body),
+  );
   if (result.kind === "poison") return poison;
   const elements = result.kind === "tuple" ? result.elements : [result];
   const results = elements.map((element) => asTensor(ws, element, at));

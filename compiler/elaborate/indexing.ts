@@ -10,7 +10,12 @@ interface IndexArgument {
   readonly span: Span;
 }
 
-export function indexed(ws: Workspace, object: Meaning, indices: readonly IndexArgument[], span: Span): Meaning {
+export function indexed(
+  ws: Workspace,
+  object: Meaning,
+  indices: readonly IndexArgument[],
+  span: Span,
+): Meaning {
   if (object.kind === "poison" || indices.some(({ meaning }) => meaning.kind === "poison")) return poison;
   if (object.kind === "list") return fromList(object.elements, indices, span);
   const { value, dimensions } = asTensor(ws, object, span);
@@ -31,14 +36,21 @@ export function indexed(ws: Workspace, object: Meaning, indices: readonly IndexA
     }
     const { meaning } = index;
     if (meaning.kind === "number") {
-      starts.push(inside(meaning.value < 0 ? meaning.value + dimension.size : meaning.value, dimension, index.span));
+      starts.push(
+        inside(meaning.value < 0 ? meaning.value + dimension.size : meaning.value, dimension, index.span),
+      );
       kept.push(undefined);
     } else if (meaning.kind === "range") {
       const [first, last] = ends(meaning, dimension, index.span);
       starts.push(first);
       kept.push(last - first === dimension.size ? dimension : anonymous(last - first, index.span));
     } else {
-      fail("FTL0714", index.span, `a tensor is not indexed by ${describe(meaning)}`, "a number, a range or '..' is needed here");
+      fail(
+        "FTL0714",
+        index.span,
+        `a tensor is not indexed by ${describe(meaning)}`,
+        "a number, a range or '..' is needed here",
+      );
     }
   });
   const sizes = kept.map((dimension) => dimension?.size ?? 1);
@@ -51,7 +63,8 @@ export function indexed(ws: Workspace, object: Meaning, indices: readonly IndexA
 
 function fromList(elements: readonly Meaning[], indices: readonly IndexArgument[], span: Span): Meaning {
   const [index] = indices;
-  if (index === undefined || indices.length !== 1) return fail("FTL0714", span, "a list has one index", "too many indices");
+  if (index === undefined || indices.length !== 1)
+    return fail("FTL0714", span, "a list has one index", "too many indices");
   if (index.meaning.kind === "number") {
     const element = elements.at(index.meaning.value);
     return element ?? fail("FTL0714", index.span, `the list has ${elements.length} elements`, "past its end");
@@ -60,18 +73,28 @@ function fromList(elements: readonly Meaning[], indices: readonly IndexArgument[
     const [first, last] = ends(index.meaning, anonymous(elements.length, span), index.span);
     return { kind: "list", elements: elements.slice(first, last) };
   }
-  return fail("FTL0714", index.span, `a list is not indexed by ${describe(index.meaning)}`, "a number or a range is needed here");
+  return fail(
+    "FTL0714",
+    index.span,
+    `a list is not indexed by ${describe(index.meaning)}`,
+    "a number or a range is needed here",
+  );
 }
 
 /** One entry an axis, undefined where the whole axis is kept. */
-function expand(indices: readonly IndexArgument[], dimensions: readonly Dimension[], span: Span): (IndexArgument | undefined)[] {
+function expand(
+  indices: readonly IndexArgument[],
+  dimensions: readonly Dimension[],
+  span: Span,
+): (IndexArgument | undefined)[] {
   const isSpread = ({ meaning }: IndexArgument): boolean =>
     meaning.kind === "range" && meaning.first === undefined && meaning.last === undefined;
   const at = indices.findIndex(isSpread);
   const before = at === -1 ? indices : indices.slice(0, at);
   const after = at === -1 ? [] : indices.slice(at + 1);
   const missing = dimensions.length - before.length - after.length;
-  if (missing < 0) fail("FTL0714", span, `${indices.length} indices for ${shapeText(dimensions)}`, "too many indices");
+  if (missing < 0)
+    fail("FTL0714", span, `${indices.length} indices for ${shapeText(dimensions)}`, "too many indices");
   return [...before, ...Array.from({ length: missing }, () => undefined), ...after];
 }
 
@@ -81,7 +104,12 @@ function ends(range: RangeMeaning, dimension: Dimension, span: Span): readonly [
   const first = place(range.first ?? 0);
   const last = range.last === undefined ? dimension.size : place(range.last) + (range.inclusive ? 1 : 0);
   if (first < 0 || last > dimension.size || first > last) {
-    fail("FTL0714", span, `${first}..<${last} is not a part of an axis of ${dimension.size}`, "outside the axis");
+    fail(
+      "FTL0714",
+      span,
+      `${first}..<${last} is not a part of an axis of ${dimension.size}`,
+      "outside the axis",
+    );
   }
   return [first, last];
 }
@@ -92,4 +120,3 @@ function inside(value: number, dimension: Dimension, span: Span): number {
   }
   return value;
 }
-

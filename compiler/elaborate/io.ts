@@ -4,7 +4,18 @@ import type { ElementType } from "../ir/graph.ts";
 import type { Declared } from "./meaning.ts";
 
 function hostVariable(name: string, shape: readonly number[], type: ElementType, span: Span): Declared {
-  const common = { name, local: name, shown: name, layer: undefined, shape, type, key: name, initial: undefined, trainable: false, span };
+  const common = {
+    name,
+    local: name,
+    shown: name,
+    layer: undefined,
+    shape,
+    type,
+    key: name,
+    initial: undefined,
+    trainable: false,
+    span,
+  };
   return { ...common, kind: "io", from: "host" };
 }
 
@@ -14,9 +25,18 @@ export function scalarsVariable(slots: number, span: Span): Declared {
 }
 
 /** What a micro-batch brings, each [rows, tokens] in i32: word numbers, targets (negative: not learned), positions, segments. */
-export function batchVariables(rows: number, tokens: number, span: Span): Readonly<Record<"ids" | "targets" | "positions" | "segments", Declared>> {
+export function batchVariables(
+  rows: number,
+  tokens: number,
+  span: Span,
+): Readonly<Record<"ids" | "targets" | "positions" | "segments", Declared>> {
   const make = (name: string): Declared => hostVariable(name, [rows, tokens], "i32", span);
-  return { ids: make("ids"), targets: make("targets"), positions: make("positions"), segments: make("segments") };
+  return {
+    ids: make("ids"),
+    targets: make("targets"),
+    positions: make("positions"),
+    segments: make("segments"),
+  };
 }
 
 /** Keys of the run's random numbers: [seed], in u32. */

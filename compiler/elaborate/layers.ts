@@ -4,29 +4,56 @@
 import type { Layer } from "../../grammar/syntax.ts";
 import { applyAll, parameter } from "../ir/build.ts";
 import { topological, type Node, type Region, type Value } from "../ir/graph.ts";
-import { inner, type Environment } from "./environment.ts";
+import { inner, type Environment, type Owner } from "./environment.ts";
 import { evaluate, evaluateStatements, interpolate } from "./expressions.ts";
-import { number, poison, type Declared, type FunctionMeaning, type Meaning, type RecordMeaning, type TensorMeaning } from "./meaning.ts";
-import { join, ownerAt, type ModelChoice, type Place } from "./model.ts";
+import {
+  number,
+  poison,
+  type Declared,
+  type FunctionMeaning,
+  type Meaning,
+  type RecordMeaning,
+  type TensorMeaning,
+} from "./meaning.ts";
+import { join, type Place } from "./parts.ts";
 import { asTensor, tensor } from "./tensors.ts";
 import { fail, read, traced, type Frame, type Workspace } from "./workspace.ts";
 
-export function layerRecord(ws: Workspace, env: Environment, outer: Place, layer: Layer, choice: ModelChoice): RecordMeaning {
+/** `ownerAt` gives meaning to what a layer declares at its place. */
+export function layerRecord(
+  ws: Workspace,
+  env: Environment,
+  outer: Place,
+  layer: Layer,
+  ownerAt: (place: Place) => Owner,
+): RecordMeaning {
   const range = evaluate(ws, env, layer.range);
   if (range.kind !== "range" || range.first === undefined || range.last === undefined) {
-    return fail("FTL0703", layer.range.span, "layers are counted by a range such as 0..<n", "not a range with both ends");
+    return fail(
+      "FTL0703",
+      layer.range.span,
+      "layers are counted by a range such as 0..<n",
+      "not a range with both ends",
+    );
   }
   const last = range.last + (range.inclusive ? 1 : 0);
   const named = (meaning: Meaning): string => {
     const scope = inner(env);
     scope.bindings.set(layer.index.text, meaning);
-    return layer.at === undefined ? join(layer.name.text, String(meaning.kind === "number" ? meaning.value : "{i}")) : interpolate(ws, scope, layer.at);
+    return layer.at === undefined
+      ? join(layer.name.text, String(meaning.kind === "number" ? meaning.value : "{i}"))
+      : interpolate(ws, scope, layer.at);
   };
   const template = join(outer.shown, named({ kind: "string", value: "{i}" }));
   const bodies: Environment[] = [];
   for (let index = range.first; index < last; index += 1) {
-    const place: Place = { path: join(outer.path, named(number(index))), local: "", shown: template, layer: { template, index } };
-    const own = inner(env, ownerAt(ws, place, choice));
+    const place: Place = {
+      path: join(outer.path, named(number(index))),
+      local: "",
+      shown: template,
+      layer: { template, index },
+    };
+    const own = inner(env, ownerAt(place));
     own.bindings.set(layer.index.text, number(index));
     evaluateStatements(ws, own, layer.body.statements);
     bodies.push(own);
@@ -34,7 +61,13 @@ export function layerRecord(ws: Workspace, env: Environment, outer: Place, layer
   const call: FunctionMeaning["call"] = (passed, at) => {
     const given = passed.map(({ meaning, span }) => asTensor(ws, meaning, span));
     const steps = bodies.map((body) => traceLayer(ws, body, given, layer, at.span));
-    return runs(steps).reduce<Meaning>((x, run) => (x.kind === "tensor" ? repeated(ws, run, [x, ...given.slice(1)], layer, run.length === steps.length) : x), given[0] ?? poison);
+    return runs(steps).reduce<Meaning>(
+      (x, run) =>
+        x.kind === "tensor"
+          ? repeated(ws, run, [x, ...given.slice(1)], layer, run.length === steps.length)
+          : x,
+      given[0] ?? poison,
+    );
   };
   const forward: FunctionMeaning = { kind: "function", label: layer.name.text, call };
   return { kind: "record", label: layer.name.text, fields: new Map(), open: false, call: forward };
@@ -48,18 +81,36 @@ interface Step {
   readonly key: string;
 }
 
-function traceLayer(ws: Workspace, body: Environment, given: readonly TensorMeaning[], layer: Layer, at: Parameters<typeof asTensor>[2]): Step {
+function traceLayer(
+  ws: Workspace,
+  body: Environment,
+  given: readonly TensorMeaning[],
+  layer: Layer,
+  at: Parameters<typeof asTensor>[2],
+): Step {
   const forward = body.bindings.get("forward");
-  if (forward?.kind !== "function") return fail("FTL0719", layer.name.span, `layer '${layer.name.text}' has no forward`, "needs forward(…)");
-  const stands = given.map(({ value }, index) => parameter(value, `argument_${index}`, { ...ws.origin, source: layer.span }));
+  if (forward?.kind !== "function")
+    return fail("FTL0719", layer.name.span, `layer '${layer.name.text}' has no forward`, "needs forward(…)");
+  const stands = given.map(({ value }, index) =>
+    parameter(value, `argument_${index}`, { ...ws.origin, source: layer.span }),
+  );
   const { result, frame } = traced(ws, () => {
-    const passed = stands.map((value, index) => ({ name: undefined, meaning: tensor(value, given[index]?.dimensions ?? []), span: at }));
+    const passed = stands.map((value, index) => ({
+      name: undefined,
+      meaning: tensor(value, given[index]?.dimensions ?? []),
+      span: at,
+    }));
     const y = forward.call(passed, { kind: "missing", span: at });
     return y.kind === "poison" ? undefined : asTensor(ws, y, at);
   });
   if (result === undefined) return { arguments: stands, frame, result, key: "" };
   const reads = [...frame.reads.values()].map(({ value }) => value);
-  return { arguments: stands, frame, result, key: structure({ parameters: [...stands, ...reads], results: [result.value] }) };
+  return {
+    arguments: stands,
+    frame,
+    result,
+    key: structure({ parameters: [...stands, ...reads], results: [result.value] }),
+  };
 }
 
 /** Consecutive steps that do the same. */
@@ -84,19 +135,28 @@ function repeated(
   if (first?.result === undefined) return poison;
   const [x, ...fixed] = given;
   const [carried, ...standing] = first.arguments;
-  if (x === undefined || carried === undefined) return fail("FTL0719", layer.name.span, "a layer's forward needs an argument", "nothing to run through");
+  if (x === undefined || carried === undefined)
+    return fail("FTL0719", layer.name.span, "a layer's forward needs an argument", "nothing to run through");
   const own = (declared: Declared): boolean => declared.layer !== undefined;
   const reads = [...first.frame.reads.values()];
   const shared = reads.filter(({ declared }) => !own(declared));
   const stacked = reads.filter(({ declared }) => own(declared));
   const stacks = stacked.map(({ declared }) => read(ws, stackOf(declared, steps, whole)));
   const region: Region = {
-    parameters: [...standing, ...shared.map(({ value }) => value), carried, ...stacked.map(({ value }) => value)],
+    parameters: [
+      ...standing,
+      ...shared.map(({ value }) => value),
+      carried,
+      ...stacked.map(({ value }) => value),
+    ],
     results: [first.result.value],
   };
   const constants = [...fixed.map(({ value }) => value), ...shared.map(({ declared }) => read(ws, declared))];
   const attributes = { count: steps.length, constants: constants.length, carried: 1, reverse: false };
-  const [y] = applyAll("repeat", [...constants, x.value, ...stacks], attributes, [region], { ...ws.origin, source: layer.span });
+  const [y] = applyAll("repeat", [...constants, x.value, ...stacks], attributes, [region], {
+    ...ws.origin,
+    source: layer.span,
+  });
   return y === undefined ? poison : tensor(y, first.result.dimensions);
 }
 
@@ -119,7 +179,9 @@ export function structure(region: Region): string {
   for (const node of topological([...region.parameters, ...region.results])) {
     numbers.set(node, numbers.size);
     const inner = node.regions.map(structure).join("|");
-    lines.push(`${node.operation}(${node.inputs.map(refer).join(",")})${JSON.stringify(node.attributes)}{${inner}}`);
+    lines.push(
+      `${node.operation}(${node.inputs.map(refer).join(",")})${JSON.stringify(node.attributes)}{${inner}}`,
+    );
   }
   return `${lines.join("\n")}>${region.results.map(refer).join(",")}`;
 }

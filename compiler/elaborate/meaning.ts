@@ -93,10 +93,10 @@ export interface FunctionMeaning {
   readonly call: (passed: readonly Passed[], at: Expression) => Meaning;
 }
 
-/** How to fill a tensor before the first step: `fill` builds it in the program "initialize". */
+/** How to fill a tensor before the first step: `draw` builds it in the program "initialize". */
 export interface InitialMeaning {
   readonly kind: "initial";
-  readonly fill: (type: TensorType, purpose: string) => Value;
+  readonly draw: (type: TensorType, purpose: string) => Value;
 }
 
 /** A variable as it was declared inside a definition, before layers are gathered into stacks. */
@@ -168,6 +168,8 @@ export function describe(meaning: Meaning): string {
 
 /** "[rows 2, tokens 48, 64]". */
 export function shapeText(dimensions: readonly Dimension[]): string {
-  const texts = dimensions.map(({ size, label }) => (label === "" || label === String(size) ? `${size}` : `${label} ${size}`));
+  const texts = dimensions.map(({ size, label }) =>
+    label === "" || label === String(size) ? `${size}` : `${label} ${size}`,
+  );
   return `[${texts.join(", ")}]`;
 }

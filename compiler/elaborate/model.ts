@@ -1,17 +1,26 @@
 // A model made from its architecture's definition and a config: parts that are modules, weights with their names in the
 // checkpoint, layers that become one repeat, adapters around the parts a recipe selects. What comes out is a record whose call is
 // the architecture's forward; nothing is traced until it is called.
-import { textOf } from "../../grammar/source.ts";
-import type { Declaration, Definition, Method, Table } from "../../grammar/syntax.ts";
+import type { Declaration, Definition, Table } from "../../grammar/syntax.ts";
 import type { ElementType } from "../ir/graph.ts";
 import { wrapped, type AdapterUse } from "./adapters.ts";
 import { inner, type Environment, type Owner } from "./environment.ts";
 import { evaluate, evaluateStatements, interpolate } from "./expressions.ts";
-import { bindParameters, callBody, dimensionFrom } from "./functions.ts";
+import { bindParameters } from "./functions.ts";
 import { layerRecord } from "./layers.ts";
-import { number, type Declared, type Dimension, type FunctionMeaning, type Meaning, type Passed, type RecordMeaning } from "./meaning.ts";
+import { number, type Declared, type Meaning, type Passed, type RecordMeaning } from "./meaning.ts";
+import {
+  declaredShape,
+  inside,
+  join,
+  located,
+  methodMeaning,
+  record,
+  type Part,
+  type Place,
+} from "./parts.ts";
 import { asTensor } from "./tensors.ts";
-import { fail, traced, within, type Workspace } from "./workspace.ts";
+import { fail, traced, type Workspace } from "./workspace.ts";
 
 /** How the recipe wants the model's own weights. */
 export interface ModelChoice {
@@ -21,34 +30,13 @@ export interface ModelChoice {
   readonly adapters: readonly AdapterUse[];
 }
 
-/** Where a part stands: its name in the checkpoint, its name within its layer, and the name shown with `{i}` for the layer's number. */
-export interface Place {
-  readonly path: string;
-  readonly local: string;
-  readonly shown: string;
-  readonly layer: Declared["layer"];
-}
-
-/** A module of the model. */
-export interface Part {
-  readonly definition: Definition;
-  readonly place: Place;
-  readonly role: string | undefined;
-  /** The module's dimensions by name. */
-  readonly dimensions: ReadonlyMap<string, Meaning>;
-  readonly record: RecordMeaning;
-}
-
-export function join(...names: readonly string[]): string {
-  return names.filter((name) => name !== "").join(".");
-}
-
-function inside(place: Place, name: string): Place {
-  return { ...place, path: join(place.path, name), local: join(place.local, name), shown: join(place.shown, name) };
-}
-
 /** The model that an architecture makes of a config. */
-export function buildModel(ws: Workspace, architecture: Definition, config: RecordMeaning, choice: ModelChoice): RecordMeaning {
+export function buildModel(
+  ws: Workspace,
+  architecture: Definition,
+  config: RecordMeaning,
+  choice: ModelChoice,
+): RecordMeaning {
   const root: Place = { path: "", local: "", shown: "", layer: undefined };
   const env = inner(undefined, ownerAt(ws, root, choice));
   env.bindings.set("length", number(ws.length));
@@ -56,13 +44,6 @@ export function buildModel(ws: Workspace, architecture: Definition, config: Reco
   bindParameters(ws, env, architecture.name.text, architecture.parameters, passed, architecture.name.span);
   evaluateStatements(ws, env, architecture.body.statements);
   return record(architecture.name.text, env);
-}
-
-/** What a body has declared, as a record; `forward` is what calling it does. */
-export function record(label: string, env: Environment): RecordMeaning {
-  const forward = env.bindings.get("forward");
-  const call = forward?.kind === "function" ? forward : undefined;
-  return { kind: "record", label, fields: env.bindings, open: false, call };
 }
 
 /** Gives meaning to what stands in the body of an architecture, a layer or a module at `place`. */
@@ -76,26 +57,26 @@ export function ownerAt(ws: Workspace, place: Place, choice: ModelChoice): Owner
       env.bindings.set(declaration.name.text, meaning);
     },
     table: (table, env) => env.bindings.set(table.name.text, tableMeaning(ws, env, place, table)),
-    layer: (layer, env) => env.bindings.set(layer.name.text, layerRecord(ws, env, place, layer, choice)),
+    layer: (layer, env) =>
+      env.bindings.set(
+        layer.name.text,
+        layerRecord(ws, env, place, layer, (own) => ownerAt(ws, own, choice)),
+      ),
     method: (method, env) => env.bindings.set(method.name.text, methodMeaning(ws, env, method)),
   };
-}
-
-/** A named body of a definition as a function. */
-export function methodMeaning(ws: Workspace, env: Environment, method: Method): FunctionMeaning {
-  return { kind: "function", label: method.name.text, call: (passed, at) => callBody(ws, env, method, passed, at.span) };
 }
 
 function pathOf(ws: Workspace, env: Environment, declaration: Declaration): string {
   return declaration.at === undefined ? declaration.name.text : interpolate(ws, env, declaration.at);
 }
 
-/** The sizes a declaration gives in brackets. */
-export function declaredShape(ws: Workspace, env: Environment, declaration: Declaration): readonly Dimension[] {
-  return (declaration.shape ?? []).map((size) => dimensionFrom(evaluate(ws, env, size), textOf(size.span), size.span));
-}
-
-function weight(ws: Workspace, env: Environment, outer: Place, declaration: Declaration, choice: ModelChoice): Meaning {
+function weight(
+  ws: Workspace,
+  env: Environment,
+  outer: Place,
+  declaration: Declaration,
+  choice: ModelChoice,
+): Meaning {
   const place = inside(outer, pathOf(ws, env, declaration));
   const dimensions = declaredShape(ws, env, declaration);
   const trainable = choice.trains(place.path);
@@ -120,7 +101,12 @@ function tableMeaning(ws: Workspace, env: Environment, place: Place, table: Tabl
   const { result, frame } = traced(ws, () => asTensor(ws, evaluate(ws, env, table.value), table.value.span));
   const [first] = frame.reads.values();
   if (first !== undefined) {
-    fail("FTL0717", table.value.span, `a table is computed at compile time and cannot read '${first.declared.name}'`, "not known at compile time");
+    fail(
+      "FTL0717",
+      table.value.span,
+      `a table is computed at compile time and cannot read '${first.declared.name}'`,
+      "not known at compile time",
+    );
   }
   const path = join(place.path, table.name.text);
   const variable: Declared = {
@@ -141,16 +127,34 @@ function tableMeaning(ws: Workspace, env: Environment, place: Place, table: Tabl
 }
 
 /** A module at its place, its dimensions and options bound, adapters around it where they are wanted. */
-function part(ws: Workspace, env: Environment, outer: Place, declaration: Declaration, choice: ModelChoice): Meaning {
+function part(
+  ws: Workspace,
+  env: Environment,
+  outer: Place,
+  declaration: Declaration,
+  choice: ModelChoice,
+): Meaning {
   const definition = ws.library.lookup("module", declaration.what.text, declaration.what.span);
-  if (definition === undefined) return fail("FTL0201", declaration.what.span, `there is no module '${declaration.what.text}'`, "unknown module");
+  if (definition === undefined)
+    return fail(
+      "FTL0201",
+      declaration.what.span,
+      `there is no module '${declaration.what.text}'`,
+      "unknown module",
+    );
   const place = inside(outer, pathOf(ws, env, declaration));
   const own = inner(undefined, ownerAt(ws, place, choice));
   const given = declaredShape(ws, env, declaration);
   if (given.length !== definition.dimensions.length) {
-    fail("FTL0718", declaration.span, `'${definition.name.text}' has ${definition.dimensions.length} sizes, not ${given.length}`, "declared here", {
-      related: [{ span: definition.name.span, label: "the module" }],
-    });
+    fail(
+      "FTL0718",
+      declaration.span,
+      `'${definition.name.text}' has ${definition.dimensions.length} sizes, not ${given.length}`,
+      "declared here",
+      {
+        related: [{ span: definition.name.span, label: "the module" }],
+      },
+    );
   }
   const dimensions = new Map<string, Meaning>();
   definition.dimensions.forEach(({ text }, index) => {
@@ -167,10 +171,4 @@ function part(ws: Workspace, env: Environment, outer: Place, declaration: Declar
   const plain = record(definition.name.text, own);
   const made: Part = { definition, place, role: declaration.role?.text, dimensions, record: plain };
   return wrapped(ws, { ...plain, call: located(ws, place, plain.call) }, made, choice.adapters);
-}
-
-/** The function with the part's path as the origin of what it traces. */
-export function located(ws: Workspace, place: Place, call: FunctionMeaning | undefined): FunctionMeaning | undefined {
-  if (call === undefined) return undefined;
-  return { ...call, call: (passed, at) => within(ws, place.shown, () => call.call(passed, at)) };
 }

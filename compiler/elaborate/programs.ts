@@ -26,7 +26,10 @@ export function traceProgram(ws: Workspace, name: string, work: () => readonly W
 
 function assemble(name: string, frame: Frame, writes: readonly Write[]): Traced {
   const reads = [...frame.reads.values()];
-  const region: Region = { parameters: reads.map(({ value }) => value), results: writes.map(({ value }) => value) };
+  const region: Region = {
+    parameters: reads.map(({ value }) => value),
+    results: writes.map(({ value }) => value),
+  };
   const program = {
     name,
     reads: reads.map(({ declared }) => declared.name),
@@ -51,7 +54,15 @@ export function gather(declared: readonly Declared[], beginnings: Beginnings): r
 function variableOf(declared: Declared, beginnings: Beginnings): Variable {
   const { name, kind, shape, type, span } = declared;
   const origin = { source: span, recipe: undefined, path: declared.shown };
-  return { name, kind, shape, type, stack: declared.parts !== undefined, initial: initialOf(declared, beginnings), origin };
+  return {
+    name,
+    kind,
+    shape,
+    type,
+    stack: declared.parts !== undefined,
+    initial: initialOf(declared, beginnings),
+    origin,
+  };
 }
 
 /** Whether the program "initialize" fills a variable. */
@@ -87,7 +98,13 @@ function initialOf(declared: Declared, beginnings: Beginnings): Initial {
 export function firstValue(ws: Workspace, declared: Declared, span: Span): Value {
   const initial = declared.initial ?? number(0);
   const type = { shape: declared.shape, type: "f32" } as const;
-  if (initial.kind === "initial") return casted(ws, initial.fill(type, declared.shown), declared.type, span);
-  if (initial.kind !== "number") return fail("FTL0703", span, `expected an initial value, found ${describe(initial)}`, "not an initial value");
+  if (initial.kind === "initial") return casted(ws, initial.draw(type, declared.shown), declared.type, span);
+  if (initial.kind !== "number")
+    return fail(
+      "FTL0703",
+      span,
+      `expected an initial value, found ${describe(initial)}`,
+      "not an initial value",
+    );
   return emit(ws, span, "constant", [], { value: initial.value, type: declared.type, shape: declared.shape });
 }

@@ -6,9 +6,16 @@ import { keysVariable } from "./io.ts";
 import { emit, read, type Workspace } from "./workspace.ts";
 
 /** Uniform numbers in (0, 1) of a shape; `stream` tells apart several draws for one purpose. */
-export function randomUniform(ws: Workspace, shape: readonly number[], purpose: string, stream: number, span: Span): Value {
+export function randomUniform(
+  ws: Workspace,
+  shape: readonly number[],
+  purpose: string,
+  stream: number,
+  span: Span,
+): Value {
   const count = sizeOf(shape);
-  const filled = (value: number): Value => emit(ws, span, "constant", [], { value, type: "u32", shape: [count] });
+  const filled = (value: number): Value =>
+    emit(ws, span, "constant", [], { value, type: "u32", shape: [count] });
   const seed = emit(ws, span, "broadcast", [read(ws, keysVariable(span))], { shape: [count] });
   const place = emit(ws, span, "iota", [], { shape: [count], axis: 0, type: "u32" });
   const flat = emit(ws, span, "random", [seed, filled(hash(purpose)), filled(stream), place]);

@@ -30,12 +30,18 @@ export function asTensor(ws: Workspace, meaning: Meaning, span: Span): TensorMea
       return meaning;
     case "variable": {
       const value = read(ws, meaning.variable);
-      return tensor(casted(ws, value, meaning.variable.type === "i32" ? "i32" : "f32", span), meaning.dimensions);
+      return tensor(
+        casted(ws, value, meaning.variable.type === "i32" ? "i32" : "f32", span),
+        meaning.dimensions,
+      );
     }
     case "number":
       return tensor(emit(ws, span, "constant", [], { value: meaning.value, type: "f32", shape: [] }), []);
     case "boolean":
-      return tensor(emit(ws, span, "constant", [], { value: meaning.value ? 1 : 0, type: "bool", shape: [] }), []);
+      return tensor(
+        emit(ws, span, "constant", [], { value: meaning.value ? 1 : 0, type: "bool", shape: [] }),
+        [],
+      );
     case "scalar": {
       const slot = scalarSlot(ws, meaning.expression, span);
       const all = read(ws, scalarsVariable(scalarSlots, span));
@@ -43,7 +49,12 @@ export function asTensor(ws: Workspace, meaning: Meaning, span: Span): TensorMea
       return tensor(emit(ws, span, "reshape", [one], { shape: [] }), []);
     }
     default:
-      return fail("FTL0703", span, `expected a tensor or a number, found ${describe(meaning)}`, "not a tensor");
+      return fail(
+        "FTL0703",
+        span,
+        `expected a tensor or a number, found ${describe(meaning)}`,
+        "not a tensor",
+      );
   }
 }
 
@@ -56,7 +67,12 @@ export function casted(ws: Workspace, value: Value, type: ElementType, span: Spa
  * Applies an elementwise operation: at compile time on numbers, as an expression on host scalars, else on tensors, which are
  * broadcast together from their last axes.
  */
-export function elementwise(ws: Workspace, operation: string, operands: readonly Meaning[], span: Span): Meaning {
+export function elementwise(
+  ws: Workspace,
+  operation: string,
+  operands: readonly Meaning[],
+  span: Span,
+): Meaning {
   if (operands.some(({ kind }) => kind === "poison")) return { kind: "poison" };
   const known = atCompileTime(operation, operands);
   if (known !== undefined) return known;
@@ -65,7 +81,14 @@ export function elementwise(ws: Workspace, operation: string, operands: readonly
   const tensors = operands.map((operand, index) => {
     const wanted = operation === "select" && index === 0 ? "bool" : target;
     if (operand.kind === "number") {
-      return tensor(emit(ws, span, "constant", [], { value: operand.value, type: wanted === "bool" ? "f32" : wanted, shape: [] }), []);
+      return tensor(
+        emit(ws, span, "constant", [], {
+          value: operand.value,
+          type: wanted === "bool" ? "f32" : wanted,
+          shape: [],
+        }),
+        [],
+      );
     }
     const { value, dimensions } = asTensor(ws, operand, span);
     return tensor(casted(ws, value, wanted, span), dimensions);
@@ -107,13 +130,17 @@ function elementType(meaning: Meaning): ElementType | undefined {
 }
 
 /** The type both operands are brought to. A number takes the other's type where it is exact there. */
-function commonType(operation: string, types: readonly (ElementType | undefined)[], operands: readonly Meaning[]): ElementType {
+function commonType(
+  operation: string,
+  types: readonly (ElementType | undefined)[],
+  operands: readonly Meaning[],
+): ElementType {
   if (logical.has(operation)) return "bool";
   const relevant = operation === "select" ? types.slice(1) : types;
   const whole = operands.every((operand) => operand.kind !== "number" || Number.isInteger(operand.value));
-  const integers = relevant.filter((type) => type === "i32" || type === "u32");
+  const integer = relevant.find((type) => type === "i32" || type === "u32");
   const allIntegers = relevant.every((type) => type === undefined || type === "i32" || type === "u32");
-  if (integers[0] !== undefined && allIntegers && whole && !floating.has(operation)) return integers[0];
+  if (integer !== undefined && allIntegers && whole && !floating.has(operation)) return integer;
   if (comparing.has(operation) && relevant.every((type) => type === "bool")) return "bool";
   return "f32";
 }
@@ -124,8 +151,21 @@ export function broadcast(
   tensors: readonly TensorMeaning[],
   span: Span,
 ): { readonly values: readonly Value[]; readonly dimensions: readonly Dimension[] } {
-  const dimensions = aligned(tensors.map((each) => each.dimensions), span);
-  return { values: tensors.map(({ value }) => widened(ws, value, dimensions.map(({ size }) => size), span)), dimensions };
+  const dimensions = aligned(
+    tensors.map((each) => each.dimensions),
+    span,
+  );
+  return {
+    values: tensors.map(({ value }) =>
+      widened(
+        ws,
+        value,
+        dimensions.map(({ size }) => size),
+        span,
+      ),
+    ),
+    dimensions,
+  };
 }
 
 function widened(ws: Workspace, value: Value, shape: readonly number[], span: Span): Value {
@@ -141,9 +181,15 @@ function aligned(lists: readonly (readonly Dimension[])[], span: Span): readonly
     const chosen = own.find(({ size }) => size !== 1) ?? own[0] ?? anonymous(1, undefined);
     const other = own.find(({ size }) => size !== 1 && size !== chosen.size);
     if (other !== undefined) {
-      fail("FTL0704", span, `the shapes ${lists.map(shapeText).join(" and ")} do not fit together`, `${chosen.size} against ${other.size}`, {
-        related: origins([chosen, other]),
-      });
+      fail(
+        "FTL0704",
+        span,
+        `the shapes ${lists.map(shapeText).join(" and ")} do not fit together`,
+        `${chosen.size} against ${other.size}`,
+        {
+          related: origins([chosen, other]),
+        },
+      );
     }
     return chosen;
   });
@@ -152,7 +198,17 @@ function aligned(lists: readonly (readonly Dimension[])[], span: Span): readonly
 /** Where sizes came from, for the second half of a message. */
 export function origins(dimensions: readonly Dimension[]): Related[] {
   return dimensions.flatMap(({ span, size, label }) =>
-    span === undefined ? [] : [{ span, label: label === "" || label === String(size) ? `${size} comes from here` : `${label} = ${size} comes from here` }],
+    span === undefined
+      ? []
+      : [
+          {
+            span,
+            label:
+              label === "" || label === String(size)
+                ? `${size} comes from here`
+                : `${label} = ${size} comes from here`,
+          },
+        ],
   );
 }
 
@@ -166,7 +222,12 @@ export function product(ws: Workspace, left: Meaning, right: Meaning, span: Span
   const rows = a.dimensions.at(-2);
   const columns = b.dimensions.at(-1);
   if (inner === undefined || outer === undefined || rows === undefined || columns === undefined) {
-    return fail("FTL0705", span, `'@' needs two axes on both sides, found ${shapeText(a.dimensions)} and ${shapeText(b.dimensions)}`, "too few axes");
+    return fail(
+      "FTL0705",
+      span,
+      `'@' needs two axes on both sides, found ${shapeText(a.dimensions)} and ${shapeText(b.dimensions)}`,
+      "too few axes",
+    );
   }
   if (inner.size !== outer.size) {
     fail(
@@ -184,5 +245,9 @@ export function product(ws: Workspace, left: Meaning, right: Meaning, span: Span
   const common = aligned([a.dimensions.slice(0, -2), b.dimensions.slice(0, -2)], span);
   const lead = common.map(({ size }) => size);
   const values = [a, b].map(({ value }) => widened(ws, value, [...lead, ...value.shape.slice(-2)], span));
-  return tensor(emit(ws, span, "matmul", values, { transpose_a: false, transpose_b: false }), [...common, rows, columns]);
+  return tensor(emit(ws, span, "matmul", values, { transpose_a: false, transpose_b: false }), [
+    ...common,
+    rows,
+    columns,
+  ]);
 }

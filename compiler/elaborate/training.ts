@@ -11,8 +11,15 @@ import { inner, type Environment, type Owner } from "./environment.ts";
 import { evaluate, evaluateStatements } from "./expressions.ts";
 import { bindParameters, callBody } from "./functions.ts";
 import { batchVariables, stateVariable } from "./io.ts";
-import { number, type Declared, type FunctionMeaning, type Meaning, type Passed, type RecordMeaning } from "./meaning.ts";
-import { declaredShape, methodMeaning } from "./model.ts";
+import {
+  number,
+  type Declared,
+  type FunctionMeaning,
+  type Meaning,
+  type Passed,
+  type RecordMeaning,
+} from "./meaning.ts";
+import { declaredShape, methodMeaning } from "./parts.ts";
 import { firstValue, traceProgram, type Traced, type Write } from "./programs.ts";
 import { anonymous, asTensor, elementwise, tensor } from "./tensors.ts";
 import { emit, fail, read, type Workspace } from "./workspace.ts";
@@ -50,7 +57,14 @@ export function evaluateProgram(ws: Workspace, model: RecordMeaning, job: Job): 
 
 function taskLoss(ws: Workspace, model: RecordMeaning, job: Job): Meaning {
   const env = inner(undefined, ownerOfMethods(ws));
-  bindParameters(ws, env, job.task.name.text, job.task.parameters, [{ name: undefined, meaning: model, span: job.span }], job.span);
+  bindParameters(
+    ws,
+    env,
+    job.task.name.text,
+    job.task.parameters,
+    [{ name: undefined, meaning: model, span: job.span }],
+    job.span,
+  );
   evaluateStatements(ws, env, job.task.body.statements);
   const loss = functionNamed(env, "loss", job.task);
   const batch = batchVariables(job.rows, job.tokens, job.span);
@@ -64,19 +78,34 @@ function taskLoss(ws: Workspace, model: RecordMeaning, job: Job): Meaning {
 }
 
 function ownerOfMethods(ws: Workspace): Owner {
-  return { method: (method: Method, env: Environment) => env.bindings.set(method.name.text, methodMeaning(ws, env, method)) };
+  return {
+    method: (method: Method, env: Environment) =>
+      env.bindings.set(method.name.text, methodMeaning(ws, env, method)),
+  };
 }
 
 function functionNamed(env: Environment, name: string, definition: Definition): FunctionMeaning {
   const found = env.bindings.get(name);
   if (found?.kind === "function") return found;
-  return fail("FTL0719", definition.name.span, `${definition.what} '${definition.name.text}' has no ${name}(…)`, "missing here");
+  return fail(
+    "FTL0719",
+    definition.name.span,
+    `${definition.what} '${definition.name.text}' has no ${name}(…)`,
+    "missing here",
+  );
 }
 
 /** The gradient that belongs to a trained tensor. */
 export function gradientOf(weight: Declared): Declared {
   const name = `gradient of ${weight.name}`;
-  const kept = { ...weight, trainable: false, initial: undefined, from: "state", kind: "gradients", type: "f32" } as const;
+  const kept = {
+    ...weight,
+    trainable: false,
+    initial: undefined,
+    from: "state",
+    kind: "gradients",
+    type: "f32",
+  } as const;
   return { ...kept, name, shown: name };
 }
 
@@ -97,7 +126,13 @@ export function updateProgram(ws: Workspace, weights: readonly Declared[], job: 
     const one = emit(ws, span, "constant", [], { value: 1, type: "f32", shape: [] });
     const more = emit(ws, span, "add", [read(ws, count), one]);
     const entries = [read(ws, loss), asTensor(ws, norm, span).value, more];
-    const report = emit(ws, span, "concat", entries.map((entry) => emit(ws, span, "reshape", [entry], { shape: [1] })), { axis: 0 });
+    const report = emit(
+      ws,
+      span,
+      "concat",
+      entries.map((entry) => emit(ws, span, "reshape", [entry], { shape: [1] })),
+      { axis: 0 },
+    );
     const cleared = emit(ws, span, "constant", [], { value: 0, type: "f32", shape: [] });
     return [
       ...updates,
@@ -116,13 +151,23 @@ function gradientNorm(ws: Workspace, gradients: readonly Value[], span: Span): M
     const sum = emit(ws, span, "sum", [square], { axes });
     return tensor(emit(ws, span, "reshape", [sum], { shape: [] }), []);
   });
-  return elementwise(ws, "sqrt", [squares.reduce((a, b) => elementwise(ws, "add", [a, b], span), number(0))], span);
+  return elementwise(
+    ws,
+    "sqrt",
+    [squares.reduce((a, b) => elementwise(ws, "add", [a, b], span), number(0))],
+    span,
+  );
 }
 
 /** What gradients are multiplied by so that their norm is at most `clip`, as torch.nn.utils.clip_grad_norm_ has it. */
 function clipFactor(ws: Workspace, norm: Meaning, clip: number, span: Span): Meaning {
   const above = elementwise(ws, "add", [norm, number(1e-6)], span);
-  return elementwise(ws, "minimum", [number(1), elementwise(ws, "divide", [number(clip), above], span)], span);
+  return elementwise(
+    ws,
+    "minimum",
+    [number(1), elementwise(ws, "divide", [number(clip), above], span)],
+    span,
+  );
 }
 
 /** The schedule's share of the rate at this step, a host scalar. */
@@ -131,11 +176,22 @@ function scheduleFactor(ws: Workspace, job: Job): Meaning {
   const env = inner(undefined, ownerOfMethods(ws));
   bindParameters(ws, env, schedule.name.text, schedule.parameters, job.scheduleOptions, span);
   evaluateStatements(ws, env, schedule.body.statements);
-  const passed = ["step", "steps"].map((name): Passed => ({ name: undefined, meaning: { kind: "scalar", expression: { name } }, span }));
+  const passed = ["step", "steps"].map((name): Passed => ({
+    name: undefined,
+    meaning: { kind: "scalar", expression: { name } },
+    span,
+  }));
   return functionNamed(env, "factor", schedule).call(passed, { kind: "missing", span });
 }
 
-function updateOne(ws: Workspace, weight: Declared, gradient: Value, factor: Meaning, rate: Meaning, job: Job): readonly Write[] {
+function updateOne(
+  ws: Workspace,
+  weight: Declared,
+  gradient: Value,
+  factor: Meaning,
+  rate: Meaning,
+  job: Job,
+): readonly Write[] {
   const { optimizer, span } = job;
   const dimensions = weight.shape.map((size) => anonymous(size, weight.span));
   const states = new Map<string, Declared>();
@@ -144,10 +200,18 @@ function updateOne(ws: Workspace, weight: Declared, gradient: Value, factor: Mea
   const env = inner(undefined, {
     declare: (declaration, scope) => {
       const own = declaration.shape === undefined ? dimensions : declaredShape(ws, scope, declaration);
-      const initial = declaration.initial === undefined ? number(0) : evaluate(ws, scope, declaration.initial);
+      const initial =
+        declaration.initial === undefined ? number(0) : evaluate(ws, scope, declaration.initial);
       const name = `${declaration.name.text} of ${weight.name}`;
       const kept = { ...weight, trainable: false, from: "state", kind: "optimizer", type: "f32" } as const;
-      const state: Declared = { ...kept, name, shown: name, initial, shape: own.map(({ size }) => size), span: declaration.span };
+      const state: Declared = {
+        ...kept,
+        name,
+        shown: name,
+        initial,
+        shape: own.map(({ size }) => size),
+        span: declaration.span,
+      };
       states.set(declaration.name.text, state);
       scope.bindings.set(declaration.name.text, { kind: "variable", variable: state, dimensions: own });
     },
@@ -157,15 +221,29 @@ function updateOne(ws: Workspace, weight: Declared, gradient: Value, factor: Mea
   const w: Meaning = { kind: "variable", variable: weight, dimensions };
   env.bindings.set("w", w);
   const scaled = job.optimizerOptions.map((option): Passed =>
-    option.name === "rate" ? { ...option, meaning: elementwise(ws, "multiply", [option.meaning, rate], span) } : option,
+    option.name === "rate"
+      ? { ...option, meaning: elementwise(ws, "multiply", [option.meaning, rate], span) }
+      : option,
   );
   bindParameters(ws, env, optimizer.name.text, optimizer.parameters, scaled, span);
   evaluateStatements(ws, env, optimizer.body.statements);
   const update = methods.find(({ name }) => name.text === "update");
-  if (update === undefined) return fail("FTL0719", optimizer.name.span, `optimizer '${optimizer.name.text}' has no update(…)`, "missing here");
+  if (update === undefined)
+    return fail(
+      "FTL0719",
+      optimizer.name.span,
+      `optimizer '${optimizer.name.text}' has no update(…)`,
+      "missing here",
+    );
   const g = elementwise(ws, "multiply", [tensor(gradient, dimensions), factor], span);
   const passed = [w, g, { kind: "scalar", expression: { name: "update" } } as const];
-  callBody(ws, env, update, passed.map((meaning) => ({ name: undefined, meaning, span })), span);
+  callBody(
+    ws,
+    env,
+    update,
+    passed.map((meaning) => ({ name: undefined, meaning, span })),
+    span,
+  );
   const written = (declared: Declared, meaning: Meaning | undefined): Write[] =>
     meaning === undefined ? [] : [{ declared, value: asTensor(ws, meaning, span).value }];
   const cleared = emit(ws, span, "constant", [], { value: 0, type: "f32", shape: weight.shape });
@@ -178,5 +256,7 @@ function updateOne(ws: Workspace, weight: Declared, gradient: Value, factor: Mea
 
 /** Fills the variables that are drawn from the seed. */
 export function initializeProgram(ws: Workspace, drawn: readonly Declared[], span: Span): Traced {
-  return traceProgram(ws, "initialize", () => drawn.map((declared) => ({ declared, value: firstValue(ws, declared, span) })));
+  return traceProgram(ws, "initialize", () =>
+    drawn.map((declared) => ({ declared, value: firstValue(ws, declared, span) })),
+  );
 }

@@ -14,36 +14,74 @@ export function transpose(ws: Workspace, meaning: Meaning, span: Span): TensorMe
 }
 
 /** Axis i of the result is axis `order[i]` of the tensor. */
-export function permute(ws: Workspace, meaning: Meaning, order: readonly number[], span: Span): TensorMeaning {
+export function permute(
+  ws: Workspace,
+  meaning: Meaning,
+  order: readonly number[],
+  span: Span,
+): TensorMeaning {
   const { value, dimensions } = asTensor(ws, meaning, span);
   const result = emit(ws, span, "permute", [value], { permutation: order });
-  return tensor(result, order.map((axis) => dimensions[axis] ?? anonymous(1, span)));
+  return tensor(
+    result,
+    order.map((axis) => dimensions[axis] ?? anonymous(1, span)),
+  );
 }
 
-export function reshape(ws: Workspace, meaning: Meaning, shape: readonly Dimension[], span: Span): TensorMeaning {
+export function reshape(
+  ws: Workspace,
+  meaning: Meaning,
+  shape: readonly Dimension[],
+  span: Span,
+): TensorMeaning {
   const { value, dimensions } = asTensor(ws, meaning, span);
   const sizes = shape.map(({ size }) => size);
   if (sizeOf(sizes) !== sizeOf(value.shape)) {
-    fail("FTL0713", span, `${shapeText(dimensions)} cannot become ${shapeText(shape)}`, `${sizeOf(value.shape)} elements against ${sizeOf(sizes)}`, {
-      related: origins(dimensions),
-    });
+    fail(
+      "FTL0713",
+      span,
+      `${shapeText(dimensions)} cannot become ${shapeText(shape)}`,
+      `${sizeOf(value.shape)} elements against ${sizeOf(sizes)}`,
+      {
+        related: origins(dimensions),
+      },
+    );
   }
   return tensor(emit(ws, span, "reshape", [value], { shape: sizes }), shape);
 }
 
 /** The tensors side by side along one axis; the other axes must agree. */
-export function concat(ws: Workspace, meanings: readonly Meaning[], axis: (dimensions: readonly Dimension[]) => number, span: Span): TensorMeaning {
+export function concat(
+  ws: Workspace,
+  meanings: readonly Meaning[],
+  axis: (dimensions: readonly Dimension[]) => number,
+  span: Span,
+): TensorMeaning {
   const tensors = meanings.map((meaning) => asTensor(ws, meaning, span));
   const [first] = tensors;
   if (first === undefined) return fail("FTL0711", span, "'concat' needs at least one tensor", "called here");
   const at = axis(first.dimensions);
   const size = tensors.reduce((sum, { dimensions }) => sum + (dimensions[at]?.size ?? 0), 0);
-  const value = emit(ws, span, "concat", tensors.map((each) => each.value), { axis: at });
-  return tensor(value, first.dimensions.map((dimension, index) => (index === at ? anonymous(size, span) : dimension)));
+  const value = emit(
+    ws,
+    span,
+    "concat",
+    tensors.map((each) => each.value),
+    { axis: at },
+  );
+  return tensor(
+    value,
+    first.dimensions.map((dimension, index) => (index === at ? anonymous(size, span) : dimension)),
+  );
 }
 
 /** The tensor repeated to a shape that it is aligned with at the last axes. */
-export function broadcastTo(ws: Workspace, meaning: Meaning, shape: readonly Dimension[], span: Span): TensorMeaning {
+export function broadcastTo(
+  ws: Workspace,
+  meaning: Meaning,
+  shape: readonly Dimension[],
+  span: Span,
+): TensorMeaning {
   const { value } = asTensor(ws, meaning, span);
   const sizes = shape.map(({ size }) => size);
   return tensor(emit(ws, span, "broadcast", [value], { shape: sizes }), shape);

@@ -5,7 +5,7 @@ import type { Span } from "../../grammar/source.ts";
 import type { Definition } from "../../grammar/syntax.ts";
 import { apply, inferTypes, parameter } from "../ir/build.ts";
 import type { Attributes, HostScalar, Origin, Region, ScalarExpression, Value } from "../ir/graph.ts";
-import type { Declared } from "./meaning.ts";
+import type { Declared, Meaning, Passed } from "./meaning.ts";
 
 /** Carries a diagnostic out of an expression. */
 export class Problem extends Error {
@@ -29,6 +29,13 @@ export interface Frame {
 export interface Workspace {
   readonly diagnostics: Diagnostic[];
   readonly library: Library;
+  /** Calls a function of the library: the knot of the recursion between expressions and calls, tied in `elaborate.ts`. */
+  readonly callDefinition: (
+    ws: Workspace,
+    definition: Definition,
+    passed: readonly Passed[],
+    at: Span,
+  ) => Meaning;
   /** Positions of a row: the name `length` in architectures. */
   readonly length: number;
   readonly scalars: HostScalar[];
@@ -39,7 +46,13 @@ export interface Workspace {
 /** Slots of the variable "scalars"; it fills one unit of the usual alignment, 256 bytes. */
 export const scalarSlots = 64;
 
-export function fail(code: string, span: Span, message: string, label: string, extra?: Parameters<typeof problem>[4]): never {
+export function fail(
+  code: string,
+  span: Span,
+  message: string,
+  label: string,
+  extra?: Parameters<typeof problem>[4],
+): never {
   throw new Problem(problem(code, span, message, label, extra));
 }
 
@@ -64,7 +77,8 @@ export function emit(
   regions: readonly Region[] = [],
 ): Value {
   const types = inferTypes(operation, inputs, attributes, regions);
-  if ("misfit" in types) fail("FTL0701", span, `'${operation}' does not fit: ${types.misfit}`, "does not fit");
+  if ("misfit" in types)
+    fail("FTL0701", span, `'${operation}' does not fit: ${types.misfit}`, "does not fit");
   return apply(operation, inputs, attributes, regions, { ...ws.origin, source: span });
 }
 
@@ -72,7 +86,10 @@ export function emit(
 export function read(ws: Workspace, declared: Declared): Value {
   const known = ws.frame.reads.get(declared.name);
   if (known !== undefined) return known.value;
-  const value = parameter({ shape: declared.shape, type: declared.type }, declared.local, { ...ws.origin, source: declared.span });
+  const value = parameter({ shape: declared.shape, type: declared.type }, declared.local, {
+    ...ws.origin,
+    source: declared.span,
+  });
   ws.frame.reads.set(declared.name, { declared, value });
   return value;
 }

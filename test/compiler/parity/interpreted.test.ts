@@ -62,7 +62,9 @@ interface Trace {
 async function run(model: string, module: Module, updates: number, adapter: boolean): Promise<Trace> {
   const folder = modelFolder(model);
   const base = await tensorsIn(`${folder}/base/model.safetensors`);
-  const start = adapter ? await tensorsIn(`${folder}/adapter_init/adapter_model.safetensors`) : new Map<string, Tensor>();
+  const start = adapter
+    ? await tensorsIn(`${folder}/adapter_init/adapter_model.safetensors`)
+    : new Map<string, Tensor>();
   let variables = filled(module, base, start);
   let first = variables;
   const losses: number[] = [];
@@ -74,7 +76,11 @@ async function run(model: string, module: Module, updates: number, adapter: bool
     const scalars = new Float64Array(64);
     module.scalars.forEach(({ expression }, index) => (scalars[index] = evaluateScalar(expression, numbers)));
     for (let row = 0; row < 2; row += rows) {
-      const given = new Map([...variables, ...batchOf(model, row, rows), ["scalars", { shape: [64], data: scalars }] as const]);
+      const given = new Map([
+        ...variables,
+        ...batchOf(model, row, rows),
+        ["scalars", { shape: [64], data: scalars }] as const,
+      ]);
       variables = new Map([...given, ...evaluateProgram(module, "micro", given)]);
     }
     if (step === 1) first = variables;
@@ -87,13 +93,23 @@ async function run(model: string, module: Module, updates: number, adapter: bool
 }
 
 function relative(actual: readonly number[], expected: readonly number[]): number {
-  return Math.max(...actual.map((value, index) => Math.abs(value - (expected[index] ?? NaN)) / Math.abs(expected[index] ?? NaN)));
+  return Math.max(
+    ...actual.map(
+      (value, index) => Math.abs(value - (expected[index] ?? NaN)) / Math.abs(expected[index] ?? NaN),
+    ),
+  );
 }
 
 /** Distance of a stack's slices from the tensors of a file, relative to each tensor's norm. */
-function distances(module: Module, name: string, stack: Tensor | undefined, file: ReadonlyMap<string, Tensor>): number[] {
+function distances(
+  module: Module,
+  name: string,
+  stack: Tensor | undefined,
+  file: ReadonlyMap<string, Tensor>,
+): number[] {
   const { initial } = module.variables.find((variable) => variable.name === name) ?? {};
-  if (initial === undefined || !("names" in initial) || stack === undefined) throw new Error(`nothing known of ${name}`);
+  if (initial === undefined || !("names" in initial) || stack === undefined)
+    throw new Error(`nothing known of ${name}`);
   const size = stack.data.length / initial.names.length;
   return initial.names.map((key, index) => {
     const wanted = file.get(key)?.data ?? new Float64Array(size).fill(NaN);

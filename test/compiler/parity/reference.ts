@@ -41,7 +41,10 @@ export function batchOf(name: string, first: number, rows: number): Map<string, 
   );
   const pick = (lists: number[][]): number[][] => lists.slice(first, first + rows);
   const tokens = batch.input_ids[0]?.length ?? 0;
-  const tensor = (lists: number[][]): Tensor => ({ shape: [rows, tokens], data: Float64Array.from(lists.flat()) });
+  const tensor = (lists: number[][]): Tensor => ({
+    shape: [rows, tokens],
+    data: Float64Array.from(lists.flat()),
+  });
   return new Map([
     ["ids", tensor(pick(batch.input_ids))],
     ["targets", tensor(pick(batch.labels).map((labels) => [...labels.slice(1), -100]))],
@@ -57,11 +60,21 @@ export function learnedTargets(name: string): number {
 }
 
 /** First values of every variable that does not come from the host. */
-export function filled(module: Module, checkpoint: ReadonlyMap<string, Tensor>, adapter: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
-  return new Map(module.variables.map((variable) => [variable.name, firstValue(variable, checkpoint, adapter)]));
+export function filled(
+  module: Module,
+  checkpoint: ReadonlyMap<string, Tensor>,
+  adapter: ReadonlyMap<string, Tensor>,
+): Map<string, Tensor> {
+  return new Map(
+    module.variables.map((variable) => [variable.name, firstValue(variable, checkpoint, adapter)]),
+  );
 }
 
-function firstValue(variable: Variable, checkpoint: ReadonlyMap<string, Tensor>, adapter: ReadonlyMap<string, Tensor>): Tensor {
+function firstValue(
+  variable: Variable,
+  checkpoint: ReadonlyMap<string, Tensor>,
+  adapter: ReadonlyMap<string, Tensor>,
+): Tensor {
   const { shape, initial } = variable;
   if (initial.from === "table") {
     const [table] = interpret(initial.region, []);

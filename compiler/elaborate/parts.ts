@@ -1,0 +1,78 @@
+// Parts of a model and where they stand: what the model, its layers and its adapters share.
+import { textOf } from "../../grammar/source.ts";
+import type { Declaration, Definition, Method } from "../../grammar/syntax.ts";
+import type { Environment } from "./environment.ts";
+import { evaluate } from "./expressions.ts";
+import { callBody } from "./functions.ts";
+import type { Declared, Dimension, FunctionMeaning, Meaning, RecordMeaning } from "./meaning.ts";
+import { dimensionFrom } from "./sizes.ts";
+import { within, type Workspace } from "./workspace.ts";
+
+/** Where a part stands: its name in the checkpoint, its name within its layer, and the name shown with `{i}` for the layer's number. */
+export interface Place {
+  readonly path: string;
+  readonly local: string;
+  readonly shown: string;
+  readonly layer: Declared["layer"];
+}
+
+/** A module of the model. */
+export interface Part {
+  readonly definition: Definition;
+  readonly place: Place;
+  readonly role: string | undefined;
+  /** The module's dimensions by name. */
+  readonly dimensions: ReadonlyMap<string, Meaning>;
+  readonly record: RecordMeaning;
+}
+
+export function join(...names: readonly string[]): string {
+  return names.filter((name) => name !== "").join(".");
+}
+
+/** The place of what is called `name` inside a place. */
+export function inside(place: Place, name: string): Place {
+  return {
+    ...place,
+    path: join(place.path, name),
+    local: join(place.local, name),
+    shown: join(place.shown, name),
+  };
+}
+
+/** What a body has declared, as a record; `forward` is what calling it does. */
+export function record(label: string, env: Environment): RecordMeaning {
+  const forward = env.bindings.get("forward");
+  const call = forward?.kind === "function" ? forward : undefined;
+  return { kind: "record", label, fields: env.bindings, open: false, call };
+}
+
+/** A named body of a definition as a function. */
+export function methodMeaning(ws: Workspace, env: Environment, method: Method): FunctionMeaning {
+  return {
+    kind: "function",
+    label: method.name.text,
+    call: (passed, at) => callBody(ws, env, method, passed, at.span),
+  };
+}
+
+/** The sizes a declaration gives in brackets. */
+export function declaredShape(
+  ws: Workspace,
+  env: Environment,
+  declaration: Declaration,
+): readonly Dimension[] {
+  return (declaration.shape ?? []).map((size) =>
+    dimensionFrom(evaluate(ws, env, size), textOf(size.span), size.span),
+  );
+}
+
+/** The function with the part's path as the origin of what it traces. */
+export function located(
+  ws: Workspace,
+  place: Place,
+  call: FunctionMeaning | undefined,
+): FunctionMeaning | undefined {
+  if (call === undefined) return undefined;
+  return { ...call, call: (passed, at) => within(ws, place.shown, () => call.call(passed, at)) };
+}
