@@ -17,15 +17,14 @@ export function bindParameters(
     if (parameter.default !== undefined) checkExpression(parameter.default, env, checking);
     declare(env, { what: "parameter", name: parameter.name.text, span: parameter.name.span }, checking);
   }
-  for (const parameter of parameters)
-    if (parameter.type !== undefined) bindDimensions(parameter.type, env, checking);
+  for (const parameter of parameters) if (parameter.type !== undefined) bindDimensions(parameter.type, env);
   for (const parameter of parameters)
     if (parameter.type !== undefined) checkType(parameter.type, env, checking);
   if (result !== undefined) checkType(result, env, checking);
 }
 
-function bindDimensions(type: Type, env: Environment, checking: Checking): void {
-  if (type.kind === "tupleType") for (const element of type.elements) bindDimensions(element, env, checking);
+function bindDimensions(type: Type, env: Environment): void {
+  if (type.kind === "tupleType") for (const element of type.elements) bindDimensions(element, env);
   if (type.kind !== "shape") return;
   for (const dimension of type.dimensions) {
     if (dimension.kind !== "size" || dimension.value.kind !== "reference") continue;

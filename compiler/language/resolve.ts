@@ -14,6 +14,7 @@ import type {
   StringLiteral,
 } from "../../grammar/syntax.ts";
 import { library } from "../library.gen.ts";
+import { tooDeep } from "./depth.ts";
 import { relativePath, resolvePath } from "./path.ts";
 
 /** The text of a file, or nothing where there is none. Paths are as the first file's own, "/" between folders. */
@@ -58,11 +59,16 @@ export function resolve(source: Source, read: Read): Resolution {
   /** Loads the file and, first, what it imports. `trail` holds the imports on the way here. */
   function load(source: Source, embedded: boolean, trail: readonly Import[]): LoadedFile {
     const parsed = parse(source);
+    const fine = parsed.file.items.filter((item) => {
+      const found = tooDeep(item);
+      if (found !== undefined) diagnostics.push(found);
+      return found === undefined;
+    });
     const report = (found: Diagnostic): void => void diagnostics.push(found);
     parsed.diagnostics.forEach(report);
     const imports: string[] = [];
     const open = [...trail.map((entry) => entry.span.source.path), source.path];
-    for (const item of parsed.file.items) {
+    for (const item of fine) {
       if (item.kind !== "import") continue;
       const written = plainText(item.path);
       if (written === undefined) continue;
@@ -78,8 +84,8 @@ export function resolve(source: Source, read: Read): Resolution {
           files.set(path, load({ path, text: text.text }, text.embedded, [...trail, item]));
       }
     }
-    const definitions = parsed.file.items.filter((item) => item.kind === "definition");
-    const recipes = parsed.file.items.filter((item) => item.kind === "recipe");
+    const definitions = fine.filter((item) => item.kind === "definition");
+    const recipes = fine.filter((item) => item.kind === "recipe");
     doubled([...definitions, ...recipes]).forEach(report);
     const loaded = { path: source.path, tree: parsed.file, embedded, imports, definitions, recipes };
     if (!embedded) clashing(loaded, files).forEach(report);

@@ -7,6 +7,7 @@ import { cover, type Source, type Span } from "../../grammar/source.ts";
 import { closest } from "../../grammar/suggest.ts";
 import type { Clause, Expression, Option, Recipe } from "../../grammar/syntax.ts";
 import { clauses, type Noun } from "./clauses.ts";
+import { tooDeep } from "./depth.ts";
 import { replace } from "./forms.ts";
 
 export interface ChangedRecipe {
@@ -29,6 +30,8 @@ export function applySetting(recipe: Recipe, text: string): ChangedRecipe {
     path: "--set",
     text: `${before}${text.slice(0, equals)}:${text.slice(equals + 1)}\n} }`,
   });
+  const nested = parsed.file.items.map(tooDeep).find((found) => found !== undefined);
+  if (nested !== undefined) return { recipe, diagnostics: [{ ...nested, span: whole }] };
   const moved = shift({ items: parsed.file.items, diagnostics: parsed.diagnostics }, source, before.length);
   if (moved.diagnostics.length > 0) return { recipe, diagnostics: moved.diagnostics };
   const [only, ...others] = moved.items;

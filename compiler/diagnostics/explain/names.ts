@@ -31,4 +31,5 @@ of an optimizer, \`factor\` of a schedule, \`loss\` of a task, \`step\` of a met
   FTL0216: `A file that is compiled or trained holds exactly one recipe, \`recipe NAME { … }\`, or the recipe is chosen by its name. A file
 of definitions alone can be checked and imported.`,
   FTL0218: `Numbers in definitions have no units: sizes and durations are the recipe's, and reach a definition as plain numbers.`,
+  FTL0219: `An expression, or blocks in blocks, lie more than 500 deep; a sum of 500 terms is that deep too. Name parts of it with \`let\`.`,
 };
