@@ -1,0 +1,56 @@
+// What the host gives a plan each step: a batch in micro-batches, and the scalars that depend on the step.
+// Comes in: a batch and the step's numbers. Goes out: variables written, in the order in which programs will read them.
+// Holds: a variable that no program of the plan uses is not there, and not written.
+import { evaluateScalar } from "../../compiler/plan/scalars.ts";
+import type { Batch } from "../data/batches.ts";
+import type { Session } from "../launch/session.ts";
+
+/** What scalar expressions are made of. A type, not an interface: expressions look numbers up by name. */
+export type StepNumbers = {
+  /** From 1. */
+  readonly step: number;
+  /** The number of the update that this step makes, if it is not skipped; from 1. */
+  readonly update: number;
+  /** In all. */
+  readonly steps: number;
+  /** Learned targets of the whole batch. */
+  readonly targets: number;
+  readonly seed: number;
+};
+
+/** The part of a session that training uses. */
+export type Feeding = Pick<Session, "plan" | "find" | "write" | "run" | "read">;
+
+export async function writeScalars(session: Feeding, numbers: StepNumbers): Promise<void> {
+  const slots = session.find("scalars")?.shape[0];
+  if (slots === undefined) return;
+  const values = new Float32Array(slots);
+  session.plan.scalars.forEach(({ expression }, slot) => {
+    values[slot] = evaluateScalar(expression, numbers);
+  });
+  await session.write("scalars", values);
+}
+
+/** The learned targets of each micro-batch. */
+export function learnedTargets({ targets }: Batch, perMicro: number): number[] {
+  const counts: number[] = [];
+  for (let begin = 0; begin < targets.length; begin += perMicro) {
+    let learned = 0;
+    for (let at = begin; at < begin + perMicro; at += 1) if ((targets[at] ?? -1) >= 0) learned += 1;
+    counts.push(learned);
+  }
+  return counts;
+}
+
+/** Micro-batch `micro` of a batch: `perMicro` positions. */
+export async function writeMicro(
+  session: Feeding,
+  batch: Batch,
+  micro: number,
+  perMicro: number,
+): Promise<void> {
+  const [begin, end] = [micro * perMicro, (micro + 1) * perMicro];
+  for (const name of ["ids", "targets", "positions", "segments"] as const) {
+    if (session.find(name) !== undefined) await session.write(name, batch[name].subarray(begin, end));
+  }
+}

@@ -1,0 +1,54 @@
+// The lines of `log.jsonl`. Key names and their order are a contract with the scripts of users.
+// Holds: what a line counts (tokens, seconds) it counts for its own step; a skipped step has no loss.
+
+/** One step. */
+export interface StepLine {
+  /** From 1. */
+  readonly step: number;
+  /** How often the data has been gone through, to four decimals: 1.5 is half-way through the second time. */
+  readonly epoch: number;
+  /** Mean over the step's learned targets. */
+  readonly loss: number | null;
+  readonly lr: number | null;
+  /** Norm of all gradients together, before clipping. */
+  readonly grad_norm: number | null;
+  /** Positions that are not padding. */
+  readonly tokens: number;
+  /** Learned targets. */
+  readonly trained_tokens: number;
+  readonly tokens_per_second: number;
+  readonly seconds: number;
+  /** True for a step that changed nothing. */
+  readonly skipped: boolean;
+}
+
+/** One evaluation, after a step (0: before the first). */
+export interface EvaluationLine {
+  readonly step: number;
+  /** Mean over all learned targets of the held-out rows. */
+  readonly eval_loss: number;
+  /** e to the power of `eval_loss`; null beyond what a double holds. */
+  readonly perplexity: number | null;
+  /** Learned targets. */
+  readonly eval_tokens: number;
+}
+
+export type LogLine = StepLine | EvaluationLine;
+
+/** What happens while a job runs, for whoever draws it. */
+export type TrainEvent =
+  | { readonly kind: "step"; readonly line: StepLine; readonly steps: number }
+  | { readonly kind: "evaluating"; readonly done: number; readonly total: number }
+  | { readonly kind: "evaluation"; readonly line: EvaluationLine }
+  | { readonly kind: "warning"; readonly message: string };
+
+export function evaluationLine(step: number, total: number, targets: number): EvaluationLine {
+  const loss = total / targets;
+  const perplexity = Math.exp(loss);
+  return {
+    step,
+    eval_loss: loss,
+    perplexity: Number.isFinite(perplexity) ? perplexity : null,
+    eval_tokens: targets,
+  };
+}

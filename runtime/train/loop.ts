@@ -1,0 +1,203 @@
+// The training loop: batches in, log lines out. Comes in: a loaded session, the batches of every step, and how long to go on.
+// Goes out: events, lines of the log, and how it ended.
+// Holds: a step is either whole or not begun; the device counts updates itself, and a step that it did not count stops the run,
+// because a dropped submission leaves no other trace; while the device works on a step, the report of the one before is read.
+import type { ScalarExpression } from "../../compiler/ir/graph.ts";
+import { evaluateScalar } from "../../compiler/plan/scalars.ts";
+import type { Batch, Batches } from "../data/batches.ts";
+import { evaluateRows } from "./evaluate.ts";
+import { learnedTargets, writeMicro, writeScalars, type Feeding } from "./feed.ts";
+import {
+  evaluationLine,
+  type EvaluationLine,
+  type LogLine,
+  type StepLine,
+  type TrainEvent,
+} from "./lines.ts";
+
+export interface TrainOptions {
+  /** Batches of `plan.job.batch` rows of `plan.job.tokens` positions. */
+  readonly batches: Batches;
+  /** Steps in all. */
+  readonly steps: number;
+  readonly seed: number;
+  /** The learning rate, for the log. */
+  readonly rate: ScalarExpression | undefined;
+  readonly evaluation?: Evaluation | undefined;
+  readonly save?: Saving | undefined;
+  readonly onEvent?: ((event: TrainEvent) => void) | undefined;
+  readonly onLine?: ((line: LogLine) => Promise<void>) | undefined;
+  /** Seconds from some moment on. */
+  readonly clock: () => number;
+  /** Aborted: the step under way is finished, then saved. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Evaluation {
+  /** Batches of `plan.job.rows` rows, not shuffled. */
+  readonly batches: Batches;
+  /** Steps between evaluations; undefined: only at the end. */
+  readonly every: number | undefined;
+  /** Also before the first step. */
+  readonly first: boolean;
+}
+
+export interface Saving {
+  /** Steps between checkpoints; undefined: only when interrupted. */
+  readonly every: number | undefined;
+  /** Called between steps, when everything is on the device and nothing is under way. */
+  readonly write: (position: Position) => Promise<void>;
+}
+
+/** Where a run stands: all that the host must know to go on. */
+export interface Position {
+  /** Steps done. */
+  readonly step: number;
+  /** Steps that were not skipped. */
+  readonly updates: number;
+}
+
+export interface Trained extends Position {
+  readonly ended: "done" | "interrupted";
+  readonly steps: number;
+  readonly last: StepLine | undefined;
+  /** In order; the last is that of the trained model, if the run was not interrupted. */
+  readonly evaluations: readonly EvaluationLine[];
+}
+
+/** The run cannot go on: the device did not do a step, or the numbers are no numbers any more. */
+export class TrainingError extends Error {
+  override readonly name = "TrainingError";
+  readonly step: number;
+
+  constructor(step: number, message: string) {
+    super(`step ${step}: ${message}`);
+    this.step = step;
+  }
+}
+
+interface Pending {
+  readonly step: number;
+  readonly updates: number;
+  readonly batch: Batch;
+  readonly rate: number | null;
+  readonly report: Promise<Float32Array>;
+}
+
+export async function train(session: Feeding, options: TrainOptions): Promise<Trained> {
+  const { batches, steps, seed, clock, signal } = options;
+  const { rows, tokens } = session.plan.job;
+  const emit = options.onEvent ?? (() => undefined);
+  const write = options.onLine ?? (async () => undefined);
+  const evaluations: EvaluationLine[] = [];
+  let updates = 0;
+  let last: StepLine | undefined;
+  let pending: Pending | undefined;
+  let before = clock();
+
+  const tell = async (step: number, batch: Batch, values: Pick<StepLine, "loss" | "lr" | "grad_norm">) => {
+    const now = clock();
+    last = lineOf(step, step / batches.stepsPerEpoch, batch, values, now - before);
+    before = now;
+    await write(last);
+    emit({ kind: "step", line: last, steps });
+  };
+  const settle = async (): Promise<void> => {
+    const done = pending;
+    pending = undefined;
+    if (done === undefined) return;
+    const [loss = Number.NaN, norm = Number.NaN, counted] = await done.report;
+    if (counted !== done.updates)
+      throw new TrainingError(
+        done.step,
+        `the device counts ${counted} updates where ${done.updates} were given to it`,
+      );
+    if (!Number.isFinite(loss) || !Number.isFinite(norm))
+      throw new TrainingError(
+        done.step,
+        `the loss is ${loss}, the gradient's norm ${norm}: training has diverged`,
+      );
+    await tell(done.step, done.batch, { loss, lr: done.rate, grad_norm: norm });
+  };
+  const evaluate = async (step: number): Promise<void> => {
+    if (options.evaluation === undefined) return;
+    await settle();
+    const onProgress = (done: number, total: number): void => emit({ kind: "evaluating", done, total });
+    const { total, targets } = await evaluateRows(session, options.evaluation.batches, onProgress);
+    before = clock();
+    if (targets === 0) {
+      emit({ kind: "warning", message: "no position of the evaluation rows is learned: there is no loss" });
+      return;
+    }
+    const line = evaluationLine(step, total, targets);
+    evaluations.push(line);
+    await write(line);
+    emit({ kind: "evaluation", line });
+  };
+  const doStep = async (step: number): Promise<void> => {
+    const batch = batches.at(step);
+    if (batch.learned === 0) {
+      await settle();
+      emit({ kind: "warning", message: `step ${step} is skipped: no position of its rows is learned` });
+      await tell(step, batch, { loss: null, lr: null, grad_norm: null });
+      return;
+    }
+    const numbers = { step, update: updates + 1, steps, targets: batch.learned, seed };
+    await writeScalars(session, numbers);
+    for (const [micro, learned] of learnedTargets(batch, rows * tokens).entries()) {
+      // What learns nothing adds nothing: the filling rows of a short last batch are not computed.
+      if (learned === 0) continue;
+      await writeMicro(session, batch, micro, rows * tokens);
+      session.run("micro");
+    }
+    session.run("update");
+    updates += 1;
+    const report = session.read("report");
+    report.catch(() => undefined);
+    const rate = options.rate === undefined ? null : evaluateScalar(options.rate, numbers);
+    await settle();
+    pending = { step, updates, batch, rate, report };
+  };
+
+  if (options.evaluation?.first === true) await evaluate(0);
+  before = clock();
+  for (let step = 1; step <= steps; step += 1) {
+    await doStep(step);
+    const isLast = step === steps;
+    const stops = signal?.aborted === true && !isLast;
+    if (!stops && (isLast || step % (options.evaluation?.every ?? steps) === 0)) await evaluate(step);
+    if (stops || (options.save?.every !== undefined && step % options.save.every === 0)) {
+      await settle();
+      await options.save?.write({ step, updates });
+      before = clock();
+    }
+    if (stops) return { ended: "interrupted", step, updates, steps, last, evaluations };
+  }
+  await settle();
+  return { ended: "done", step: steps, updates, steps, last, evaluations };
+}
+
+function lineOf(
+  step: number,
+  epoch: number,
+  { tokens, learned }: Batch,
+  { loss, lr, grad_norm }: Pick<StepLine, "loss" | "lr" | "grad_norm">,
+  seconds: number,
+): StepLine {
+  return {
+    step,
+    epoch: rounded(epoch, 4),
+    loss,
+    lr,
+    grad_norm,
+    tokens,
+    trained_tokens: learned,
+    tokens_per_second: seconds > 0 ? rounded(tokens / seconds, 1) : 0,
+    seconds: rounded(seconds, 6),
+    skipped: learned === 0,
+  };
+}
+
+function rounded(value: number, digits: number): number {
+  return Number(value.toFixed(digits));
+}
