@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { systemReason } from "../checkpoint/error.ts";
 import { profileFromDevice } from "../../compiler/profile/device.ts";
-import type { DeviceFacts } from "../device/facts.ts";
+import { usedFeatures, type DeviceFacts } from "../device/facts.ts";
 import { listDevices, type ListedDevice } from "../device/open.ts";
 import { exitCodes, Failure, type ExitCode } from "./exit.ts";
 import { sizeText } from "./quantity.ts";
@@ -41,7 +41,7 @@ function describe({ facts, source, chosen, why }: ListedDevice, { outColors: { b
     `    ${dim("limits")}    binding ${sizeText(limit("maxStorageBufferBindingSize"))}, buffer ${sizeText(limit("maxBufferSize"))}, ` +
       `${limit("maxStorageBuffersPerShaderStage")} storage buffers, workgroups of ${limit("maxComputeInvocationsPerWorkgroup")} ` +
       `with ${sizeText(limit("maxComputeWorkgroupStorageSize"))}`,
-    `    ${dim("features")}  ${facts.features.join(", ")}`,
+    `    ${dim("features")}  ${facts.features.filter((name) => usedFeatures.includes(name)).join(", ") || "none that kernels use"}`,
   ].join("\n");
 }
 

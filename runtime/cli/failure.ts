@@ -44,8 +44,8 @@ function describe(error: unknown): Described {
   return { message: message === "" ? name : message, advice: [], code: exitCodes.failed, bug: true };
 }
 
-/** The device failed, or went away; what was saved before is whole. */
-const deviceErrors: ReadonlySet<string> = new Set(["DeviceError", "DeviceLostError"]);
+/** The device failed or went away, or training diverged; what was saved before is whole. */
+const deviceErrors: ReadonlySet<string> = new Set(["DeviceError", "DeviceLostError", "TrainingError"]);
 
 function stackOf(error: Error): string {
   const cause = error.cause instanceof Error ? `\ncaused by ${stackOf(error.cause)}` : "";

@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { format as prettierFormat } from "prettier";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
-import { parse } from "../../grammar/parser.ts";
+import { parse } from "../../grammar/index.ts";
 import * as plugin from "../../grammar/prettier.ts";
 import { systemReason } from "../checkpoint/error.ts";
 import { countText, hasErrors, sayDiagnostics } from "./diagnostics.ts";

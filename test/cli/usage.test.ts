@@ -1,0 +1,49 @@
+// Wrong usage and help: what a person or a script sees who does not know the command line.
+import { expect, test } from "vitest";
+import { ftlc } from "./run.ts";
+
+test("help lists every command, those to come as such, and the exit codes", async () => {
+  const { code, out, err } = await ftlc(["--help"]);
+  expect({ code, err }).toEqual({ code: 0, err: "" });
+  for (const name of ["init", "check", "fmt", "compile", "train", "eval", "generate", "export", "devices", "explain", "lsp"]) {
+    expect(out).toMatch(new RegExp(`^  ${name}\\b`, "m"));
+  }
+  expect(out).toContain("130 interrupted");
+});
+
+test("the version is the package's", async () => {
+  expect(await ftlc(["--version"])).toEqual({ code: 0, out: "0.1.0\n", err: "" });
+});
+
+test.each([
+  { args: [], says: "Usage: ftlc" },
+  { args: ["chek", "good.ftl"], says: "Did you mean check?" },
+  { args: ["check"], says: "missing required argument 'files'" },
+  { args: ["compile", "good.ftl", "--emitt", "fuse"], says: "Did you mean --emit?" },
+  { args: ["compile", "good.ftl", "other.ftl"], says: "too many arguments" },
+  { args: ["compile", "good.ftl", "--plan=pdf"], says: "It is text, json or html." },
+  { args: ["compile", "good.ftl", "--memory", "eight"], says: "such as 8GiB" },
+  { args: ["compile", "good.ftl", "--emit", "nothing"], says: "there is no stage 'nothing'" },
+  { args: ["compile", "good.ftl", "--device", "toaster"], says: "there is no device profile 'toaster'" },
+  { args: ["train", "good.ftl", "--steps", "0"], says: "a whole number from 1" },
+  { args: ["explain", "FTL9999"], says: "there is no diagnostic 'FTL9999'" },
+])("$args is wrong usage", async ({ args, says }) => {
+  const { code, out, err } = await ftlc(args);
+  expect({ code, out }).toEqual({ code: 2, out: "" });
+  expect(err).toContain(says);
+});
+
+test.each([
+  [["init"]],
+  [["eval", "good.ftl", "--adapter", "out", "--rank", "4"]],
+  [["generate", "good.ftl", "--adapter", "out"]],
+  [["export", "good.ftl", "--adapter", "out", "--to", "merged", "-o", "there"]],
+  [["lsp"]],
+  [["compile", "good.ftl", "--plan=html"]],
+  [["train", "good.ftl", "--resume"]],
+])("%j is not built yet and says so", async (args) => {
+  const { code, out, err } = await ftlc(args);
+  expect({ code, out }).toEqual({ code: 1, out: "" });
+  expect(err).toContain("not built yet");
+  expect(err).not.toContain("bug of ftlc");
+});
