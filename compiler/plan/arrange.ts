@@ -225,7 +225,7 @@ export function copyMaker(): Premises["copying"] {
     const origin = { source: undefined, recipe: undefined, path: "" };
     const source = (): Node => makeNode("parameter", [], { name: "input" }, [], [{ shape, type }], origin);
     const inner = source().outputs;
-    const node = makeNode("fused", source().outputs, {}, [{ parameters: inner, results: inner }], [{ shape, type }], origin);
+    const node = makeNode("fused", source().outputs, { template: "map" }, [{ parameters: inner, results: inner }], [{ shape, type }], origin);
     made.set(key, node);
     return node;
   };

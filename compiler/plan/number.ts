@@ -131,7 +131,7 @@ export interface Kernels {
   indexOf(kernel: Kernel): number;
 }
 
-/** Lists kernels; those of equal text and bindings are one. */
+/** Lists kernels; those of equal text, bindings and workgroups are one. */
 export function numberKernels(): Kernels {
   const list: PlanKernel[] = [];
   const known = new Map<Kernel, number>();
@@ -141,14 +141,15 @@ export function numberKernels(): Kernels {
     indexOf: (kernel) => {
       const seen = known.get(kernel);
       if (seen !== undefined) return seen;
-      const { about, wgsl, bindings, workgroupSize, workgroupMemory, features } = kernel;
-      const key = JSON.stringify([wgsl, bindings]);
+      const { about, wgsl, bindings, workgroupSize, workgroups, workgroupMemory, features } = kernel;
+      const key = JSON.stringify([wgsl, bindings, workgroups]);
       const index = texts.get(key) ?? list.length;
       known.set(kernel, index);
       texts.set(key, index);
       if (index === list.length) {
         const word = /[A-Za-z][A-Za-z0-9]*/.exec(about)?.[0] ?? "kernel";
-        list.push({ name: `${word}_${index}`, about, wgsl, hash: hashText(wgsl), bindings, workgroupSize, workgroupMemory, features });
+        const name = `${word}_${index}`;
+        list.push({ name, about, wgsl, hash: hashText(wgsl), bindings, workgroupSize, workgroups, workgroupMemory, features });
       }
       return index;
     },

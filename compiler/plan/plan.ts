@@ -138,6 +138,8 @@ export interface PlanKernel {
   readonly hash: string;
   readonly bindings: readonly KernelBinding[];
   readonly workgroupSize: readonly [number, number, number];
+  /** The workgroups its text is written for: with others it would touch too little, or what is not its own. */
+  readonly workgroups: readonly [number, number, number];
   /** Bytes of workgroup memory. */
   readonly workgroupMemory: number;
   /** Device features the text enables. */

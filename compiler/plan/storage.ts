@@ -12,7 +12,7 @@ import { canPair, findTargets, lastUses, rootsOf, type InPlacePairs, type Target
 /** Where kernels come from. */
 export interface KernelSource {
   readonly choose: ChooseKernel;
-  readonly inPlaceCandidates: InPlacePairs;
+  inPlaceCandidates(node: Node, profile: DeviceProfile): readonly (readonly [number, number])[];
 }
 
 /** Memory that is one tensor of the plan: a variable, a part of one, or a transient value's. */
@@ -83,7 +83,7 @@ export function chooser(source: KernelSource, profile: DeviceProfile): Chooser {
   const pairs = (node: Node): readonly (readonly [number, number])[] => {
     const known = paired.get(node);
     if (known !== undefined) return known;
-    const candidates = source.inPlaceCandidates(node);
+    const candidates = source.inPlaceCandidates(node, profile);
     const none = (values: readonly unknown[]): undefined[] => values.map(() => undefined);
     const list = candidates.length === 0 ? [] : kernels(node, { inputStrides: none(node.inputs), outputStrides: none(node.outputs), inPlace: [] });
     const made = candidates.filter(([output, input]) => {

@@ -1,0 +1,105 @@
+// What a rule of the verifier is, and what it says when a plan breaks it. Rules look at the finished plan and at nothing else;
+// they share the plan's data type with the planner and no code.
+import type { Dispatch, Plan, PlanProgram, PlanSpan, PlanTensor } from "../plan/plan.ts";
+
+/** A dispatch as a reader finds it. */
+export interface Place {
+  readonly program: string;
+  readonly dispatch: number;
+  readonly path: string;
+}
+
+/** One way in which a plan breaks a rule. */
+export interface Refusal {
+  readonly rule: string;
+  /** One calm line without a full stop. */
+  readonly message: string;
+  readonly buffers: readonly string[];
+  readonly tensors: readonly string[];
+  readonly kernels: readonly string[];
+  readonly dispatches: readonly Place[];
+  /** Lines of the recipe that the tensors and dispatches come from. */
+  readonly spans: readonly PlanSpan[];
+}
+
+/** What a refusal is about, by index. */
+export interface Subjects {
+  readonly buffers?: readonly number[];
+  readonly tensors?: readonly number[];
+  readonly kernels?: readonly number[];
+  readonly dispatches?: readonly (readonly [program: number, dispatch: number])[];
+}
+
+export interface Report {
+  /** Counts things looked at. */
+  examine(count?: number): void;
+  refuse(message: string, subjects?: Subjects): void;
+}
+
+export interface Rule {
+  readonly name: string;
+  /** What it makes sure of, in one line. */
+  readonly about: string;
+  check(plan: Plan, report: Report): void;
+}
+
+/** Buffers, tensors, dispatches and lines, drawn from their indices; indices that name nothing are left out. */
+export function drawSubjects(plan: Plan, subjects: Subjects): Omit<Refusal, "rule" | "message"> {
+  const pick = <T>(list: readonly T[], indices: readonly number[] = []): T[] =>
+    indices.flatMap((index) => list[index] ?? []);
+  const tensors = pick(plan.tensors, subjects.tensors);
+  const found = (subjects.dispatches ?? []).flatMap(([program, dispatch]) => {
+    const inProgram = plan.programs[program];
+    const at = inProgram?.dispatches[dispatch];
+    return inProgram === undefined || at === undefined ? [] : [{ program: inProgram.name, dispatch, at }];
+  });
+  const spans = new Map<string, PlanSpan>();
+  for (const { span } of [...tensors, ...found.map(({ at }) => at)]) {
+    if (span !== undefined) spans.set(`${span.file}:${span.line}:${span.column}`, span);
+  }
+  const buffers = new Set([...(subjects.buffers ?? []), ...tensors.map(({ buffer }) => buffer)]);
+  return {
+    buffers: pick(plan.buffers, [...buffers]).map(({ name }) => name),
+    tensors: tensors.map(({ name }) => name),
+    kernels: pick(plan.kernels, subjects.kernels).map(({ name }) => name),
+    dispatches: found.map(({ program, dispatch, at }) => ({ program, dispatch, path: at.path })),
+    spans: [...spans.values()],
+  };
+}
+
+/** Calls `visit` for every dispatch, with its indices. */
+export function eachDispatch(
+  { programs }: Plan,
+  visit: (dispatch: Dispatch, program: number, index: number, of: PlanProgram) => void,
+): void {
+  programs.forEach((program, at) => program.dispatches.forEach((dispatch, index) => visit(dispatch, at, index, program)));
+}
+
+/** Tensors with memory of their own: all that are no alias. */
+export function owners({ tensors }: Plan): { readonly tensor: PlanTensor; readonly index: number }[] {
+  return tensors.flatMap((tensor, index) => (tensor.aliasOf === undefined ? [{ tensor, index }] : []));
+}
+
+export function alignmentOf({ device }: Plan): number {
+  return device.limits.minStorageBufferOffsetAlignment;
+}
+
+export function align(bytes: number, unit: number): number {
+  return Math.ceil(bytes / unit) * unit;
+}
+
+/** Bytes of one element. */
+export const elementBytes = { f32: 4, f16: 2, bf16: 2, i32: 4, u32: 4, bool: 4 } as const;
+
+export function elements(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+/** The ranges, from the tensor's start, in which its elements lie: one, or one a slice where slices lie apart. */
+export function rangesOf({ shape, stride, type }: PlanTensor): { readonly start: number; readonly end: number }[] {
+  const slice = elements(shape.slice(1)) * elementBytes[type];
+  const step = stride * elementBytes[type];
+  const count = shape[0] ?? 1;
+  if (step === slice || count === 1) return [{ start: 0, end: count * slice }];
+  return Array.from({ length: count }, (_, at) => ({ start: at * step, end: at * step + slice }));
+}
