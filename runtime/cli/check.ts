@@ -10,7 +10,11 @@ import { exitCodes, type ExitCode } from "./exit.ts";
 import { readOptional, readSource } from "./files.ts";
 import type { Terminal } from "./terminal.ts";
 
-export function check(paths: readonly string[], options: { readonly json: boolean }, terminal: Terminal): ExitCode {
+export function check(
+  paths: readonly string[],
+  options: { readonly json: boolean },
+  terminal: Terminal,
+): ExitCode {
   const diagnostics = distinct(paths.map(readSource).flatMap(checkSource));
   const errors = diagnostics.filter(({ severity }) => severity === "error").length;
   if (options.json) writeJson(diagnostics, terminal);
@@ -29,7 +33,9 @@ export function checkSource(source: Source): Diagnostic[] {
     ...diagnostics,
     ...checkDefinitions(scope),
     ...recipes.flatMap((checked) => checked.diagnostics),
-    ...recipes.flatMap(({ planned }) => planned.map((found): Diagnostic => ({ ...found, severity: "warning" }))),
+    ...recipes.flatMap(({ planned }) =>
+      planned.map((found): Diagnostic => ({ ...found, severity: "warning" })),
+    ),
   ];
 }
 

@@ -30,7 +30,10 @@ export async function devices(options: DevicesOptions, terminal: Terminal): Prom
   return exitCodes.done;
 }
 
-function describe({ facts, source, chosen, why }: ListedDevice, { outColors: { bold, dim } }: Terminal): string {
+function describe(
+  { facts, source, chosen, why }: ListedDevice,
+  { outColors: { bold, dim } }: Terminal,
+): string {
   const { limits } = facts;
   const limit = (name: string): number => limits[name] ?? 0;
   const kind = facts.isSoftware ? "software" : "GPU";

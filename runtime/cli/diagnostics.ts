@@ -5,7 +5,8 @@ import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import type { Terminal } from "./terminal.ts";
 
 export function sayDiagnostics(diagnostics: readonly Diagnostic[], terminal: Terminal): void {
-  if (diagnostics.length > 0) terminal.err(renderText(diagnostics, { color: terminal.errColors.isColorSupported }));
+  if (diagnostics.length > 0)
+    terminal.err(renderText(diagnostics, { color: terminal.errColors.isColorSupported }));
 }
 
 export function writeJson(diagnostics: readonly Diagnostic[], terminal: Terminal): void {

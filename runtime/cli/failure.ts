@@ -11,7 +11,8 @@ export function report(error: unknown, terminal: Terminal): ExitCode {
   terminal.err(`${red(bold("error"))}: ${message}`);
   for (const line of advice) terminal.err(`  ${line}`);
   if (process.env["FTL_DEBUG"] === "1" && error instanceof Error) terminal.err(dim(stackOf(error)));
-  else if (bug) terminal.err("  this is a bug of ftlc: please report it; FTL_DEBUG=1 shows where it happened");
+  else if (bug)
+    terminal.err("  this is a bug of ftlc: please report it; FTL_DEBUG=1 shows where it happened");
   return code;
 }
 
@@ -23,7 +24,11 @@ interface Described {
 }
 
 function describe(error: unknown): Described {
-  const known = (message: string, code: ExitCode = exitCodes.failed, advice: readonly string[] = []): Described => ({
+  const known = (
+    message: string,
+    code: ExitCode = exitCodes.failed,
+    advice: readonly string[] = [],
+  ): Described => ({
     message,
     advice,
     code,
@@ -33,7 +38,9 @@ function describe(error: unknown): Described {
   if (error instanceof CheckpointError) return known(error.message);
   if (error instanceof DataError) {
     const [only, ...more] = error.message.split("\n");
-    return known(more.length === 0 ? (only ?? "") : `wrong rows of data\n  ${error.message.replaceAll("\n", "\n  ")}`);
+    return known(
+      more.length === 0 ? (only ?? "") : `wrong rows of data\n  ${error.message.replaceAll("\n", "\n  ")}`,
+    );
   }
   // By name, because importing these would load Dawn for a mistake in a recipe.
   const name = error instanceof Error ? error.name : "";

@@ -42,13 +42,13 @@ export function readProfile(path: string, value: unknown): DeviceProfile {
     throw wrong(path, '"features"', "a list of names");
   }
   const tiles = root["tiles"];
-  if (!Array.isArray(tiles) || tiles.length === 0) throw wrong(path, '"tiles"', "a list of tiles, as `ftlc devices --save` writes");
+  if (!Array.isArray(tiles) || tiles.length === 0)
+    throw wrong(path, '"tiles"', "a list of tiles, as `ftlc devices --save` writes");
   return {
     name,
-    limits: Object.fromEntries(limitNames.map((limit) => [limit, count(path, limit, limits[limit])])) as Record<
-      keyof DeviceLimits,
-      number
-    >,
+    limits: Object.fromEntries(
+      limitNames.map((limit) => [limit, count(path, limit, limits[limit])]),
+    ) as Record<keyof DeviceLimits, number>,
     features,
     memory: count(path, "memory", root["memory"]),
     tiles: tiles.map((tile: unknown, index) => readTile(path, `tiles[${index}]`, tile)),
@@ -73,7 +73,8 @@ function readTile(path: string, at: string, value: unknown): Tile {
 }
 
 function fields(path: string, at: string, value: unknown): Readonly<Record<string, unknown>> {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  if (typeof value === "object" && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
   throw wrong(path, at, "an object");
 }
 

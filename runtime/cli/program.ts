@@ -164,9 +164,10 @@ function planned(program: Command, name: string, argument: string, description: 
 }
 
 function setting(): Option {
-  return new Option("--set <path=value>", "change a setting, such as optimizer.rate=1e-4; may be repeated").argParser(
-    (value: string, before: readonly string[] = []) => [...before, value],
-  );
+  return new Option(
+    "--set <path=value>",
+    "change a setting, such as optimizer.rate=1e-4; may be repeated",
+  ).argParser<string[] | undefined>((value, before) => [...(before ?? []), value]);
 }
 
 function planForm(value: string): "text" | "json" {
@@ -181,7 +182,8 @@ function asArgument<T>(read: (text: string) => T): (text: string) => T {
     try {
       return read(text);
     } catch (error) {
-      if (error instanceof Failure) throw new InvalidArgumentError([error.message, ...error.advice].join("; "));
+      if (error instanceof Failure)
+        throw new InvalidArgumentError([error.message, ...error.advice].join("; "));
       throw error;
     }
   };

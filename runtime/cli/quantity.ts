@@ -15,7 +15,9 @@ export function parseSize(text: string): number {
   const match = /^\s*(\d+(?:\.\d+)?)\s*([KMGT]iB|B)\s*$/.exec(text);
   const bytes = Math.floor(Number(match?.[1]) * (units.get(match?.[2] ?? "") ?? NaN));
   if (Number.isSafeInteger(bytes) && bytes > 0) return bytes;
-  throw new Failure(`'${text}' is no size`, exitCodes.usage, ["write a number with B, KiB, MiB, GiB or TiB, such as 8GiB"]);
+  throw new Failure(`'${text}' is no size`, exitCodes.usage, [
+    "write a number with B, KiB, MiB, GiB or TiB, such as 8GiB",
+  ]);
 }
 
 /** "8 GiB", "1.25 MiB", "512 B": at most three digits after the point. */

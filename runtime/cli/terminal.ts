@@ -51,7 +51,7 @@ function withEnd(text: string): string {
 /** Synchronously, because the process ends with process.exit; a full pipe is waited for. */
 function write(descriptor: number, text: string): void {
   const bytes = Buffer.from(text);
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     try {
       at += writeSync(descriptor, bytes, at);
     } catch (error) {

@@ -18,7 +18,11 @@ test("--json gives the same as data", async () => {
   const { code, out, err } = await ftlc(["check", "wrong.ftl", "--json"]);
   expect({ code, err }).toEqual({ code: 1, err: "" });
   await expect(out).toMatchFileSnapshot("golden/check.json");
-  expect(await ftlc(["check", "good.ftl", "--json"])).toEqual({ code: 0, out: '{\n  "diagnostics": []\n}\n', err: "" });
+  expect(await ftlc(["check", "good.ftl", "--json"])).toEqual({
+    code: 0,
+    out: '{\n  "diagnostics": []\n}\n',
+    err: "",
+  });
 });
 
 test("what is not built yet is no mistake of the recipe", async () => {
@@ -59,7 +63,11 @@ test("fmt formats in place, once", async () => {
     err: "untidy.ftl: formatted\n",
   });
   await expect(readFileSync(path, "utf8")).toMatchFileSnapshot("golden/untidy.ftl");
-  expect(await ftlc(["fmt", "--check", "untidy.ftl"], { cwd: folder })).toEqual({ code: 0, out: "", err: "" });
+  expect(await ftlc(["fmt", "--check", "untidy.ftl"], { cwd: folder })).toEqual({
+    code: 0,
+    out: "",
+    err: "",
+  });
 });
 
 test("fmt leaves a file with a syntax mistake as it is", async () => {

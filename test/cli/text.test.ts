@@ -110,7 +110,9 @@ test("a step and an evaluation in words", () => {
     seconds: 2,
     skipped: false,
   };
-  expect(stepText(line, 40, 66, 3 * 2 ** 20)).toBe("step  7/40  loss 3.2500  351 tokens/s  1:06 left  3 MiB planned");
+  expect(stepText(line, 40, 66, 3 * 2 ** 20)).toBe(
+    "step  7/40  loss 3.2500  351 tokens/s  1:06 left  3 MiB planned",
+  );
   expect(stepText({ ...line, loss: null, skipped: true }, 40, 0, 512)).toContain("skipped");
   expect(evaluationText({ step: 0, eval_loss: 4.5, perplexity: 90.017, eval_tokens: 2000 })).toBe(
     "before training: held-out loss 4.5000, perplexity 90.02 over 2000 tokens",
@@ -120,10 +122,12 @@ test("a step and an evaluation in words", () => {
 test("a profile survives JSON, and a wrong one is refused with its field", () => {
   for (const profile of builtinProfiles.values()) {
     expect(readProfile("p.json", JSON.parse(JSON.stringify(profile)))).toEqual(profile);
-    expect(() => readProfile("p.json", { ...profile, memory: "8GiB" })).toThrow("p.json: no device profile: memory must be");
-    expect(() => readProfile("p.json", { ...profile, limits: { ...profile.limits, maxBufferSize: -4 } })).toThrow(
-      "maxBufferSize must be a whole number from 1",
+    expect(() => readProfile("p.json", { ...profile, memory: "8GiB" })).toThrow(
+      "p.json: no device profile: memory must be",
     );
+    expect(() =>
+      readProfile("p.json", { ...profile, limits: { ...profile.limits, maxBufferSize: -4 } }),
+    ).toThrow("maxBufferSize must be a whole number from 1");
     expect(() => readProfile("p.json", { ...profile, tiles: [{ kind: "round" }] })).toThrow("tiles[0].kind");
   }
   expect(() => readProfile("p.json", [])).toThrow("the profile must be an object");

@@ -5,7 +5,19 @@ import { ftlc } from "./run.ts";
 test("help lists every command, those to come as such, and the exit codes", async () => {
   const { code, out, err } = await ftlc(["--help"]);
   expect({ code, err }).toEqual({ code: 0, err: "" });
-  for (const name of ["init", "check", "fmt", "compile", "train", "eval", "generate", "export", "devices", "explain", "lsp"]) {
+  for (const name of [
+    "init",
+    "check",
+    "fmt",
+    "compile",
+    "train",
+    "eval",
+    "generate",
+    "export",
+    "devices",
+    "explain",
+    "lsp",
+  ]) {
     expect(out).toMatch(new RegExp(`^  ${name}\\b`, "m"));
   }
   expect(out).toContain("130 interrupted");
