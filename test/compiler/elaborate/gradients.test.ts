@@ -1,0 +1,133 @@
+// The gradient of every function and module of the library against central differences in float64. A function that takes or gives a
+// tensor and has no sample here fails the test: nothing enters the library unproved.
+import { describe, expect, test } from "vitest";
+import { callDefinition } from "../../../compiler/elaborate/functions.ts";
+import type { Meaning, Passed } from "../../../compiler/elaborate/meaning.ts";
+import { anonymous, asTensor, tensor } from "../../../compiler/elaborate/tensors.ts";
+import { emit, Problem, type Workspace } from "../../../compiler/elaborate/workspace.ts";
+import { parameter } from "../../../compiler/ir/build.ts";
+import type { ElementType, Region, Value } from "../../../compiler/ir/graph.ts";
+import { interpret } from "../../../compiler/ir/interpret.ts";
+import { libraryIndex, resolve } from "../../../compiler/language/resolve.ts";
+import type { Tensor } from "../../../compiler/ops/operation.ts";
+import { differentiate } from "../../../compiler/passes/differentiate.ts";
+import type { Span } from "../../../grammar/source.ts";
+
+const { scope } = resolve({ path: "test.ftl", text: "" }, () => undefined);
+const span: Span = { source: { path: "test.ftl", text: "" }, start: 0, end: 0 };
+
+function workspace(): Workspace {
+  const library: Workspace["library"] = {
+    lookup: (what, name, from) => scope.lookup(what, name, from.source.path) ?? scope.inLibrary(what, name),
+  };
+  const origin = { source: span, recipe: undefined, path: "" };
+  return { diagnostics: [], library, callDefinition, length: 4, scalars: [], frame: { reads: new Map() }, origin };
+}
+
+/** Numbers in (-1, 1) that look random and are the same each time. */
+function spread(count: number, seed: number): number[] {
+  return Array.from({ length: count }, (_, at) => ((((at + 1) * 0.618034 + seed * 0.414214) % 1) - 0.5) * 1.8);
+}
+
+type Input = { readonly shape: readonly number[]; readonly data?: readonly number[]; readonly type?: ElementType } | number | string;
+
+/** Arguments to try each function on. Whole-number tensors have no gradient. */
+const samples: Readonly<Record<string, readonly Input[]>> = {
+  sigmoid: [{ shape: [2, 3] }],
+  silu: [{ shape: [2, 3] }],
+  gelu: [{ shape: [2, 3] }],
+  gelu_tanh: [{ shape: [2, 3] }],
+  relu: [{ shape: [2, 3] }],
+  activation: ["silu", { shape: [2, 3] }],
+  attention_with_statistics: [
+    { shape: [2, 5, 4, 3] },
+    { shape: [2, 5, 2, 3] },
+    { shape: [2, 5, 2, 3] },
+    { shape: [2, 5], type: "i32", data: [1, 1, 1, 2, 2, 1, 1, 1, 0, 0] },
+    0.6,
+    3,
+  ],
+  logsumexp: [{ shape: [3, 4] }],
+  cross_entropy: [{ shape: [3, 4] }, { shape: [3], type: "i32", data: [2, -100, 0] }],
+  llama3_frequencies: [{ shape: [4], data: [1, 0.3, 0.09, 0.02] }],
+  rotary_angles: [3, { shape: [4] }],
+  rotary: [{ shape: [1, 2, 2, 4] }, { shape: [1, 2], type: "i32", data: [0, 2] }, { shape: [3, 2] }, { shape: [3, 2] }],
+};
+
+/** Functions of sizes, configs and steps only. */
+const withoutTensors = new Set(["rotary_frequencies", "kaiming_uniform", "warm", "progress"]);
+
+/** The function's outputs, each weighted and summed, as a region over its float tensors. */
+function lossOf(name: string, inputs: readonly Input[]): { region: Region; given: Tensor[]; floats: number[] } {
+  const ws = workspace();
+  const definition = scope.inLibrary("function", name);
+  if (definition === undefined) throw new Error(`no function ${name}`);
+  const parameters: Value[] = [];
+  const given: Tensor[] = [];
+  const passed = inputs.map((input, at): Passed => {
+    if (typeof input === "number") return { name: undefined, meaning: { kind: "number", value: input }, span };
+    if (typeof input === "string") return { name: undefined, meaning: { kind: "string", value: input }, span };
+    const { shape, type = "f32" } = input;
+    const count = shape.reduce((product, size) => product * size, 1);
+    const value = parameter({ shape, type }, `x${at}`);
+    parameters.push(value);
+    given.push({ shape, data: Float64Array.from(input.data ?? spread(count, at)) });
+    return { name: undefined, meaning: tensor(value, shape.map((size) => anonymous(size, span))), span };
+  });
+  const scaling: Meaning = {
+    kind: "record",
+    label: "scaling",
+    open: true,
+    fields: new Map(
+      Object.entries({ original_max_position_embeddings: 64, low_freq_factor: 1, high_freq_factor: 4, factor: 8 }).map(([key, value]) => [
+        key,
+        { kind: "number", value } as const,
+      ]),
+    ),
+  };
+  if (name === "llama3_frequencies") passed.push({ name: undefined, meaning: scaling, span });
+  const result = callDefinition(ws, definition, passed, span);
+  const outputs = (result.kind === "tuple" ? result.elements.slice(0, 1) : [result]).map((each) => asTensor(ws, each, span).value);
+  const terms = outputs.map((value, at) => {
+    const count = value.shape.reduce((product, size) => product * size, 1);
+    const flat = emit(ws, span, "reshape", [value], { shape: [count] });
+    const place = emit(ws, span, "cast", [emit(ws, span, "iota", [], { shape: [count], axis: 0, type: "i32" })], { type: "f32" });
+    const weights = emit(ws, span, "sin", [place]);
+    const sum = emit(ws, span, "sum", [emit(ws, span, "multiply", [flat, weights])], { axes: [0] });
+    return { at, value: emit(ws, span, "reshape", [sum], { shape: [] }) };
+  });
+  const [first] = terms;
+  if (first === undefined) throw new Error("no output");
+  const floats = parameters.flatMap(({ type }, at) => (type === "f32" ? [at] : []));
+  return { region: { parameters, results: [first.value] }, given, floats };
+}
+
+const functions = [...(libraryIndex.get("function")?.keys() ?? [])].filter((name) => !withoutTensors.has(name));
+
+describe("library functions", () => {
+  test.each(functions)("%s: its gradient is the slope", (name) => {
+    const inputs = samples[name];
+    if (inputs === undefined) throw new Error(`the library's function ${name} has no sample`);
+    const { region, given, floats } = lossOf(name, inputs);
+    expect(floats.length).toBeGreaterThan(0);
+    const [, ...gradients] = interpret(differentiate(region, { of: 0, withRespectTo: floats }), given);
+    const step = 1e-6;
+    floats.forEach((at, place) => {
+      const { shape, data } = given[at] ?? { shape: [], data: new Float64Array() };
+      data.forEach((value, element) => {
+        const moved = (by: number): number => {
+          const changed = Float64Array.from(data);
+          changed[element] = value + by;
+          return interpret(region, given.map((each, index) => (index === at ? { shape, data: changed } : each)))[0]?.data[0] ?? NaN;
+        };
+        const slope = (moved(step) - moved(-step)) / (2 * step);
+        const found = gradients[place]?.data[element] ?? NaN;
+        expect(Math.abs(found - slope), `${name}, input ${at}, element ${element}`).toBeLessThan(1e-5 + 1e-3 * Math.abs(slope));
+      });
+    });
+  });
+
+  test("a sample that does not fit is refused", () => {
+    expect(() => lossOf("cross_entropy", [{ shape: [3, 4] }, { shape: [2], type: "i32", data: [1, 1] }])).toThrow(Problem);
+  });
+});
