@@ -13,6 +13,7 @@ export interface Kernel {
   /** What it computes, in a few words. */
   readonly about: string;
   readonly wgsl: string;
+  /** Inputs that the text never reads have no binding. */
   readonly bindings: readonly KernelBinding[];
   /** One for each binding. */
   readonly values: readonly BoundValue[];
@@ -36,4 +37,8 @@ export interface Layouts {
   readonly inPlace: readonly (readonly [number, number])[];
 }
 
+/** Everything in its natural layout, nothing in place. */
+export const plainLayouts: Layouts = { inputStrides: [], outputStrides: [], inPlace: [] };
+
+/** The dispatches of a fused node, in order. */
 export type ChooseKernel = (node: Node, layouts: Layouts, profile: DeviceProfile) => readonly Kernel[];

@@ -1,0 +1,87 @@
+// From a fused node to its kernels: the template it was fused for, or the library kernel it calls, writes the text.
+import { sizeOf, topological, type Node, type Region, type Value } from "../ir/graph.ts";
+import { operationOf } from "../ops/index.ts";
+import type { DeviceProfile } from "../plan/plan.ts";
+import { draftOnce, kernelOf, type Drafter } from "./draft.ts";
+import { foldsIn } from "./folds.ts";
+import { plainLayouts, type ChooseKernel } from "./kernel.ts";
+import { libraryKernels } from "./library.ts";
+import { draftMap } from "./map.ts";
+import { draftMatmul } from "./matmul.ts";
+import { draftReduce } from "./reduce.ts";
+import { draftRow } from "./row.ts";
+import { draftScatter } from "./scatter.ts";
+
+/** How a region of each kind is computed by one kernel, in the order in which fusion tries them. */
+export const templates: ReadonlyMap<string, Drafter> = new Map([
+  ["matmul", draftMatmul],
+  ["scatter", draftScatter],
+  ["row", draftRow],
+  ["reduce", draftReduce],
+  ["map", draftMap],
+]);
+
+export const chooseKernel: ChooseKernel = (node, layouts, profile) => {
+  const { template, region } = read(node);
+  const library = libraryKernels.get(template);
+  if (library !== undefined) {
+    const kernels = library.choose(node, layouts, profile);
+    if (kernels === undefined) throw new Error(`the kernel ${template} declines what it was chosen for`);
+    return kernels;
+  }
+  const drafter = templates.get(template);
+  if (drafter === undefined) throw new Error(`no template is called ${template}`);
+  return [kernelOf(drafter, { region, layouts, profile })];
+};
+
+/**
+ * The pairs [output, input] of which the output may be written over the input: of one type and size, and every element of
+ * the input is read only by the invocation that writes the same element of the output, before it does.
+ */
+export function inPlaceCandidates(
+  node: Node,
+  profile: DeviceProfile,
+): readonly (readonly [number, number])[] {
+  const { template, region } = read(node);
+  const drafter = templates.get(template);
+  if (drafter === undefined) return [];
+  const { memory } = draftOnce(drafter, { region, layouts: plainLayouts, profile }).scene;
+  const shared = readByMany(region, template);
+  const rows = template === "row" ? (foldsIn(region)[0]?.kept ?? 0) : -1;
+  return region.results.flatMap((result, output) => {
+    // Results of one element a row are written while other invocations may still read theirs.
+    if (sizeOf(result.shape) === rows || region.results.indexOf(result) !== output) return [];
+    const own = new Set(
+      memory.stored.filter((store) => store.output === output).map(({ address }) => address.key),
+    );
+    return region.parameters.flatMap((parameter, input) => {
+      if (shared.has(parameter) || parameter.type !== result.type) return [];
+      if (sizeOf(parameter.shape) !== sizeOf(result.shape)) return [];
+      const loads = memory.loaded.filter((load) => load.input === input);
+      return loads.length > 0 && loads.every(({ address }) => own.has(address.key))
+        ? [[output, input] as const]
+        : [];
+    });
+  });
+}
+
+/** Parameters that a product, a scatter or a fold over many rows reads: every element by more than one invocation. */
+function readByMany(region: Region, template: string): ReadonlySet<Value> {
+  if (template === "map" || template === "row") return new Set();
+  const sources = topological(region.results).filter(({ operation }) => {
+    const { kind } = operationOf(operation).lowering;
+    return kind === "product" || kind === "scatter" || kind === "reduce";
+  });
+  const nodes = topological(sources.flatMap(({ inputs }) => inputs));
+  return new Set(
+    nodes.filter(({ operation }) => operation === "parameter").flatMap(({ outputs }) => outputs),
+  );
+}
+
+function read(node: Node): { readonly template: string; readonly region: Region } {
+  const template = node.attributes["template"];
+  const [region] = node.regions;
+  if (typeof template !== "string" || region === undefined)
+    throw new TypeError(`${node.operation} is no fused node`);
+  return { template, region };
+}

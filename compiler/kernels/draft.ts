@@ -1,0 +1,156 @@
+// From a template's draft to a kernel: numbering of workgroups, the parts of the text in order, totals. A draft is made again
+// where a binding turned out not to be readable in groups of four.
+import { bytesOf, sizeOf, type Region } from "../ir/graph.ts";
+import type { DeviceProfile } from "../plan/plan.ts";
+import type { Kernel, Layouts } from "./kernel.ts";
+import { Memory } from "./memory.ts";
+import { NoExpression, sceneOf, type Scene } from "./trace.ts";
+
+/** What a kernel is to compute. */
+export interface Task {
+  readonly region: Region;
+  readonly layouts: Layouts;
+  readonly profile: DeviceProfile;
+}
+
+export interface Draft {
+  readonly about: string;
+  readonly scene: Scene;
+  /** WGSL outside of functions, such as workgroup variables. */
+  readonly globals: readonly string[];
+  /** WGSL functions beside `main`. */
+  readonly functions: readonly string[];
+  /** The text of `main`; `group` is the workgroup's number, `local` the invocation's id in it. */
+  readonly body: string;
+  readonly workgroupSize: readonly [number, number, number];
+  readonly groups: number;
+  readonly workgroupMemory: number;
+  readonly flops: number;
+}
+
+/** Makes a draft; throws NoExpression where the template does not fit the region. */
+export type Drafter = (task: Task, scene: Scene) => Draft;
+
+export function draftOnce(drafter: Drafter, task: Task, narrow: ReadonlySet<string> = new Set()): Draft {
+  const { region, layouts } = task;
+  const memory = new Memory(region.parameters, region.results, layouts, narrow);
+  return drafter(task, sceneOf(region, memory));
+}
+
+export function kernelOf(drafter: Drafter, task: Task): Kernel {
+  const narrow = new Set<string>();
+  for (;;) {
+    const draft = draftOnce(drafter, task, narrow);
+    const found = draft.scene.memory.narrow;
+    if ([...found].every((name) => narrow.has(name))) return assemble(draft, task);
+    for (const name of found) narrow.add(name);
+  }
+}
+
+/** Whether the template fits. */
+export function fits(drafter: Drafter, task: Task): boolean {
+  try {
+    draftOnce(drafter, task);
+    return true;
+  } catch (error) {
+    if (error instanceof NoExpression) return false;
+    throw error;
+  }
+}
+
+export function assemble(draft: Draft, { profile }: Task): Kernel {
+  const { scene, groups, workgroupSize, globals, functions, body } = draft;
+  const workgroups = spread(groups, profile.limits.maxComputeWorkgroupsPerDimension);
+  const [x, y] = workgroups;
+  const number =
+    y === 1
+      ? "group_id.x"
+      : workgroups[2] === 1
+        ? `group_id.y * ${x}u + group_id.x`
+        : `(group_id.z * ${y}u + group_id.y) * ${x}u + group_id.x`;
+  const exact = workgroups[0] * workgroups[1] * workgroups[2] === groups;
+  const wgsl = [
+    scene.memory.declarations(),
+    ...globals,
+    ...[...scene.functions].map((text) => text.trimEnd()),
+    ...functions,
+    `@compute @workgroup_size(${workgroupSize.join(", ")})`,
+    "fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {",
+    `  let group = ${number};`,
+    ...(exact ? [] : [`  if (group >= ${groups}u) { return; }`]),
+    body,
+    "}",
+    "",
+  ].join("\n");
+  const bindings = scene.memory.bindings();
+  return {
+    about: draft.about,
+    wgsl,
+    bindings,
+    values: scene.memory.values(),
+    workgroupSize,
+    workgroups,
+    workgroupMemory: draft.workgroupMemory,
+    features: [],
+    flops: Math.round(draft.flops),
+    bytes: bindings.reduce(
+      (total, { bytes, reads, writes }) => total + bytes * (Number(reads) + Number(writes)),
+      0,
+    ),
+  };
+}
+
+/** A number of workgroups over as few dimensions as the limit allows, with few to spare. */
+export function spread(groups: number, limit: number): readonly [number, number, number] {
+  if (groups <= limit) return [groups, 1, 1];
+  const rows = Math.ceil(groups / limit);
+  if (rows <= limit) return [Math.ceil(groups / rows), rows, 1];
+  const layers = Math.ceil(rows / limit);
+  const each = Math.ceil(rows / layers);
+  return [Math.ceil(groups / (each * layers)), each, layers];
+}
+
+/** The operations of a region in a few words: "map: multiply, add, rsqrt". */
+export function describe(template: string, region: Region, most: number = 6): string {
+  const seen = new Set<string>();
+  const visit = new Set<unknown>();
+  const queue = region.results.map(({ node }) => node);
+  for (let node = queue.pop(); node !== undefined; node = queue.pop()) {
+    if (visit.has(node)) continue;
+    visit.add(node);
+    if (node.operation !== "parameter") seen.add(node.operation);
+    queue.push(...node.inputs.map((input) => input.node));
+  }
+  const names = [...seen].toReversed();
+  const shown = names.slice(0, most).join(", ");
+  return `${template}: ${shown}${names.length > most ? ", …" : ""}`;
+}
+
+/** Whether the device is a processor that poses as a GPU: few invocations at once, barriers dear. */
+export function isSerial(profile: DeviceProfile): boolean {
+  return profile.tiles.length > 0 && profile.tiles.every(({ kind }) => kind === "direct");
+}
+
+/** How many workgroups keep the device busy. */
+export function busyGroups(profile: DeviceProfile): number {
+  return isSerial(profile) ? 8 : 256;
+}
+
+/** The smallest power of two that is not below a number. */
+export function powerOfTwo(least: number): number {
+  return 2 ** Math.max(0, Math.ceil(Math.log2(least)));
+}
+
+/** Elements that one invocation computes side by side: groups of four where sizes allow, pairs where 16 bits are stored. */
+export function lanesFor(region: Region, sizes: readonly number[]): number {
+  if (sizes.every((size) => size % 4 === 0)) return 4;
+  return region.results.some(({ type }) => bytesOf[type] === 2) ? 2 : 1;
+}
+
+export function has16Bit(region: Region): boolean {
+  return region.results.some(({ type }) => bytesOf[type] === 2);
+}
+
+export function totalOf(region: Region): number {
+  return sizeOf(region.results[0]?.shape ?? []);
+}

@@ -1,0 +1,24 @@
+// Kernels that stand in for library functions: a `call` names one, and its region stays the meaning. A kernel declines
+// (`undefined`) what it cannot do; then the region itself is compiled.
+import type { Node } from "../ir/graph.ts";
+import type { DeviceProfile } from "../plan/plan.ts";
+import type { Kernel, Layouts } from "./kernel.ts";
+
+export interface LibraryKernel {
+  readonly name: string;
+  /** The kernel that computes its gradients, where there is one. */
+  readonly backward: string | undefined;
+  /** The dispatches that compute the node's outputs from its inputs. */
+  choose(node: Node, layouts: Layouts, profile: DeviceProfile): readonly Kernel[] | undefined;
+}
+
+const all: readonly LibraryKernel[] = [];
+
+export const libraryKernels: ReadonlyMap<string, LibraryKernel> = new Map(
+  all.map((kernel) => [kernel.name, kernel]),
+);
+
+/** For each kernel with a gradient, the name of the kernel that computes it: what differentiation asks for. */
+export const kernelGradients: ReadonlyMap<string, string> = new Map(
+  all.flatMap(({ name, backward }) => (backward === undefined ? [] : [[name, backward] as const])),
+);
