@@ -58,6 +58,7 @@ class Balancer {
   /** `if` and `match` since the last bracket, and in all open brackets. */
   waiting = 0;
   waitingBelow = 0;
+  tooDeepSaid = false;
 
   constructor(raw: readonly IToken[], source: Source, byIndent: boolean) {
     this.raw = raw;
@@ -152,12 +153,15 @@ class Balancer {
     const text = images.get(open.closer) ?? "";
     this.out.splice(at, 0, { ...retype(before, open.closer, text), startOffset: end, endOffset: end - 1 });
     const onOwnLine = open.closer === tokens.RightBrace && before.startLine !== open.token.startLine;
+    const touching = open.closer === tokens.RightBrace ? " }" : text;
+    const place = before.startLine === open.token.startLine ? "" : ` on line ${before.startLine ?? 1}`;
     const edit = {
       span: { source: this.source, start: end, end },
-      text: onOwnLine ? `\n${" ".repeat(open.indent - 1)}}` : open.closer === tokens.RightBrace ? " }" : text,
-      label: `write \`${text}\` ${onOwnLine ? "on a line of its own " : ""}after line ${before.endLine ?? before.startLine ?? 1}`,
+      text: onOwnLine ? `\n${" ".repeat(open.indent - 1)}}` : touching,
+      label: onOwnLine
+        ? `write \`${text}\` below line ${before.startLine ?? 1}`
+        : `write \`${text}\` after \`${before.image}\`${place}`,
     };
-    if (!onOwnLine) edit.label = `write \`${text}\` here`;
     const span = this.spanOf(open.token);
     this.report("FTL0105", span, `this \`${open.token.image}\` is never closed`, `\`${text}\` is missing`, [
       edit,

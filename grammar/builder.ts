@@ -16,6 +16,7 @@ export abstract class Builder {
   /** Expressions that stand in parentheses of their own: the formatter keeps these. */
   readonly parenthesized = new Set<Expression>();
   private depth = 0;
+  private tooDeepSaid = false;
 
   constructor(source: Source, comments: readonly Comment[]) {
     this.source = source;
@@ -36,7 +37,8 @@ export abstract class Builder {
   /** Builds what adds `cost` levels to the tree, or nothing where the tree would grow too deep. */
   deeper(cost: number, span: Span, build: () => Expression): Expression {
     if (this.depth + cost > deepestTree) {
-      if (!this.diagnostics.some((diagnostic) => diagnostic.code === "FTL0109")) {
+      if (!this.tooDeepSaid) {
+        this.tooDeepSaid = true;
         const message = `an expression of more than ${deepestTree} steps`;
         this.report("FTL0109", span, message, "give parts of it names with `let`");
       }

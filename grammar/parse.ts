@@ -5,7 +5,7 @@ import { layOut } from "./layout.ts";
 import { lex } from "./lexer.ts";
 import { explainMistake } from "./mistakes.ts";
 import { parseTokens } from "./parser.ts";
-import type { Source } from "./source.ts";
+import type { Source, Span } from "./source.ts";
 import type { Expression, File } from "./syntax.ts";
 import { TreeBuilder } from "./tree.ts";
 
@@ -28,23 +28,48 @@ export function parse(source: Source): Parsed {
   const sure = [...lexed.diagnostics, ...balanced.diagnostics];
   const mistakes = errors.map((error) => explainMistake(error, source));
   // Where a bracket was put in or left out, what the parser says is an echo; so is a second mistake at one place.
-  const echoes = [...balanced.regions];
-  const heard: Diagnostic[] = [];
-  const isEcho = (start: number): boolean =>
-    echoes.some((region) => start >= region.start && start <= region.end) ||
-    heard.some((other) => other.span.start === start);
-  for (const each of mistakes.sort(byPlace)) {
-    const { start } = each.span;
-    if (isEcho(start)) continue;
-    heard.push(each);
-    // The parser goes on at the next word that may begin something: the rest of the line is no longer what was meant.
-    const lineEnd = source.text.indexOf("\n", start);
-    echoes.push({ source, start: start + 1, end: lineEnd === -1 ? source.text.length : lineEnd });
-  }
-  for (const each of [...builder.diagnostics].sort(byPlace)) {
-    if (!isEcho(each.span.start)) heard.push(each);
-  }
+  const heard = new Echoes(balanced.regions).drop(mistakes);
+  // After a mistake the parser goes on at the next word that may begin something: the rest of its line is judged no more.
+  const lines = heard.map(({ span }): Span => ({
+    source,
+    start: span.start,
+    end: endOfLine(source.text, span.start),
+  }));
+  heard.push(...new Echoes([...balanced.regions, ...lines]).drop(builder.diagnostics));
   return { file, diagnostics: [...sure, ...heard].sort(byPlace), parenthesized: builder.parenthesized };
+}
+
+/** Regions in which no diagnostic counts. One pass over both, in order, whatever their number. */
+class Echoes {
+  private readonly regions: readonly Span[];
+
+  constructor(regions: readonly Span[]) {
+    this.regions = regions.toSorted((a, b) => a.start - b.start);
+  }
+
+  drop(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+    const kept: Diagnostic[] = [];
+    let next = 0;
+    let coveredTo = -1;
+    for (const each of diagnostics.toSorted(byPlace)) {
+      const { start } = each.span;
+      for (
+        let region = this.regions[next];
+        region !== undefined && region.start <= start;
+        region = this.regions[next]
+      ) {
+        coveredTo = Math.max(coveredTo, region.end);
+        next += 1;
+      }
+      if (start > coveredTo && kept.at(-1)?.span.start !== start) kept.push(each);
+    }
+    return kept;
+  }
+}
+
+function endOfLine(text: string, offset: number): number {
+  const end = text.indexOf("\n", offset);
+  return end === -1 ? text.length : end;
 }
 
 function byPlace(a: Diagnostic, b: Diagnostic): number {

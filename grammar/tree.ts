@@ -188,7 +188,12 @@ export class TreeBuilder extends ExpressionBuilder {
         const type = this.typeOf(nodes(parameter, "type")[0]);
         if (colon !== undefined && type === undefined) {
           const message = `the type of \`${name.text}\` is missing`;
-          this.report("FTL0107", this.at(endOf(colon)), message, "expected a type, such as `[.., d]` or `number`");
+          this.report(
+            "FTL0107",
+            this.at(endOf(colon)),
+            message,
+            "expected a type, such as `[.., d]` or `number`",
+          );
         }
         return {
           name,
