@@ -10,6 +10,7 @@ import { applyAll } from "../ir/build.ts";
 import type { Node, Region, Value } from "../ir/graph.ts";
 import { operationOf } from "../ops/index.ts";
 import { isCheap } from "./checkpoint.ts";
+import { expose } from "./loops-expose.ts";
 import { at, makeParameter, nodesBetween, rebuild } from "./rebuild.ts";
 import { buildRepeat, isRepeat, outputsOf, readRepeat, type Entry, type Loop } from "./rebuild-repeat.ts";
 import { numberIn } from "./simplify-rules.ts";
@@ -17,9 +18,17 @@ import { numberIn } from "./simplify-rules.ts";
 export function absorb(region: Region): Region {
   for (let before = region; ;) {
     const after = absorbOne(before);
-    if (after === before) return after;
+    if (after === before) return withinBodies(after);
     before = after;
   }
+}
+
+function withinBodies(region: Region): Region {
+  return rebuild(
+    region,
+    () => undefined,
+    (body, node) => (isRepeat(node) ? absorb(body) : body),
+  );
 }
 
 /** The node that goes into a repeat, that repeat without it, and which of its outputs then stands for the node. */
@@ -34,7 +43,10 @@ function absorbOne(region: Region): Region {
   const order = nodesBetween(region.results, new Map());
   const users = usersOf(order, region.results);
   for (const node of order) {
-    const move = isRepeat(node) || node.outputs.length !== 1 ? undefined : findMove(node, users);
+    if (operationOf(node.operation).lowering.kind !== "elementwise") continue;
+    const exposed = findExposed(node, users);
+    if (exposed !== undefined) return rebuild(region, (each) => (each === node ? [exposed] : undefined));
+    const move = findMove(node, users);
     if (move === undefined) continue;
     let moved: readonly Value[] = [];
     return rebuild(region, (each) => {
@@ -66,8 +78,17 @@ function usersOf(
   return users;
 }
 
+/** The node behind the views of stacks that nothing else uses. */
+function findExposed(node: Node, users: ReadonlyMap<Value, ReadonlySet<Node | Region>>): Value | undefined {
+  const stack = node.inputs.find(
+    (input) => users.get(input)?.size === 1 && !isRepeat(input.node) && !isEarly(input),
+  );
+  if (stack === undefined || !node.inputs.every((input) => input === stack || isEarly(input)))
+    return undefined;
+  return expose(node, stack);
+}
+
 function findMove(node: Node, users: ReadonlyMap<Value, ReadonlySet<Node | Region>>): Move | undefined {
-  if (operationOf(node.operation).lowering.kind !== "elementwise") return undefined;
   for (const input of node.inputs) {
     const into = input.node;
     if (!isRepeat(into) || users.get(input)?.size !== 1) continue;

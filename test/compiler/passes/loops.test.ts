@@ -4,6 +4,7 @@ import { topological, type Region, type Value } from "../../../compiler/ir/graph
 import { validateRegion } from "../../../compiler/ir/validate.ts";
 import { differentiate } from "../../../compiler/passes/differentiate.ts";
 import { checkpoint } from "../../../compiler/passes/checkpoint.ts";
+import { segment } from "../../../compiler/passes/checkpoint-segment.ts";
 import { accumulate } from "../../../compiler/passes/accumulate.ts";
 import { absorb } from "../../../compiler/passes/loops-absorb.ts";
 import { joinLoops } from "../../../compiler/passes/loops.ts";
@@ -164,6 +165,20 @@ describe("absorb", () => {
     expect(adds(plain)).toBe(3);
     // The loss is left.
     expect(adds(absorbed)).toBe(1);
+    // Through segments of two and what is left over, too: the inner loops hold the gradients' slices.
+    for (const every of [2, 3]) {
+      const before = (region: Region): Region => segment(region, every);
+      const cut = simplify(accumulate(forward, { loss: "loss", trained, before }).region);
+      const inside = simplify(absorb(simplify(checkpoint(cut, { every }))));
+      expect(validateRegion(inside, "after")).toEqual([]);
+      expectEqual(plain, inside);
+      // The loss, and the shared gradient where two loops make its two parts.
+      expect(adds(inside)).toBe(every === 2 ? 1 : 3);
+      const outer = topological(inside.results).find(
+        (node) => isRepeat(node) && node.attributes["count"] === 2 && node.attributes["reverse"] === true,
+      );
+      if (outer !== undefined) expect(adds(outer.regions[0] ?? { parameters: [], results: [] })).toBe(0);
+    }
     const [, dw, dc] = absorbed.results;
     expect([dw?.node.operation, dc?.node.operation]).toEqual(["repeat", "repeat"]);
     expect(dc?.node.inputs).toContain(absorbed.parameters[5]);
