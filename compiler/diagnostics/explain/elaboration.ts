@@ -1,0 +1,36 @@
+// Explanations of the codes FTL07xx: what goes wrong when definitions are run with a model's config.
+
+/** The long explanation of each code: what it means, why it is so, what to do. */
+export const elaboration: Readonly<Record<string, string>> = {
+  FTL0701: `An operation was given tensors that it cannot work on. The message says which rule they break.`,
+  FTL0702: `A definition uses more different scalars of the step than the host's table has room for (64). Scalars of the step are expressions over
+the step's number and the run's length, such as \`1 - betas[0] ^ s\`; equal ones share a place.`,
+  FTL0703: `A value is of another kind than the one needed: a tensor, a number known at compile time, a list, a range.`,
+  FTL0704: `Two tensors are combined element by element, or multiplied, and their sizes do not fit. Shapes are aligned at their last axes; an axis
+of one repeats. The message shows where each size was said.`,
+  FTL0705: `A matrix product and a transpose need at least two axes.`,
+  FTL0706: `A value does not come apart into as many names as are given: \`let (a, b) = e\` needs two values.`,
+  FTL0707: `Assignments change the weight or a state of the definition they stand in; there is none of this name.`,
+  FTL0708: `Conditions of \`if\` are decided when the recipe is compiled, from the config and from sizes. To choose between values of tensors, use
+\`select(condition, a, b)\`.`,
+  FTL0709: `Words side by side and values with options are written in recipes, not in definitions.`,
+  FTL0710: `Only functions, modules and layers can be called.`,
+  FTL0711: `A call does not fit the parameters of what it calls: one is missing, unknown, or there are too many.`,
+  FTL0712: `The value has no such field. A config has any field, which is none where the file does not say it; a module has its weights and methods.`,
+  FTL0713: `A reshape keeps the number of elements. The message shows where the sizes came from.`,
+  FTL0714: `An index lies outside its axis, or is of a kind that does not index. Numbers take one slice, ranges a part, \`..\` stands for all axes
+that nothing else speaks of.`,
+  FTL0715: `A tensor does not have the shape that the definition declares for it. Names in a declared shape are bound where they first appear and
+must agree wherever they appear again.`,
+  FTL0716: `\`over\` names an axis by the size it was declared with, or by its number (-1 is the last). The tensor has no such axis, or has it twice.`,
+  FTL0717: `A table is computed when the recipe is compiled, so it cannot read weights or inputs.`,
+  FTL0718: `A module is declared with as many sizes as its definition names: \`linear query [in -> out]\`.`,
+  FTL0719: `A definition lacks a part that its kind needs: forward of a layer or an adapter, update of an optimizer, factor of a schedule, loss of
+a task, a first value of what an adapter trains.`,
+  FTL0721: `The definition refuses this config: it says something that would change the numbers and that is not supported.`,
+  FTL0722: `The config chooses something that the definition has no case for.`,
+  FTL0723: `A selection of the adapter's \`on\` means no part of this model. Roles such as attention and mlp, \`all_linear\`, and names of modules such as
+q_proj can be selected.`,
+  FTL0724: `The model's folder has no readable config.json. Paths are taken from the recipe's own file.`,
+  FTL0725: `A file that is compiled holds exactly one recipe, beside any number of imports and definitions.`,
+};
