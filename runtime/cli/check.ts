@@ -5,7 +5,7 @@ import { checkRecipe } from "../../compiler/language/recipe.ts";
 import { resolve } from "../../compiler/language/resolve.ts";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import type { Source } from "../../grammar/source.ts";
-import { countText, sayDiagnostics, writeJson } from "./diagnostics.ts";
+import { hasErrors, sayDiagnostics, writeJson } from "./diagnostics.ts";
 import { exitCodes, type ExitCode } from "./exit.ts";
 import { readOptional, readSource } from "./files.ts";
 import type { Terminal } from "./terminal.ts";
@@ -16,13 +16,12 @@ export function check(
   terminal: Terminal,
 ): ExitCode {
   const diagnostics = distinct(paths.map(readSource).flatMap(checkSource));
-  const errors = diagnostics.filter(({ severity }) => severity === "error").length;
   if (options.json) writeJson(diagnostics, terminal);
   else {
     sayDiagnostics(diagnostics, terminal);
-    terminal.err(diagnostics.length === 0 ? `${paths.join(", ")}: no mistakes` : countText(diagnostics));
+    if (diagnostics.length === 0) terminal.err(`${paths.join(", ")}: no mistakes`);
   }
-  return errors > 0 ? exitCodes.failed : exitCodes.done;
+  return hasErrors(diagnostics) ? exitCodes.failed : exitCodes.done;
 }
 
 /** Every recipe of the file, and all its definitions and those of the files it imports. */

@@ -9,6 +9,6 @@ export function explainCommand(written: string, terminal: Terminal): ExitCode {
   if (text === undefined) {
     throw new Failure(`there is no diagnostic '${written}'`, exitCodes.usage, ["codes are like FTL0301"]);
   }
-  terminal.out(text);
+  terminal.out(`${terminal.outColors.bold(code)}\n\n${text}`);
   return exitCodes.done;
 }

@@ -3,12 +3,13 @@
 import { CheckpointError } from "../checkpoint/error.ts";
 import { DataError } from "../data/error.ts";
 import { exitCodes, Failure, type ExitCode } from "./exit.ts";
+import { shortPaths } from "./files.ts";
 import type { Terminal } from "./terminal.ts";
 
 export function report(error: unknown, terminal: Terminal): ExitCode {
   const { message, advice, code, bug } = describe(error);
   const { bold, dim, red } = terminal.errColors;
-  terminal.err(`${red(bold("error"))}: ${message}`);
+  terminal.err(`${red(bold("error"))}: ${shortPaths(message)}`);
   for (const line of advice) terminal.err(`  ${line}`);
   if (process.env["FTL_DEBUG"] === "1" && error instanceof Error) terminal.err(dim(stackOf(error)));
   else if (bug)

@@ -1,6 +1,7 @@
 // Recipes and profiles on disk. Comes in: a path as the user wrote it. Goes out: its text, or a Failure that names the path.
 // Holds: paths stay as written, so that messages name files as the user does; text is UTF-8 without a byte-order mark.
 import { readFileSync, statSync } from "node:fs";
+import { sep } from "node:path";
 import type { Source } from "../../grammar/source.ts";
 import { systemReason } from "../checkpoint/error.ts";
 import { exitCodes, Failure } from "./exit.ts";
@@ -47,6 +48,12 @@ export function readJson(path: string): unknown {
     const reason = error instanceof Error ? error.message : String(error);
     throw new Failure(`${path}: this is no good JSON: ${reason}`, exitCodes.failed);
   }
+}
+
+/** A message with paths in the folder where the user is written from there. */
+export function shortPaths(text: string): string {
+  const here = process.cwd();
+  return here === sep ? text : text.replaceAll(`${here}${sep}`, "");
 }
 
 function decode(bytes: Uint8Array): string | undefined {

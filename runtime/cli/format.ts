@@ -6,7 +6,7 @@ import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import { parse } from "../../grammar/index.ts";
 import * as plugin from "../../grammar/prettier.ts";
 import { systemReason } from "../checkpoint/error.ts";
-import { countText, hasErrors, sayDiagnostics } from "./diagnostics.ts";
+import { hasErrors, sayDiagnostics } from "./diagnostics.ts";
 import { exitCodes, Failure, type ExitCode } from "./exit.ts";
 import { readSource } from "./files.ts";
 import type { Terminal } from "./terminal.ts";
@@ -32,7 +32,6 @@ export async function format(
     else write(source.path, text, terminal);
   }
   sayDiagnostics(mistakes, terminal);
-  if (mistakes.length > 0) terminal.err(countText(mistakes));
   return mistakes.length > 0 || (options.check && changed > 0) ? exitCodes.failed : exitCodes.done;
 }
 

@@ -1,54 +1,73 @@
 // How a run looks while it goes: loading, compiling shaders, steps, evaluations. Comes in: the run's events. Goes out: lines.
 // Holds: what a reader wants afterwards stays (evaluations, warnings, the first and last step); the rest is drawn over where it can be.
-import type { EvaluationLine, StepLine, TrainEvent } from "../train/lines.ts";
+import type { JobEvent } from "../train/job.ts";
+import type { EvaluationLine, StepLine } from "../train/lines.ts";
+import { shortPaths } from "./files.ts";
 import { progress } from "./progress.ts";
 import { sizeText, timeText } from "./quantity.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface TrainingDisplay {
-  readonly loading: (doneBytes: number, totalBytes: number) => void;
-  readonly compiling: (done: number, total: number) => void;
-  readonly event: (event: TrainEvent) => void;
+  readonly event: (event: JobEvent) => void;
   readonly note: (text: string) => void;
   /** Clears what is drawn; further lines may follow. */
   readonly end: () => void;
 }
 
-export function trainingDisplay(terminal: Terminal, plannedBytes: () => number): TrainingDisplay {
+export function trainingDisplay(terminal: Terminal, plannedBytes: number): TrainingDisplay {
   const drawn = progress(terminal);
   const warned = new Set<string>();
   let perStep = Number.NaN;
-  return {
-    loading: (done, total) => drawn.show(`loading  ${sizeText(done)} of ${sizeText(total)}`),
-    compiling: (done, total) => drawn.show(`compiling shaders  ${done} of ${total}`),
-    note: drawn.note,
-    end: drawn.end,
-    event: (event) => {
-      switch (event.kind) {
-        case "step": {
-          const { line, steps } = event;
-          // The first step pays for what the others find ready.
-          if (line.step === 2 || Number.isNaN(perStep)) perStep = line.seconds;
-          else perStep += 0.2 * (line.seconds - perStep);
-          const left = (steps - line.step) * perStep;
-          drawn.show(stepText(line, steps, left, plannedBytes()), line.step === 1 || line.step === steps);
-          return;
-        }
-        case "evaluating":
-          drawn.show(`evaluating  batch ${event.done} of ${event.total}`);
-          return;
-        case "evaluation":
-          drawn.note(evaluationText(event.line));
-          return;
-        case "warning":
-          if (!warned.has(event.message)) drawn.note(`warning: ${event.message}`);
-          warned.add(event.message);
-          return;
-        default:
-          event satisfies never;
-      }
-    },
+
+  const step = (line: StepLine, steps: number): void => {
+    // The first step pays for what the others find ready.
+    if (line.step === 2 || Number.isNaN(perStep)) perStep = line.seconds;
+    else perStep += 0.2 * (line.seconds - perStep);
+    const left = (steps - line.step) * perStep;
+    drawn.show(stepText(line, steps, left, plannedBytes), line.step === 1 || line.step === steps);
   };
+  const warning = (message: string): void => {
+    if (!warned.has(message)) drawn.note(`warning: ${shortPaths(message)}`);
+    warned.add(message);
+  };
+
+  const event = (event: JobEvent): void => {
+    switch (event.kind) {
+      case "rows":
+        return drawn.note(rowsText(event));
+      case "compiling":
+        return drawn.show(`compiling shaders  ${event.done} of ${event.total}`, event.done === event.total);
+      case "loading":
+        return drawn.show(
+          `loading weights  ${sizeText(event.done)} of ${sizeText(event.total)}`,
+          event.done === event.total,
+        );
+      case "ready":
+        return drawn.note(readyText(event, plannedBytes));
+      case "step":
+        return step(event.line, event.steps);
+      case "evaluating":
+        return drawn.show(`evaluating  batch ${event.done} of ${event.total}`);
+      case "evaluation":
+        return drawn.note(evaluationText(event.line));
+      case "saved":
+        return drawn.note(`saved ${shortPaths(event.folder)}`);
+      case "warning":
+        return warning(event.message);
+      default:
+        return event satisfies never;
+    }
+  };
+  return { event, note: drawn.note, end: drawn.end };
+}
+
+function rowsText({ train, tokens, held }: Extract<JobEvent, { kind: "rows" }>): string {
+  return `data: ${train} rows with ${tokens} tokens${held === 0 ? "" : `, ${held} rows held out`}`;
+}
+
+function readyText({ allocated, steps }: Extract<JobEvent, { kind: "ready" }>, planned: number): string {
+  const staging = sizeText(allocated.stagingBytes);
+  return `memory: ${sizeText(planned)} planned, ${sizeText(allocated.bytes)} allocated, ${staging} for transfers; ${steps} steps`;
 }
 
 export function stepText(line: StepLine, steps: number, left: number, plannedBytes: number): string {

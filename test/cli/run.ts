@@ -9,6 +9,9 @@ export const root = join(import.meta.dirname, "../..");
 export const fixtures = join(root, "test/fixtures");
 const main = join(root, "runtime/cli/main.ts");
 
+/** Node warns where both are set. */
+const { FORCE_COLOR: _color, ...inherited } = process.env;
+
 export interface Ran {
   readonly code: number | null;
   readonly out: string;
@@ -27,7 +30,7 @@ export function ftlc(args: readonly string[], options: RunOptions = {}): Promise
   const { cwd = join(fixtures, "cli"), env = {}, onError } = options;
   const child = spawn(process.execPath, [main, ...args], {
     cwd,
-    env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "", CI: "1", FTL_DEBUG: "", ...env },
+    env: { ...inherited, NO_COLOR: "1", FTL_DEBUG: "", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let [out, err] = ["", ""];
