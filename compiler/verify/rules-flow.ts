@@ -1,0 +1,209 @@
+// Rules about the order of things: every read comes after a write, a dispatch's bindings keep apart, lifetimes are those that the
+// dispatches make, and variables begin with a value.
+import type { Lifetime, Plan, PlanTensor } from "../plan/plan.ts";
+import { eachDispatch, elementBytes, elements, owners, rangesOf, type Report, type Rule } from "./rule.ts";
+
+const dispatchBindings: Rule = {
+  name: "dispatch bindings",
+  about: "no dispatch binds overlapping bytes, or one buffer both read-only and read-write",
+  check(plan, report) {
+    eachDispatch(plan, ({ kernel, tensors }, program, dispatch) => {
+      report.examine();
+      const bindings = plan.kernels[kernel]?.bindings ?? [];
+      tensors.forEach((first, at) => {
+        for (let other = at + 1; other < tensors.length; other += 1) {
+          const second = tensors[other] ?? first;
+          const [a, b] = [plan.tensors[first], plan.tensors[second]];
+          if (a === undefined || b === undefined || a.buffer !== b.buffer) continue;
+          const [use, otherUse] = [bindings[at]?.access, bindings[other]?.access];
+          const subjects = { tensors: [first, second], dispatches: [[program, dispatch]] as const };
+          if (use !== otherUse) report.refuse(`the dispatch binds '${a.name}' as ${use} and '${b.name}' as ${otherUse}, in one buffer`, subjects);
+          const overlap = a.offset < b.offset + b.size && b.offset < a.offset + a.size;
+          if (!overlap || (use === "read" && otherUse === "read")) continue;
+          const what = first === second ? `binds '${a.name}' twice` : `binds '${a.name}' and '${b.name}', which share bytes`;
+          report.refuse(`the dispatch ${what}`, subjects);
+        }
+      });
+    });
+  },
+};
+
+const lifetimes: Rule = {
+  name: "lifetimes",
+  about: "a transient tensor lives from the first to the last dispatch that binds it or an alias of it, in one program",
+  check(plan, report) {
+    const found = new Map<number, Lifetime>();
+    const use = (index: number, program: string, at: number): void => {
+      const known = found.get(index);
+      found.set(index, { program: known?.program ?? program, first: known?.first ?? at, last: at });
+    };
+    eachDispatch(plan, ({ tensors }, program, dispatch, { name }) => {
+      for (const index of tensors) {
+        const tensor = plan.tensors[index];
+        if (tensor?.lifetime !== undefined && tensor.lifetime.program !== name) {
+          const message = `'${tensor.name}' belongs to program '${tensor.lifetime.program}'`;
+          report.refuse(message, { tensors: [index], dispatches: [[program, dispatch]] });
+          continue;
+        }
+        use(index, name, dispatch);
+        if (tensor?.aliasOf !== undefined) use(tensor.aliasOf, name, dispatch);
+      }
+    });
+    plan.tensors.forEach(({ name, lifetime }, index) => {
+      if (lifetime === undefined) return;
+      report.examine();
+      const real = found.get(index);
+      if (real === undefined) report.refuse(`no dispatch uses '${name}'`, { tensors: [index] });
+      else if (real.first !== lifetime.first || real.last !== lifetime.last) {
+        const claim = `'${name}' is said to live from dispatch ${lifetime.first} to ${lifetime.last}`;
+        report.refuse(`${claim}; it is used from ${real.first} to ${real.last}`, { tensors: [index] });
+      }
+    });
+  },
+};
+
+/** Sorted, disjoint ranges of bytes, joined where they touch. */
+class Written {
+  readonly #ranges: { start: number; end: number }[] = [];
+
+  add(start: number, end: number): void {
+    const ranges = this.#ranges;
+    const first = ranges.findIndex((range) => range.end >= start);
+    if (first === -1) {
+      ranges.push({ start, end });
+      return;
+    }
+    let after = first;
+    let [from, to] = [start, end];
+    for (let range = ranges[after]; range !== undefined && range.start <= end; range = ranges[after]) {
+      from = Math.min(from, range.start);
+      to = Math.max(to, range.end);
+      after += 1;
+    }
+    ranges.splice(first, after - first, { start: from, end: to });
+  }
+
+  holds(start: number, end: number): boolean {
+    return this.#ranges.some((range) => range.start <= start && end <= range.end);
+  }
+}
+
+const order: Rule = {
+  name: "writes before reads",
+  about: "what a dispatch reads was written before: by an earlier dispatch of the program, or as a variable's first value",
+  check(plan, report) {
+    const unset = startingEmpty(plan, report);
+    plan.programs.forEach((program, at) => {
+      const written = new Map<number, Written>();
+      program.dispatches.forEach(({ kernel, tensors }, dispatch) => {
+        const bindings = plan.kernels[kernel]?.bindings ?? [];
+        tensors.forEach((index, slot) => {
+          const tensor = plan.tensors[index];
+          if (tensor === undefined || bindings[slot]?.reads !== true) return;
+          report.examine();
+          const owner = tensor.aliasOf ?? index;
+          if (tensor.lifetime === undefined && !(unset.has(owner) && program.name === "initialize")) return;
+          if (isWritten(tensor, written.get(owner), bindings[slot].bytes)) return;
+          const message = `'${tensor.name}' is read before all of it is written`;
+          report.refuse(message, { tensors: [index], dispatches: [[at, dispatch]] });
+        });
+        tensors.forEach((index, slot) => {
+          const tensor = plan.tensors[index];
+          if (tensor === undefined || bindings[slot]?.writes !== true) return;
+          const owner = tensor.aliasOf ?? index;
+          const ranges = written.get(owner) ?? new Written();
+          written.set(owner, ranges);
+          ranges.add(tensor.offset, tensor.offset + bindings[slot].bytes);
+        });
+      });
+    });
+  },
+};
+
+/** Whether the tensor's elements, as far as the kernel may touch them, are written. */
+function isWritten(tensor: PlanTensor, written: Written | undefined, bytes: number): boolean {
+  if (written === undefined) return false;
+  const { offset } = tensor;
+  if (written.holds(offset, offset + bytes)) return true;
+  const ranges = rangesOf(tensor);
+  return ranges.length > 1 && ranges.every(({ start, end }) => end <= bytes && written.holds(offset + start, offset + end));
+}
+
+/** Owners of variables that begin with nothing; each must be written whole by the program "initialize". */
+function startingEmpty(plan: Plan, report: Report): Set<number> {
+  const unset = new Set<number>();
+  const parts = plan.variables.filter(({ initial }) => initial.from === "program").flatMap(({ parts }) => parts);
+  if (parts.length === 0) return unset;
+  const written = new Map<number, Written>();
+  const initialize = plan.programs.find(({ name }) => name === "initialize");
+  initialize?.dispatches.forEach(({ kernel, tensors }) => {
+    const bindings = plan.kernels[kernel]?.bindings ?? [];
+    tensors.forEach((index, slot) => {
+      const tensor = plan.tensors[index];
+      if (tensor === undefined || tensor.lifetime !== undefined || bindings[slot]?.writes !== true) return;
+      const owner = tensor.aliasOf ?? index;
+      const ranges = written.get(owner) ?? new Written();
+      written.set(owner, ranges);
+      ranges.add(tensor.offset, tensor.offset + bindings[slot].bytes);
+    });
+  });
+  for (const part of parts) {
+    report.examine();
+    const tensor = plan.tensors[part];
+    if (tensor === undefined) continue;
+    const owner = tensor.aliasOf ?? part;
+    unset.add(owner);
+    const bytes = elements(tensor.shape) * elementBytes[tensor.type];
+    if (!isWritten(tensor, written.get(owner), bytes)) {
+      report.refuse(`'${tensor.name}' begins with what the program 'initialize' writes, and that does not write it`, { tensors: [part] });
+    }
+  }
+  return unset;
+}
+
+const variables: Rule = {
+  name: "variables",
+  about: "persistent tensors are the parts of variables: of their kind, type and shape, each of one variable, with a first value",
+  check(plan, report) {
+    const owned = new Map<number, string>();
+    for (const variable of plan.variables) {
+      report.examine();
+      const { name, kind, type, shape, stack, parts, initial } = variable;
+      const bad = (what: string, tensors: readonly number[] = []): void => report.refuse(`variable '${name}' ${what}`, { tensors });
+      if (parts.length === 0 || (!stack && parts.length !== 1)) bad(`has ${parts.length} parts`);
+      if (stack && parts.length !== shape[0] && parts.length !== 1) bad(`has ${parts.length} parts for ${shape[0] ?? 0} layers`);
+      const partShape = stack && parts.length > 1 ? shape.slice(1) : shape;
+      for (const part of parts) {
+        const tensor = plan.tensors[part];
+        if (tensor === undefined) continue;
+        if (tensor.lifetime !== undefined) bad(`has the transient tensor '${tensor.name}' for a part`, [part]);
+        if (tensor.kind !== kind || tensor.type !== type || !same(tensor.shape, partShape)) bad(`and its part '${tensor.name}' differ`, [part]);
+        const before = owned.get(part);
+        if (before !== undefined) bad(`has a part that '${before}' has too`, [part]);
+        owned.set(part, name);
+        if (tensor.aliasOf !== undefined) owned.set(tensor.aliasOf, name);
+      }
+      if ((initial.from === "checkpoint" || initial.from === "adapter") && ![1, shape[0]].includes(initial.names.length)) {
+        bad(`is read from ${initial.names.length} tensors of a file`);
+      }
+      if (initial.from === "table") {
+        const bytes = (initial.data.length / 4) * 3 - (/=*$/.exec(initial.data)?.[0].length ?? 0);
+        const needed = elements(shape) * elementBytes[type];
+        if (bytes !== needed) bad(`takes ${needed} bytes and its table has ${bytes}`);
+      }
+    }
+    for (const { tensor, index } of owners(plan)) {
+      if (tensor.lifetime === undefined && !owned.has(index)) report.refuse(`'${tensor.name}' is no part of a variable`, { tensors: [index] });
+    }
+    const scalars = plan.variables.find(({ name }) => name === "scalars");
+    if (plan.scalars.length > elements(scalars?.shape ?? [0])) {
+      report.refuse(`the host computes ${plan.scalars.length} scalars and the variable 'scalars' has no room for them`);
+    }
+  },
+};
+
+function same(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((size, axis) => size === b[axis]);
+}
+
+export const flowRules: readonly Rule[] = [dispatchBindings, lifetimes, order, variables];

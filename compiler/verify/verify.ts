@@ -1,0 +1,92 @@
+// The verifier: re-derives everything from a finished plan and is the only maker of the value that a runtime accepts. It shares the
+// plan's data type with the planner and nothing else. Whether a safe plan fits its budget is told apart from whether it is safe.
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
+import type { Plan } from "../plan/plan.ts";
+import { drawSubjects, type Refusal, type Report, type Rule } from "./rule.ts";
+import { flowRules } from "./rules-flow.ts";
+import { form } from "./rules-form.ts";
+import { kernelRules } from "./rules-kernel.ts";
+import { memoryRules } from "./rules-memory.ts";
+
+export type { Refusal } from "./rule.ts";
+
+declare const checked: unique symbol;
+
+/** A plan that passed every rule, frozen so that it stays what was checked. Only `verify` makes one. */
+export type Verified<T> = T & { readonly [checked]: true };
+
+/** One rule's outcome. */
+export interface Check {
+  readonly rule: string;
+  readonly about: string;
+  readonly passed: boolean;
+  /** How many things the rule looked at. */
+  readonly examined: number;
+}
+
+export interface Verification {
+  readonly checks: readonly Check[];
+  readonly refusals: readonly Refusal[];
+  /** The plan, when no rule refused it. */
+  readonly verified: Verified<Plan> | undefined;
+  /** Whether the plan's peak is within its budget. */
+  readonly fits: boolean;
+}
+
+const hash: Rule = {
+  name: "plan hash",
+  about: "the plan's hash is that of its canonical JSON",
+  check(plan, report) {
+    report.examine();
+    const made = bytesToHex(sha256(utf8ToBytes(sorted({ ...plan, hash: "" }))));
+    if (made !== plan.hash) report.refuse(`the plan has the hash ${made} and says ${plan.hash}`);
+  },
+};
+
+/** All rules, in the order in which they are asked. The first must hold for the others to be asked at all. */
+export const rules: readonly Rule[] = [form, ...memoryRules, ...flowRules, ...kernelRules, hash];
+
+/** Refusals of one rule that are reported; a broken plan often breaks one rule in a thousand places. */
+const most = 20;
+
+export function verify(plan: Plan): Verification {
+  const checks: Check[] = [];
+  const refusals: Refusal[] = [];
+  for (const rule of rules) {
+    let examined = 0;
+    let found = 0;
+    const report: Report = {
+      examine: (count = 1) => {
+        examined += count;
+      },
+      refuse: (message, subjects = {}) => {
+        found += 1;
+        if (found <= most) refusals.push({ rule: rule.name, message, ...drawSubjects(plan, subjects) });
+      },
+    };
+    rule.check(plan, report);
+    checks.push({ rule: rule.name, about: rule.about, passed: found === 0, examined });
+    if (rule === form && found > 0) break;
+  }
+  const fits = plan.peakBytes <= plan.budget;
+  if (refusals.length > 0) return { checks, refusals, verified: undefined, fits };
+  return { checks, refusals, verified: freeze(plan) as Verified<Plan>, fits };
+}
+
+/** The canonical JSON of section 6: keys sorted, no spaces, what is undefined left out. */
+function sorted(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map((item) => sorted(item ?? null)).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const fields = Object.entries(value).filter(([, field]) => field !== undefined);
+  fields.sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${fields.map(([key, field]) => `${JSON.stringify(key)}:${sorted(field)}`).join(",")}}`;
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    Object.values(value).forEach(freeze);
+  }
+  return value;
+}
