@@ -7,8 +7,8 @@ import { checkpoint, type Checkpointing } from "./passes/checkpoint.ts";
 import { segment } from "./passes/checkpoint-segment.ts";
 import type { KernelGradients } from "./passes/differentiate-context.ts";
 import { joinLoops } from "./passes/loops.ts";
+import { absorb } from "./passes/loops-absorb.ts";
 import { simplify } from "./passes/simplify.ts";
-import { sinkSums } from "./passes/sink.ts";
 
 /** What the stages are told beside the module. */
 export interface Choices {
@@ -57,9 +57,14 @@ export const stages: readonly Stage[] = [
     run: (module, { checkpoint: policy }) => inMicro(module, (region) => checkpoint(region, policy)),
   },
   {
-    name: "sink",
+    name: "absorb",
     why: "gradients are added to their sums inside the loops that make them, so that no second stack of them exists",
-    run: (module) => inMicro(module, sinkSums),
+    run: (module) => inMicro(module, absorb),
+  },
+  {
+    name: "rejoin",
+    why: "loops that stand in the model beside each other after checkpointing are joined too, once they are simple again",
+    run: (module) => inMicro(module, (region) => joinLoops(simplify(region, { differentiated: true }))),
   },
   {
     name: "tidy",

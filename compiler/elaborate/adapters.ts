@@ -101,6 +101,7 @@ function adapterOwner(ws: Workspace, part: Part, use: AdapterUse): Owner {
         from: use.settings.start === undefined ? "state" : "adapter",
         key: `base_model.model.${part.place.path}.${key}`,
         initial: initialOf(ws, env, declaration.initial, declaration.span),
+        adapter: use.settings.alias,
         trainable: true,
         span: declaration.span,
         shape: dimensions.map(({ size }) => size),

@@ -233,7 +233,7 @@ export const builtins: Readonly<Record<string, Builtin>> = Object.fromEntries([
     const share = given.need(1, "share");
     if (share.meaning.kind === "number" && share.meaning.value === 0) return given.need(0, "x").meaning;
     return fail(
-      "FTL0901",
+      "FTL0913",
       share.span,
       `not built yet: dropout of ${describe(share.meaning)}`,
       "only 0 is possible today",

@@ -2,7 +2,7 @@
 // The module is not differentiated yet; `trained` says which variables want gradients and where those are kept.
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import type { Definition } from "../../grammar/syntax.ts";
-import type { Module } from "../ir/graph.ts";
+import type { Module, ScalarExpression } from "../ir/graph.ts";
 import type { Constant, Settings } from "../language/settings.ts";
 import type { AdapterUse } from "./adapters.ts";
 import { callDefinition } from "./functions.ts";
@@ -14,6 +14,7 @@ import {
   gradientOf,
   initializeProgram,
   microProgram,
+  rateOf,
   updateProgram,
   type Job,
 } from "./training.ts";
@@ -39,20 +40,37 @@ export interface Trained {
   readonly gradient: string;
 }
 
-/** What an adapter's folder says of itself, for `adapter_config.json`. */
-export interface AdapterFields {
+/** A trained variable and the names its parts have in files, one a part. */
+export interface Saved {
+  readonly variable: string;
+  readonly keys: readonly string[];
+}
+
+/** A value of `adapter_config.json`. */
+export type Field = number | string | boolean | null | readonly Field[];
+
+/** An adapter as its folder describes it. */
+export interface AdapterFacts {
   readonly alias: string;
-  readonly fields: ReadonlyMap<string, Meaning>;
+  /** Fields of `adapter_config.json` that the definition names. */
+  readonly fields: ReadonlyMap<string, Field>;
   /** Paths of the adapted modules. */
   readonly parts: readonly string[];
+  readonly saved: readonly Saved[];
 }
 
 export interface Elaborated {
   readonly module: Module;
   readonly trained: readonly Trained[];
-  readonly adapters: readonly AdapterFields[];
+  readonly adapters: readonly AdapterFacts[];
+  /** The model's own tensors that train; all of them where the model begins at random. */
+  readonly model: readonly Saved[];
   /** Numbers of parameters: all that the model has, and those that train. */
   readonly parameters: { readonly total: number; readonly trainable: number };
+  /** The learning rate of a step. */
+  readonly rate: ScalarExpression;
+  /** Words that the model knows; ids lie below. */
+  readonly vocabulary: number;
 }
 
 export interface Elaboration {
@@ -113,6 +131,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   const beginnings: Beginnings = { randomWeights: settings.model.init !== undefined };
   const micro = microProgram(ws, model, job);
   const evaluation = evaluateProgram(ws, model, job);
+  const vocabulary = model.fields.get("vocabulary");
   const weights = unique(micro.declared);
   const trainable = weights.filter((declared) => declared.trainable);
   const update = updateProgram(ws, trainable, job);
@@ -129,9 +148,37 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   return {
     module,
     trained: trainable.map((weight) => ({ weight: weight.name, gradient: gradientOf(weight).name })),
-    adapters: adapters.map((use) => ({ alias: use.settings.alias, fields: use.fields, parts: use.parts })),
+    adapters: adapters.map((use) => adapterFacts(use, trainable)),
+    model: weights
+      .filter((each) => each.kind === "weights" && (each.trainable || beginnings.randomWeights))
+      .map(savedAs),
     parameters: count(weights),
+    rate: rateOf(ws, job),
+    vocabulary: vocabulary?.kind === "number" ? vocabulary.value : 0,
   };
+}
+
+function savedAs(declared: Declared): Saved {
+  return { variable: declared.name, keys: (declared.parts ?? [declared]).map(({ key }) => key) };
+}
+
+function adapterFacts({ settings, fields, parts }: AdapterUse, trainable: readonly Declared[]): AdapterFacts {
+  const own = trainable.filter(({ kind, adapter }) => kind === "adapter" && adapter === settings.alias);
+  const plain = [...fields].map(([name, meaning]) => [name, fieldOf(meaning)] as const);
+  return { alias: settings.alias, fields: new Map(plain), parts, saved: own.map(savedAs) };
+}
+
+function fieldOf(meaning: Meaning): Field {
+  switch (meaning.kind) {
+    case "number":
+    case "string":
+    case "boolean":
+      return meaning.value;
+    case "list":
+      return meaning.elements.map(fieldOf);
+    default:
+      return null;
+  }
 }
 
 function unique(declared: readonly Declared[]): readonly Declared[] {

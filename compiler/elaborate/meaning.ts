@@ -116,6 +116,8 @@ export interface Declared extends TensorType {
   /** Key in the files that hold it: the checkpoint's tensor or the adapter's. */
   readonly key: string;
   readonly initial: Meaning | undefined;
+  /** The name of the adapter it belongs to. */
+  readonly adapter?: string;
   readonly trainable: boolean;
   readonly span: Span;
 }

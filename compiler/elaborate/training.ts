@@ -6,7 +6,7 @@
 // `report` tells the host of a step: [loss, gradient norm, updates so far].
 import type { Span } from "../../grammar/source.ts";
 import type { Definition, Method } from "../../grammar/syntax.ts";
-import type { Value } from "../ir/graph.ts";
+import type { ScalarExpression, Value } from "../ir/graph.ts";
 import { inner, type Environment, type Owner } from "./environment.ts";
 import { evaluate, evaluateStatements } from "./expressions.ts";
 import { bindParameters, callBody } from "./functions.ts";
@@ -168,6 +168,14 @@ function clipFactor(ws: Workspace, norm: Meaning, clip: number, span: Span): Mea
     [number(1), elementwise(ws, "divide", [number(clip), above], span)],
     span,
   );
+}
+
+/** The rate of a step as the log shows it: the optimizer's option `rate` times the schedule's factor. */
+export function rateOf(ws: Workspace, job: Job): ScalarExpression {
+  const base = job.optimizerOptions.find(({ name }) => name === "rate")?.meaning ?? number(0);
+  const rate = elementwise(ws, "multiply", [base, scheduleFactor(ws, job)], job.span);
+  if (rate.kind === "scalar") return rate.expression;
+  return rate.kind === "number" ? rate.value : 0;
 }
 
 /** The schedule's share of the rate at this step, a host scalar. */

@@ -1,0 +1,121 @@
+// The pipeline on one screen. In: the text of a recipe, a way to read other files, a device profile. Out: a verified plan, what the
+// recipe and the model said, and every mistake. Pure: no file system, clock, device or console; the same inputs give the same plan.
+import { problem, type Diagnostic } from "../grammar/diagnostic.ts";
+import { elaborate, type AdapterFacts, type Saved } from "./elaborate/elaborate.ts";
+import { readRecipe } from "./front.ts";
+import { interpret } from "./ir/interpret.ts";
+import type { Module, ScalarExpression } from "./ir/graph.ts";
+import { chooseKernel, inPlaceCandidates } from "./kernels/choose.ts";
+import { kernelGradients } from "./kernels/library.ts";
+import type { Read } from "./language/resolve.ts";
+import type { Settings } from "./language/settings.ts";
+import type { Checkpointing } from "./passes/checkpoint.ts";
+import { buildPlan } from "./plan/build.ts";
+import type { Decision, DeviceProfile, Plan } from "./plan/plan.ts";
+import { desktop } from "./profile/builtin.ts";
+import { stages } from "./stages.ts";
+import { verify, type Verification, type Verified } from "./verify/verify.ts";
+
+export interface CompileOptions {
+  /** How the user names the recipe's file; other paths are taken from it. */
+  readonly path: string;
+  /** The text of a file, or undefined where there is none. */
+  readonly read: Read;
+  /** The device to plan for; the built-in profile `desktop` where absent. */
+  readonly profile?: DeviceProfile;
+  /** Bytes allowed, instead of the recipe's `memory`. */
+  readonly memory?: number;
+  /** Changes of the form `path=value`. */
+  readonly set?: readonly string[];
+}
+
+/** What a run has to know beside the plan. */
+export interface Facts {
+  readonly adapters: readonly AdapterFacts[];
+  readonly model: readonly Saved[];
+  readonly parameters: { readonly total: number; readonly trainable: number };
+  /** The learning rate of a step, for the log. */
+  readonly rate: ScalarExpression;
+}
+
+export interface Compilation {
+  /** Undefined where there are errors. A plan that does not fit its budget is still a verified plan. */
+  readonly plan: Verified<Plan> | undefined;
+  /** What the verifier found, where a plan was made. A refusal is a fault of this compiler, not of the recipe. */
+  readonly verification: Verification | undefined;
+  readonly settings: Settings | undefined;
+  readonly facts: Facts | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+  /** The module as each stage left it, by the stage's name. */
+  readonly modules: ReadonlyMap<string, Module>;
+}
+
+export function compile(text: string, options: CompileOptions): Compilation {
+  const { path, read, profile = desktop, set = [] } = options;
+  const modules = new Map<string, Module>();
+  const front = readRecipe({ path, text }, read, set);
+  const { settings, input } = front;
+  const failed = (diagnostics: readonly Diagnostic[]): Compilation => ({
+    plan: undefined,
+    verification: undefined,
+    settings,
+    facts: undefined,
+    diagnostics,
+    modules,
+  });
+  if (settings === undefined || input === undefined) return failed(front.diagnostics);
+
+  const { elaborated, diagnostics: found } = elaborate(input);
+  const diagnostics = [...front.diagnostics, ...found];
+  if (elaborated === undefined) return failed(diagnostics);
+  const { trained, adapters, model, parameters, rate } = elaborated;
+  modules.set("elaborate", elaborated.module);
+
+  const choices = { trained, checkpoint: policyOf(settings), kernelGradients, profile };
+  let { module } = elaborated;
+  for (const stage of stages) {
+    module = stage.run(module, choices);
+    modules.set(stage.name, module);
+  }
+
+  const rows = input.rows;
+  const accumulation = settings.batch.value / rows;
+  const built = buildPlan({
+    module,
+    profile,
+    budget: options.memory ?? settings.memory?.value ?? profile.memory,
+    job: {
+      batch: settings.batch.value,
+      accumulation,
+      rows,
+      tokens: settings.data.length.value,
+      vocabulary: elaborated.vocabulary,
+    },
+    parameters,
+    perStep: { micro: accumulation, update: 1 },
+    decisions: decisionsOf(settings),
+    kernels: { choose: chooseKernel, inPlaceCandidates },
+    interpret,
+  });
+  if ("obstacles" in built) {
+    const obstacles = built.obstacles.map(({ message, span = settings.model.path.span }) =>
+      problem("FTL0501", span, message, "cannot be planned for this device"),
+    );
+    return failed([...diagnostics, ...obstacles]);
+  }
+  const verification = verify(built.plan);
+  const facts = { adapters, model, parameters, rate };
+  return { plan: verification.verified, verification, settings, facts, diagnostics, modules };
+}
+
+function policyOf(settings: Settings): Checkpointing {
+  const { value } = settings.checkpoint;
+  return typeof value === "object" ? value : "none";
+}
+
+/** What the recipe left to the compiler, or had no word for. */
+function decisionsOf(settings: Settings): Decision[] {
+  const { value } = settings.checkpoint;
+  const chosen = typeof value === "object" ? `every ${value.every}` : value;
+  return [{ what: "checkpoint", chosen, why: "said by the recipe, or its default", considered: [] }];
+}
