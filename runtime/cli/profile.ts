@@ -2,7 +2,7 @@
 // Goes out: a profile, or a Failure that names the file and the field. Holds: every field is checked, because plans hang on it.
 import { builtinProfiles } from "../../compiler/profile/builtin.ts";
 import type { DeviceLimits, DeviceProfile, Tile } from "../../compiler/plan/plan.ts";
-import { exitCodes, Failure } from "./exit.ts";
+import { exitCodes, Failure, type ExitCode } from "./exit.ts";
 import { readJson } from "./files.ts";
 
 const limitNames: readonly (keyof DeviceLimits)[] = [
@@ -22,11 +22,12 @@ export function isPath(device: string): boolean {
   return /[/\\]|\.json$/.test(device);
 }
 
-export function findProfile(device: string): DeviceProfile {
+/** `code`: to end with where there is no such profile. */
+export function findProfile(device: string, code: ExitCode = exitCodes.usage): DeviceProfile {
   const builtin = builtinProfiles.get(device);
   if (builtin !== undefined) return builtin;
   if (isPath(device)) return readProfile(device, readJson(device));
-  throw new Failure(`there is no device profile '${device}'`, exitCodes.usage, [
+  throw new Failure(`there is no device profile '${device}'`, code, [
     `there are ${[...builtinProfiles.keys()].join(", ")}; a file is named with a / or ends in .json`,
   ]);
 }

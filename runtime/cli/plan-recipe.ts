@@ -1,0 +1,69 @@
+// A recipe's way to its plan, as `compile` and `train` share it: read, compile, say what is wrong. Comes in: a path and changes.
+// Goes out: what the compiler made, with a verified plan; or the code to end with. Holds: every problem is reported, all at once,
+// before a device is looked for; what is not built yet is an error here; with `json` mistakes are data on standard output too.
+import { compile, type Compilation } from "../../compiler/compile.ts";
+import { readRecipe } from "../../compiler/front.ts";
+import type { Settings } from "../../compiler/language/settings.ts";
+import type { DeviceProfile } from "../../compiler/plan/plan.ts";
+import { hasErrors, sayDiagnostics, writeJson } from "./diagnostics.ts";
+import type { Diagnostic } from "../../grammar/diagnostic.ts";
+import { exitCodes, type ExitCode } from "./exit.ts";
+import { readOptional, readSource } from "./files.ts";
+import { findProfile } from "./profile.ts";
+import type { Terminal } from "./terminal.ts";
+
+export interface Changes {
+  /** The profile to plan for, whatever the recipe says. */
+  readonly profile?: DeviceProfile | undefined;
+  /** The profile where neither `profile` nor the recipe names one. */
+  readonly otherwise?: () => Promise<DeviceProfile>;
+  readonly set?: readonly string[] | undefined;
+  /** Bytes. */
+  readonly memory?: number | undefined;
+}
+
+type Whole = "plan" | "settings" | "facts";
+
+/** A compilation that went well. */
+export type Planned = Compilation & { readonly [K in Whole]: NonNullable<Compilation[K]> };
+
+export async function planRecipe(
+  path: string,
+  changes: Changes,
+  json: boolean,
+  terminal: Terminal,
+): Promise<Planned | ExitCode> {
+  const failed = (diagnostics: readonly Diagnostic[]): ExitCode => {
+    sayDiagnostics(diagnostics, terminal);
+    if (json) writeJson(diagnostics, terminal);
+    return exitCodes.failed;
+  };
+  const source = readSource(path);
+  const set = changes.set ?? [];
+  const front = readRecipe(source, readOptional, set);
+  if (hasErrors(front.diagnostics) || front.settings === undefined) return failed(front.diagnostics);
+
+  const profile = changes.profile ?? profileOf(front.settings) ?? (await changes.otherwise?.());
+  const compiled = compile(source.text, {
+    path,
+    read: readOptional,
+    set,
+    ...(profile === undefined ? {} : { profile }),
+    ...(changes.memory === undefined ? {} : { memory: changes.memory }),
+  });
+  const { plan, settings, facts, diagnostics, refusals } = compiled;
+  if (hasErrors(diagnostics)) return failed(diagnostics);
+  sayDiagnostics(diagnostics, terminal);
+  if (plan !== undefined && settings !== undefined && facts !== undefined) {
+    return { ...compiled, plan, settings, facts };
+  }
+  for (const { rule, message } of refusals)
+    terminal.err(`the verifier refuses the plan: ${rule}: ${message}`);
+  terminal.err("there is no plan to run: this is a bug of ftlc, please report it with the recipe");
+  if (json) terminal.out(JSON.stringify({ verified: false, refusals }, undefined, 2));
+  return exitCodes.refused;
+}
+
+function profileOf({ device }: Settings): DeviceProfile | undefined {
+  return device === undefined ? undefined : findProfile(device.value, exitCodes.failed);
+}

@@ -1,0 +1,129 @@
+// `ftlc train`: compiles a recipe for the device that is there and runs the job. Comes in: a path and options. Goes out: files under
+// the recipe's output, progress on standard error, with --json the log's lines on standard output.
+// Holds: mistakes of the recipe come before the device, those of files before its work; interrupted runs end with 130.
+import { resolve, dirname } from "node:path";
+import { profileFromDevice } from "../../compiler/profile/device.ts";
+import { openCheckpoint } from "../checkpoint/folder.ts";
+import { openDevice, type OpenedDevice } from "../device/open.ts";
+import { runJob, type JobEvent, type JobResult } from "../train/job.ts";
+import { readJobRows } from "../train/data.ts";
+import { fits, planReport } from "./compile.ts";
+import { exitCodes, Failure, type ExitCode } from "./exit.ts";
+import { onInterrupt } from "./interrupt.ts";
+import { jobFacts } from "./job-facts.ts";
+import { planFiles } from "./plan-folder.ts";
+import { planRecipe, type Planned } from "./plan-recipe.ts";
+import type { TrainFlags } from "./program.ts";
+import { sizeText } from "./quantity.ts";
+import type { Terminal } from "./terminal.ts";
+import { trainingDisplay, type TrainingDisplay } from "./training-display.ts";
+
+export async function trainCommand(path: string, flags: TrainFlags, terminal: Terminal): Promise<ExitCode> {
+  const json = flags.json === true;
+  const steps = flags.steps === undefined ? [] : [`training=${flags.steps} steps`];
+  let opened: OpenedDevice | undefined;
+  const open = async (): Promise<OpenedDevice> => (opened ??= await openDevice());
+  try {
+    const changes = {
+      set: [...(flags.set ?? []), ...steps],
+      otherwise: async () => profileFromDevice((await open()).facts),
+    };
+    const planned = await planRecipe(path, changes, json && flags.dryRun === true, terminal);
+    if (typeof planned === "number") return planned;
+    if (!fits(planned, terminal)) return exitCodes.refused;
+    const device = await open();
+    if (flags.dryRun === true) return await dryRun(planned, dirname(path), json, terminal);
+    return await run(planned, dirname(path), device, json, terminal);
+  } finally {
+    opened?.close();
+  }
+}
+
+/** All that can be found without work for the device. */
+async function dryRun(
+  planned: Planned,
+  folder: string,
+  json: boolean,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const { plan, settings } = planned;
+  const model = resolve(folder, settings.model.path.value);
+  const rows = await readJobRows(settings, plan.job, folder, model);
+  if (settings.model.init === undefined) await openCheckpoint(model);
+  terminal.out(planReport(json ? "json" : "text", planned));
+  for (const message of rows.warnings) terminal.err(`warning: ${message}`);
+  terminal.err(`data and model can be read: ${rows.train.count} rows, ${rows.held?.count ?? 0} held out`);
+  return exitCodes.done;
+}
+
+async function run(
+  { plan, settings, facts }: Planned,
+  folder: string,
+  opened: OpenedDevice,
+  json: boolean,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const display = trainingDisplay(terminal, plan.peakBytes);
+  const interruption = onInterrupt(display.note);
+  display.note(`device: ${opened.facts.name} (${opened.why})`);
+  if (opened.notice !== undefined) display.note(`note: ${opened.notice}`);
+  const dispatches = plan.programs.reduce(
+    (sum, { dispatches, perStep }) => sum + dispatches.length * perStep,
+    0,
+  );
+  display.note(
+    `plan: ${sizeText(plan.peakBytes)} of ${sizeText(plan.budget)}, ${dispatches} dispatches a step, ${plan.kernels.length} kernels`,
+  );
+  const onEvent = (event: JobEvent): void => {
+    if (json && (event.kind === "step" || event.kind === "evaluation"))
+      terminal.out(JSON.stringify(event.line));
+    display.event(event);
+  };
+  try {
+    const result = await runJob({
+      plan,
+      settings,
+      facts: jobFacts(facts),
+      folder,
+      device: opened.device,
+      planFiles: planFiles(plan),
+      evaluateFirst: true,
+      onEvent,
+      signal: interruption.signal,
+    });
+    display.end();
+    return conclude(result, display);
+  } catch (error) {
+    display.end();
+    if (interruption.signal.aborted && isAbort(error)) {
+      throw new Failure("interrupted before the first step: nothing was saved", exitCodes.interrupted);
+    }
+    throw error;
+  } finally {
+    interruption.stop();
+  }
+}
+
+function conclude(result: JobResult, display: TrainingDisplay): ExitCode {
+  const { ended, step, steps, last, evaluations } = result;
+  if (ended === "interrupted") {
+    display.note(`interrupted after step ${step} of ${steps}, which is saved`);
+    return exitCodes.interrupted;
+  }
+  const [first, final] = [evaluations[0], evaluations.at(-1)];
+  if (first !== undefined && final !== undefined && first !== final) {
+    const change = final.eval_loss - first.eval_loss;
+    const sign = change < 0 ? "−" : "+";
+    display.note(
+      `held-out loss ${first.eval_loss.toFixed(4)} before, ${final.eval_loss.toFixed(4)} after (${sign}${Math.abs(change).toFixed(4)})`,
+    );
+  }
+  display.note(
+    `done: ${steps} steps${typeof last?.loss === "number" ? `, last loss ${last.loss.toFixed(4)}` : ""}`,
+  );
+  return exitCodes.done;
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === "AbortError";
+}
