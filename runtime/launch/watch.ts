@@ -60,20 +60,19 @@ export function watch(device: GPUDevice): Watch {
           return;
         }
         waiting.add(reject);
-        promise.then(
-          (value) => {
+        const settle = async (): Promise<void> => {
+          try {
+            const value = await promise;
             waiting.delete(reject);
             resolve(value);
-          },
-          (cause: unknown) => {
+          } catch (cause) {
             // What a lost device was doing is aborted before the loss itself is told: its reason is yet to come.
             if (isAbort(cause)) return;
             waiting.delete(reject);
-            reject(
-              new DeviceError("internal", during, cause instanceof Error ? cause.message : String(cause)),
-            );
-          },
-        );
+            reject(cause instanceof DeviceError ? cause : new DeviceError("internal", during, String(cause)));
+          }
+        };
+        void settle();
       }),
     check: () => {
       if (gone !== undefined) throw gone;

@@ -108,7 +108,10 @@ export function tinyPlan(
   };
 }
 
-function kernelOf({ name, wgsl, binds }: TinyKernel, bytes: readonly number[]): PlanKernel {
+function kernelOf(
+  { name, wgsl, binds, workgroups = [1, 1, 1] }: TinyKernel,
+  bytes: readonly number[],
+): PlanKernel {
   const access = { access: "read_write", reads: true, writes: true } as const;
   return {
     name,
@@ -117,6 +120,7 @@ function kernelOf({ name, wgsl, binds }: TinyKernel, bytes: readonly number[]): 
     hash: "",
     bindings: binds.map((bind, index) => ({ name: bind, bytes: bytes[index] ?? 0, ...access })),
     workgroupSize: [1, 1, 1],
+    workgroups,
     workgroupMemory: 0,
     features: [],
   };

@@ -1,0 +1,201 @@
+// A whole training job, on one screen: data, files, device, loop, results. Comes in: a verified plan with the facts that the
+// compiler found, the recipe's settings, a device. Goes out: files under OUTPUT, events on the way, and how it ended.
+// Holds: whatever can be wrong with files is found before the device is given work; memory is freed however the job ends.
+import { join, resolve } from "node:path";
+import type { ScalarExpression } from "../../compiler/ir/graph.ts";
+import type { Settings } from "../../compiler/language/settings.ts";
+import type { Plan } from "../../compiler/plan/plan.ts";
+import { writeAside } from "../checkpoint/aside.ts";
+import { openCheckpoint, readConfig, type Checkpoint } from "../checkpoint/folder.ts";
+import { openAdapter } from "../checkpoint/peft.ts";
+import { batches } from "../data/batches.ts";
+import { launch, type Allocated, type Session } from "../launch/session.ts";
+import { readJobRows, type JobRows } from "./data.ts";
+import { totalSteps } from "./duration.ts";
+import type { TrainEvent } from "./lines.ts";
+import { load, type Continued } from "./load.ts";
+import { openLog } from "./log.ts";
+import { train, type Position, type Trained } from "./loop.ts";
+import { adapterFields, type AdapterShape } from "./peft.ts";
+import { saveAdapter, saveModel, type Saved } from "./save.ts";
+import { writeStep } from "./steps.ts";
+
+/** An adapter of the recipe: its name there, its fields and modules, and its variables with their keys in PEFT layout. */
+export interface JobAdapter extends AdapterShape {
+  readonly alias: string;
+  readonly saved: readonly Saved[];
+}
+
+/** What the compiler knows beside the plan. */
+export interface JobFacts {
+  readonly adapters: readonly JobAdapter[];
+  /** The model's own tensors that train, with their names in the checkpoint; all of its tensors where it begins at random. */
+  readonly model: readonly Saved[];
+  /** The learning rate of a step, for the log. */
+  readonly rate: ScalarExpression | undefined;
+}
+
+export interface JobInput {
+  readonly plan: Plan;
+  readonly settings: Settings;
+  readonly facts: JobFacts;
+  /** Where the recipe's paths start. */
+  readonly folder: string;
+  readonly device: GPUDevice;
+  /** Files of `OUTPUT/plan`, by path there. */
+  readonly planFiles?: ReadonlyMap<string, string>;
+  /** Evaluates before the first step too. */
+  readonly evaluateFirst?: boolean;
+  readonly onEvent?: (event: JobEvent) => void;
+  readonly signal?: AbortSignal;
+}
+
+export type JobEvent =
+  | TrainEvent
+  | { readonly kind: "rows"; readonly train: number; readonly tokens: number; readonly held: number }
+  | { readonly kind: "compiling" | "loading"; readonly done: number; readonly total: number }
+  | { readonly kind: "ready"; readonly allocated: Allocated; readonly steps: number }
+  | { readonly kind: "saved"; readonly what: "step" | "adapter" | "model"; readonly folder: string };
+
+export interface JobResult extends Trained {
+  readonly output: string;
+  /** What was left, newest last. */
+  readonly saved: readonly string[];
+}
+
+export async function runJob(input: JobInput): Promise<JobResult> {
+  const { plan, settings, folder, signal } = input;
+  const emit = input.onEvent ?? (() => undefined);
+  const model = resolve(folder, settings.model.path.value);
+  const output = resolve(folder, settings.output.value);
+
+  const rows = await readJobRows(settings, plan.job, folder, model);
+  for (const message of rows.warnings) emit({ kind: "warning", message });
+  emit({ kind: "rows", train: rows.train.count, tokens: rows.train.tokenCount, held: rows.held?.count ?? 0 });
+  const checkpoint = readsFiles(plan) ? await openCheckpoint(model) : undefined;
+  const adapters = await openAdapters(input);
+  const options = await trainOptions(input, rows, model);
+
+  const onCompiled = (done: number, total: number): void => emit({ kind: "compiling", done, total });
+  const session = await launch(plan, input.device, { onCompiled });
+  try {
+    const sources = { checkpoint, adapters, seed: settings.seed };
+    const onLoaded = (done: number, total: number): void => emit({ kind: "loading", done, total });
+    const loaded = await load(session, sources, { onLoaded, ...(signal === undefined ? {} : { signal }) });
+    for (const message of loaded.warnings) emit({ kind: "warning", message });
+    const { batches, steps } = options;
+    emit({ kind: "ready", allocated: session.allocated, steps });
+    for (const [path, text] of input.planFiles ?? [])
+      await writeAside(join(output, "plan", path), [new TextEncoder().encode(text)]);
+
+    const results = resultsOf(input, session, { model, output, checkpoint, continued: adapters });
+    const log = await openLog(join(output, "log.jsonl"));
+    try {
+      const save = { every: settings.save.every, write: results.step };
+      const clock = (): number => performance.now() / 1000;
+      const common = { batches, steps, seed: settings.seed, rate: input.facts.rate, clock, save };
+      const { evaluation } = options;
+      const trained = await train(session, {
+        ...common,
+        evaluation,
+        onLine: log.write,
+        onEvent: emit,
+        signal,
+      });
+      if (trained.ended === "done") await results.final();
+      return { ...trained, output, saved: results.saved };
+    } finally {
+      await log.close();
+    }
+  } finally {
+    session.close();
+  }
+}
+
+function readsFiles({ variables }: Plan): boolean {
+  return variables.some(({ initial }) => initial.from === "checkpoint");
+}
+
+async function openAdapters({ settings, facts, folder }: JobInput): Promise<readonly Continued[]> {
+  const opened: Continued[] = [];
+  for (const { alias, start } of settings.adapters) {
+    if (start === undefined) continue;
+    const fields = facts.adapters.find((each) => each.alias === alias)?.fields ?? new Map();
+    opened.push({ alias, adapter: await openAdapter(resolve(folder, start.value)), fields });
+  }
+  return opened;
+}
+
+async function trainOptions(
+  { plan, settings, evaluateFirst = false }: JobInput,
+  rows: JobRows,
+  model: string,
+) {
+  const { batch, rows: perMicro, tokens: length } = plan.job;
+  const { seed, data, training, evaluation } = settings;
+  const pad = (await readConfig(model)).values["pad_token_id"];
+  const padding = typeof pad === "number" && pad >= 0 && pad < plan.job.vocabulary ? pad : 0;
+  const learning = batches(rows.train, { rows: batch, length, seed, shuffle: data.shuffle, padding });
+  const held =
+    rows.held === undefined
+      ? undefined
+      : {
+          batches: batches(rows.held, { rows: perMicro, length, seed, shuffle: false, padding }),
+          every: evaluation?.every,
+          first: evaluateFirst,
+        };
+  const steps = totalSteps(training.value, learning, rows.train.tokenCount);
+  return { batches: learning, evaluation: held, steps };
+}
+
+/** Writers of what a run leaves: checkpoints on the way, and at the end the adapters and the model. */
+function resultsOf(
+  { plan, settings, facts, onEvent }: JobInput,
+  session: Session,
+  places: {
+    readonly model: string;
+    readonly output: string;
+    readonly checkpoint: Checkpoint | undefined;
+    readonly continued: readonly Continued[];
+  },
+) {
+  const { model, output, checkpoint, continued } = places;
+  const saved: string[] = [];
+  const told = (what: "step" | "adapter" | "model", folder: string): void => {
+    saved.push(folder);
+    onEvent?.({ kind: "saved", what, folder });
+  };
+  const modules = [...(checkpoint?.tensors.keys() ?? [])].flatMap((name) =>
+    name.endsWith(".weight") ? [name.slice(0, -".weight".length)] : [],
+  );
+  const adapters = async (folder: string): Promise<void> => {
+    for (const adapter of facts.adapters) {
+      const before = continued.find(({ alias }) => alias === adapter.alias)?.adapter.fields;
+      const fields = adapterFields(adapter, settings.model.path.value, modules, before);
+      // One adapter is the folder; several are folders in it, as PEFT has it.
+      const own = facts.adapters.length === 1 ? folder : join(folder, adapter.alias);
+      await saveAdapter(session, own, adapter.saved, fields);
+    }
+  };
+  const trained = [...facts.adapters.flatMap((adapter) => adapter.saved), ...facts.model].map(
+    (each) => each.variable,
+  );
+  return {
+    saved,
+    step: async (position: Position): Promise<void> => {
+      const { keep } = settings.save;
+      const work = { output, plan, position, seed: settings.seed, keep, trained, adapters };
+      told("step", await writeStep(session, work));
+    },
+    final: async (): Promise<void> => {
+      if (facts.adapters.length > 0) {
+        await adapters(join(output, "adapter"));
+        told("adapter", join(output, "adapter"));
+      }
+      if (facts.model.length > 0) {
+        await saveModel(session, join(output, "model"), facts.model, { folder: model, checkpoint });
+        told("model", join(output, "model"));
+      }
+    },
+  };
+}
