@@ -232,10 +232,10 @@ class Balancer {
   }
 
   tooDeep(token: IToken): void {
-    const span = this.spanOf(token);
+    if (this.tooDeepSaid) return;
+    this.tooDeepSaid = true;
     const message = `nested more than ${deepestNesting} levels deep`;
-    if (!this.diagnostics.some((d) => d.code === "FTL0109"))
-      this.report("FTL0109", span, message, "one level too many", []);
+    this.report("FTL0109", this.spanOf(token), message, "one level too many", []);
     // What follows on the cut cannot be judged any more.
     this.regions.push({ source: this.source, start: token.startOffset, end: this.source.text.length });
   }

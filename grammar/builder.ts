@@ -13,8 +13,8 @@ export abstract class Builder {
   readonly source: Source;
   readonly comments: readonly Comment[];
   readonly diagnostics: Diagnostic[] = [];
-  /** Expressions that stand in parentheses of their own: the formatter keeps these. */
-  readonly parenthesized = new Set<Expression>();
+  /** Expressions that stand in parentheses of their own, and what stands inside: the formatter keeps these. */
+  readonly parenthesized = new Map<Expression, Span>();
   private depth = 0;
   private tooDeepSaid = false;
 

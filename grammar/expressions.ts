@@ -235,8 +235,9 @@ export abstract class ExpressionBuilder extends Builder {
     if (others.length > 0) {
       return { kind: "tuple", elements: inner.map((each) => this.expression(each, true)), span };
     }
-    const built: Expression = { ...this.expression(only), span };
-    this.parenthesized.add(built);
+    const inside = this.expression(only);
+    const built: Expression = { ...inside, span };
+    this.parenthesized.set(built, this.parenthesized.get(inside) ?? inside.span);
     return built;
   }
 
@@ -260,7 +261,8 @@ export abstract class ExpressionBuilder extends Builder {
       .map((node) => {
         const word = first(node, "Word");
         const value = this.required(nodes(node, "expression")[0], endOf(node), `\`${word?.image ?? ""}:\``);
-        return { name: word === undefined ? undefined : this.name(word), value, span: this.spanOf(node) };
+        const name = word === undefined ? undefined : this.name(word);
+        return { kind: "argument", name, value, span: this.spanOf(node) };
       });
   }
 
@@ -315,6 +317,6 @@ export abstract class ExpressionBuilder extends Builder {
       arrow === undefined && expression === undefined
         ? { kind: "missing", span: this.at(endOf(node)) }
         : this.required(expression, endOf(node), "`=>`");
-    return { patterns: wildcard ? [] : patterns, value, span: this.spanOf(node) };
+    return { kind: "case", patterns: wildcard ? [] : patterns, value, span: this.spanOf(node) };
   }
 }

@@ -1,4 +1,5 @@
 // What the rest of the compiler, the command line and tools see of the grammar.
+export { formatFtl, type Formatted } from "./format/format.ts";
 export { parse, type Parsed } from "./parse.ts";
 export { closest } from "./suggest.ts";
 export { problem, type Diagnostic, type Edit, type Related, type Severity } from "./diagnostic.ts";

@@ -14,8 +14,8 @@ export interface Parsed {
   readonly file: File;
   /** In the order of the text. Empty for a well-formed file. */
   readonly diagnostics: readonly Diagnostic[];
-  /** Expressions written in parentheses, which the tree does not show. */
-  readonly parenthesized: ReadonlySet<Expression>;
+  /** Expressions written in parentheses, which the tree does not show, with the span inside: their own spans hold both. */
+  readonly parenthesized: ReadonlyMap<Expression, Span>;
 }
 
 export function parse(source: Source): Parsed {

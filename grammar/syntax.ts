@@ -88,6 +88,7 @@ export interface Definition {
 }
 
 export interface Parameter {
+  readonly kind: "parameter";
   readonly name: Name;
   readonly type: Type | undefined;
   readonly default: Expression | undefined;
@@ -324,6 +325,7 @@ export interface RangeExpression {
 }
 
 export interface Argument {
+  readonly kind: "argument";
   readonly name: Name | undefined;
   readonly value: Expression;
   readonly span: Span;
@@ -380,6 +382,7 @@ export interface Match {
 
 /** `patterns` is empty for `_`. */
 export interface MatchCase {
+  readonly kind: "case";
   readonly patterns: readonly Expression[];
   readonly value: Expression;
   readonly span: Span;

@@ -196,6 +196,7 @@ export class TreeBuilder extends ExpressionBuilder {
           );
         }
         return {
+          kind: "parameter",
           name,
           type,
           default: assigned === undefined ? undefined : this.required(value, end, "`=`"),
