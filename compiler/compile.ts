@@ -27,6 +27,8 @@ export interface CompileOptions {
   readonly memory?: number;
   /** Changes of the form `path=value`. */
   readonly set?: readonly string[];
+  /** Plans a program "logits" too: the score of every word at every position of a micro-batch, for tools that want to see them. */
+  readonly logits?: boolean;
 }
 
 /** What a run has to know beside the plan. */
@@ -65,7 +67,7 @@ export function compile(text: string, options: CompileOptions): Compilation {
   });
   if (settings === undefined || input === undefined) return failed(front.diagnostics);
 
-  const { elaborated, diagnostics: found } = elaborate(input);
+  const { elaborated, diagnostics: found } = elaborate({ ...input, logits: options.logits === true });
   const diagnostics = [...front.diagnostics, ...found];
   if (elaborated === undefined) return failed(diagnostics);
   const { trained, adapters, model, parameters, rate } = elaborated;

@@ -13,6 +13,7 @@ import {
   evaluateProgram,
   gradientOf,
   initializeProgram,
+  logitsProgram,
   microProgram,
   rateOf,
   updateProgram,
@@ -32,6 +33,8 @@ export interface ElaborationInput {
   readonly adapters: readonly Definition[];
   /** Rows of a micro-batch. */
   readonly rows: number;
+  /** Adds the program "logits". */
+  readonly logits?: boolean;
 }
 
 /** A trained variable and the one its gradient is kept in. */
@@ -132,13 +135,19 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   const micro = microProgram(ws, model, job);
   const evaluation = evaluateProgram(ws, model, job);
   const vocabulary = model.fields.get("vocabulary");
+  const logits = input.logits === true ? [logitsProgram(ws, model, job)] : [];
   const weights = unique(micro.declared);
   const trainable = weights.filter((declared) => declared.trainable);
   const update = updateProgram(ws, trainable, job);
-  const declared = unique([...micro.declared, ...evaluation.declared, ...update.declared]);
+  const declared = unique([
+    ...micro.declared,
+    ...evaluation.declared,
+    ...update.declared,
+    ...logits.flatMap((each) => each.declared),
+  ]);
   const drawn = declared.filter((each) => isDrawn(each, beginnings));
   const initialize = initializeProgram(ws, drawn, settings.span);
-  const programs = [micro, update, evaluation, ...(drawn.length > 0 ? [initialize] : [])];
+  const programs = [micro, update, evaluation, ...logits, ...(drawn.length > 0 ? [initialize] : [])];
   const module: Module = {
     name: settings.name,
     variables: gather([...declared, ...initialize.declared], beginnings),

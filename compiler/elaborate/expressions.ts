@@ -25,9 +25,9 @@ import {
   type Meaning,
   type Passed,
 } from "./meaning.ts";
+import { combine, member, plainEqual, truth, truthOf } from "./operators.ts";
 import { whole } from "./sizes.ts";
-import { elementwise, product } from "./tensors.ts";
-import { transpose } from "./views.ts";
+import { elementwise } from "./tensors.ts";
 import { fail, guarded, type Workspace } from "./workspace.ts";
 
 /** Runs the statements of a body in `env` and gives the value of the last expression, or none. */
@@ -123,16 +123,6 @@ function evaluateIf(ws: Workspace, env: Environment, statement: If): Meaning {
   if (statement.otherwise === undefined) return none;
   if (statement.otherwise.kind === "if") return evaluateIf(ws, env, statement.otherwise);
   return evaluateStatements(ws, env, statement.otherwise.statements);
-}
-
-function truth(meaning: Meaning, span: Span): boolean {
-  if (meaning.kind === "boolean") return meaning.value;
-  return fail(
-    "FTL0708",
-    span,
-    `a condition must be known at compile time, found ${describe(meaning)}`,
-    "true or false is needed here",
-  );
 }
 
 export function evaluate(ws: Workspace, env: Environment, expression: Expression): Meaning {
@@ -245,17 +235,6 @@ function boundNames(env: Environment | undefined): string[] {
   return env === undefined ? [] : [...env.bindings.keys(), ...boundNames(env.parent)];
 }
 
-const binaryOperations: Readonly<Record<string, string>> = {
-  "+": "add",
-  "-": "subtract",
-  "*": "multiply",
-  "/": "divide",
-  "%": "remainder",
-  "^": "power",
-  "<": "less",
-  "<=": "less_equal",
-};
-
 function binary(ws: Workspace, env: Environment, expression: Binary): Meaning {
   const { operator, span } = expression;
   const left = evaluate(ws, env, expression.left);
@@ -265,47 +244,7 @@ function binary(ws: Workspace, env: Environment, expression: Binary): Meaning {
     return evaluate(ws, env, expression.right);
   }
   const right = evaluate(ws, env, expression.right);
-  if (left.kind === "poison" || right.kind === "poison") return poison;
-  switch (operator) {
-    case "@":
-      return product(ws, left, right, span);
-    case "==":
-    case "!=": {
-      const same = plainEqual(left, right) ?? elementwise(ws, "equal", [left, right], span);
-      if (operator === "==") return same;
-      return same.kind === "boolean" ? boolean(!same.value) : elementwise(ws, "not", [same], span);
-    }
-    case ">":
-      return elementwise(ws, "less", [right, left], span);
-    case ">=":
-      return elementwise(ws, "less_equal", [right, left], span);
-    case "in":
-      if (right.kind !== "list")
-        return fail(
-          "FTL0703",
-          expression.right.span,
-          `expected a list, found ${describe(right)}`,
-          "not a list",
-        );
-      return boolean(right.elements.some((element) => truthOf(plainEqual(left, element))));
-    default: {
-      const name = operator === "and" || operator === "or" ? operator : binaryOperations[operator];
-      return name === undefined ? poison : elementwise(ws, name, [left, right], span);
-    }
-  }
-}
-
-function truthOf(meaning: Meaning | undefined): boolean {
-  return meaning?.kind === "boolean" && meaning.value;
-}
-
-/** Equality of compile-time values; undefined where a tensor or a host scalar is compared. */
-function plainEqual(left: Meaning, right: Meaning): Meaning | undefined {
-  const dynamic = (meaning: Meaning): boolean => ["tensor", "variable", "scalar"].includes(meaning.kind);
-  if (dynamic(left) || dynamic(right)) return undefined;
-  if (left.kind !== right.kind) return boolean(false);
-  if (left.kind === "none") return boolean(true);
-  return boolean("value" in left && "value" in right && left.value === right.value);
+  return combine(ws, operator, left, right, span);
 }
 
 function call(ws: Workspace, env: Environment, expression: Call): Meaning {
@@ -338,32 +277,6 @@ function lambda(ws: Workspace, env: Environment, names: readonly string[], body:
     return evaluate(ws, scope, body);
   };
   return { kind: "function", label: `(${names.join(", ")}) => …`, call: run };
-}
-
-function member(ws: Workspace, object: Meaning, name: string, optional: boolean, span: Span): Meaning {
-  if (object.kind === "poison") return poison;
-  if (object.kind === "none" && optional) return none;
-  if (object.kind === "record") {
-    const field = object.fields.get(name);
-    if (field !== undefined) return field;
-    if (object.open) return none;
-    const near = closest(name, [...object.fields.keys()]);
-    return fail(
-      "FTL0712",
-      span,
-      `${object.label} has no '${name}'`,
-      near === undefined ? "unknown" : `did you mean '${near}'?`,
-    );
-  }
-  if (object.kind === "tensor" || object.kind === "variable") {
-    if (name === "T") return transpose(ws, object, span);
-    if (name === "shape")
-      return {
-        kind: "list",
-        elements: object.dimensions.map((dimension) => number(dimension.size, dimension)),
-      };
-  }
-  return fail("FTL0712", span, `${describe(object)} has no '${name}'`, "unknown");
 }
 
 function matched(

@@ -24,12 +24,14 @@ export function scalarsVariable(slots: number, span: Span): Declared {
   return hostVariable("scalars", [slots], "f32", span);
 }
 
+export type BatchVariable = "ids" | "targets" | "positions" | "segments";
+
 /** What a micro-batch brings, each [rows, tokens] in i32: word numbers, targets (negative: not learned), positions, segments. */
 export function batchVariables(
   rows: number,
   tokens: number,
   span: Span,
-): Readonly<Record<"ids" | "targets" | "positions" | "segments", Declared>> {
+): Readonly<Record<BatchVariable, Declared>> {
   const make = (name: string): Declared => hostVariable(name, [rows, tokens], "i32", span);
   return {
     ids: make("ids"),

@@ -3,14 +3,15 @@
 //   update      clips the gradients by their common norm, lets the optimizer change every trained tensor, clears the gradients
 //   evaluate    the summed loss of one micro-batch, not divided
 //   initialize  first values drawn from the seed
+//   logits      on request: the score of every word at every position of one micro-batch
 // `report` tells the host of a step: [loss, gradient norm, updates so far].
 import type { Span } from "../../grammar/source.ts";
-import type { Definition, Method } from "../../grammar/syntax.ts";
+import type { Definition, Expression, Method } from "../../grammar/syntax.ts";
 import type { ScalarExpression, Value } from "../ir/graph.ts";
 import { inner, type Environment, type Owner } from "./environment.ts";
 import { evaluate, evaluateStatements } from "./expressions.ts";
 import { bindParameters, callBody } from "./functions.ts";
-import { batchVariables, stateVariable } from "./io.ts";
+import { batchVariables, stateVariable, type BatchVariable } from "./io.ts";
 import {
   number,
   type Declared,
@@ -18,10 +19,12 @@ import {
   type Meaning,
   type Passed,
   type RecordMeaning,
+  type TensorMeaning,
 } from "./meaning.ts";
 import { declaredShape, methodMeaning } from "./parts.ts";
 import { firstValue, traceProgram, type Traced, type Write } from "./programs.ts";
 import { anonymous, asTensor, elementwise, tensor } from "./tensors.ts";
+import { reshape } from "./views.ts";
 import { emit, fail, read, type Workspace } from "./workspace.ts";
 
 /** What the recipe chose beside the model. */
@@ -55,6 +58,30 @@ export function evaluateProgram(ws: Workspace, model: RecordMeaning, job: Job): 
   });
 }
 
+/** Leaves the scores of a micro-batch in "logits": [rows × tokens, vocabulary]. */
+export function logitsProgram(ws: Workspace, model: RecordMeaning, job: Job): Traced {
+  return traceProgram(ws, "logits", () => {
+    const { span } = job;
+    const batch = batchTensors(ws, job);
+    const at: Expression = { kind: "missing", span };
+    const pass = (meaning: Meaning): Passed => ({ name: undefined, meaning, span });
+    const logits = model.fields.get("logits");
+    if (logits?.kind !== "function" || model.call === undefined) {
+      return fail("FTL0719", span, `${model.label} has no logits(…)`, "this model scores no words");
+    }
+    const states = asTensor(
+      ws,
+      model.call.call([batch.ids, batch.positions, batch.segments].map(pass), at),
+      span,
+    );
+    const width = states.dimensions.at(-1) ?? anonymous(1, span);
+    const flat = reshape(ws, states, [anonymous(job.rows * job.tokens, span), width], span);
+    const scores = asTensor(ws, logits.call([pass(flat)], at), span);
+    const declared = { ...stateVariable("logits", "io", span), shape: scores.value.shape };
+    return [{ declared, value: scores.value }];
+  });
+}
+
 function taskLoss(ws: Workspace, model: RecordMeaning, job: Job): Meaning {
   const env = inner(undefined, ownerOfMethods(ws));
   bindParameters(
@@ -67,14 +94,27 @@ function taskLoss(ws: Workspace, model: RecordMeaning, job: Job): Meaning {
   );
   evaluateStatements(ws, env, job.task.body.statements);
   const loss = functionNamed(env, "loss", job.task);
-  const batch = batchVariables(job.rows, job.tokens, job.span);
-  const [rows, tokens] = [anonymous(job.rows, job.span), anonymous(job.tokens, job.span)];
-  const passed = (["ids", "targets", "positions", "segments"] as const).map((name): Passed => ({
+  const batch = batchTensors(ws, job);
+  const passed = [batch.ids, batch.targets, batch.positions, batch.segments].map((meaning): Passed => ({
     name: undefined,
-    meaning: tensor(read(ws, batch[name]), [rows, tokens]),
+    meaning,
     span: job.span,
   }));
   return loss.call(passed, { kind: "missing", span: job.span });
+}
+
+/** What a micro-batch brings, each [rows, tokens]. */
+function batchTensors(ws: Workspace, job: Job): Readonly<Record<BatchVariable, TensorMeaning>> {
+  const { rows, tokens, span } = job;
+  const batch = batchVariables(rows, tokens, span);
+  const dimensions = [anonymous(rows, span), anonymous(tokens, span)];
+  const make = (name: BatchVariable): TensorMeaning => tensor(read(ws, batch[name]), dimensions);
+  return {
+    ids: make("ids"),
+    targets: make("targets"),
+    positions: make("positions"),
+    segments: make("segments"),
+  };
 }
 
 function ownerOfMethods(ws: Workspace): Owner {

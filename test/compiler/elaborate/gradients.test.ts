@@ -21,15 +21,29 @@ function workspace(): Workspace {
     lookup: (what, name, from) => scope.lookup(what, name, from.source.path) ?? scope.inLibrary(what, name),
   };
   const origin = { source: span, recipe: undefined, path: "" };
-  return { diagnostics: [], library, callDefinition, length: 4, scalars: [], frame: { reads: new Map() }, origin };
+  return {
+    diagnostics: [],
+    library,
+    callDefinition,
+    length: 4,
+    scalars: [],
+    frame: { reads: new Map() },
+    origin,
+  };
 }
 
 /** Numbers in (-1, 1) that look random and are the same each time. */
 function spread(count: number, seed: number): number[] {
-  return Array.from({ length: count }, (_, at) => ((((at + 1) * 0.618034 + seed * 0.414214) % 1) - 0.5) * 1.8);
+  return Array.from(
+    { length: count },
+    (_, at) => ((((at + 1) * 0.618034 + seed * 0.414214) % 1) - 0.5) * 1.8,
+  );
 }
 
-type Input = { readonly shape: readonly number[]; readonly data?: readonly number[]; readonly type?: ElementType } | number | string;
+type Input =
+  | { readonly shape: readonly number[]; readonly data?: readonly number[]; readonly type?: ElementType }
+  | number
+  | string;
 
 /** Arguments to try each function on. Whole-number tensors have no gradient. */
 const samples: Readonly<Record<string, readonly Input[]>> = {
@@ -51,47 +65,74 @@ const samples: Readonly<Record<string, readonly Input[]>> = {
   cross_entropy: [{ shape: [3, 4] }, { shape: [3], type: "i32", data: [2, -100, 0] }],
   llama3_frequencies: [{ shape: [4], data: [1, 0.3, 0.09, 0.02] }],
   rotary_angles: [3, { shape: [4] }],
-  rotary: [{ shape: [1, 2, 2, 4] }, { shape: [1, 2], type: "i32", data: [0, 2] }, { shape: [3, 2] }, { shape: [3, 2] }],
+  rotary: [
+    { shape: [1, 2, 2, 4] },
+    { shape: [1, 2], type: "i32", data: [0, 2] },
+    { shape: [3, 2] },
+    { shape: [3, 2] },
+  ],
 };
 
 /** Functions of sizes, configs and steps only. */
 const withoutTensors = new Set(["rotary_frequencies", "kaiming_uniform", "warm", "progress"]);
 
 /** The function's outputs, each weighted and summed, as a region over its float tensors. */
-function lossOf(name: string, inputs: readonly Input[]): { region: Region; given: Tensor[]; floats: number[] } {
+function lossOf(
+  name: string,
+  inputs: readonly Input[],
+): { region: Region; given: Tensor[]; floats: number[] } {
   const ws = workspace();
   const definition = scope.inLibrary("function", name);
   if (definition === undefined) throw new Error(`no function ${name}`);
   const parameters: Value[] = [];
   const given: Tensor[] = [];
   const passed = inputs.map((input, at): Passed => {
-    if (typeof input === "number") return { name: undefined, meaning: { kind: "number", value: input }, span };
-    if (typeof input === "string") return { name: undefined, meaning: { kind: "string", value: input }, span };
+    if (typeof input === "number")
+      return { name: undefined, meaning: { kind: "number", value: input }, span };
+    if (typeof input === "string")
+      return { name: undefined, meaning: { kind: "string", value: input }, span };
     const { shape, type = "f32" } = input;
     const count = shape.reduce((product, size) => product * size, 1);
     const value = parameter({ shape, type }, `x${at}`);
     parameters.push(value);
     given.push({ shape, data: Float64Array.from(input.data ?? spread(count, at)) });
-    return { name: undefined, meaning: tensor(value, shape.map((size) => anonymous(size, span))), span };
+    return {
+      name: undefined,
+      meaning: tensor(
+        value,
+        shape.map((size) => anonymous(size, span)),
+      ),
+      span,
+    };
   });
   const scaling: Meaning = {
     kind: "record",
     label: "scaling",
     open: true,
     fields: new Map(
-      Object.entries({ original_max_position_embeddings: 64, low_freq_factor: 1, high_freq_factor: 4, factor: 8 }).map(([key, value]) => [
-        key,
-        { kind: "number", value } as const,
-      ]),
+      Object.entries({
+        original_max_position_embeddings: 64,
+        low_freq_factor: 1,
+        high_freq_factor: 4,
+        factor: 8,
+      }).map(([key, value]) => [key, { kind: "number", value } as const]),
     ),
   };
   if (name === "llama3_frequencies") passed.push({ name: undefined, meaning: scaling, span });
   const result = callDefinition(ws, definition, passed, span);
-  const outputs = (result.kind === "tuple" ? result.elements.slice(0, 1) : [result]).map((each) => asTensor(ws, each, span).value);
+  const outputs = (result.kind === "tuple" ? result.elements.slice(0, 1) : [result]).map(
+    (each) => asTensor(ws, each, span).value,
+  );
   const terms = outputs.map((value, at) => {
     const count = value.shape.reduce((product, size) => product * size, 1);
     const flat = emit(ws, span, "reshape", [value], { shape: [count] });
-    const place = emit(ws, span, "cast", [emit(ws, span, "iota", [], { shape: [count], axis: 0, type: "i32" })], { type: "f32" });
+    const place = emit(
+      ws,
+      span,
+      "cast",
+      [emit(ws, span, "iota", [], { shape: [count], axis: 0, type: "i32" })],
+      { type: "f32" },
+    );
     const weights = emit(ws, span, "sin", [place]);
     const sum = emit(ws, span, "sum", [emit(ws, span, "multiply", [flat, weights])], { axes: [0] });
     return { at, value: emit(ws, span, "reshape", [sum], { shape: [] }) };
@@ -102,7 +143,9 @@ function lossOf(name: string, inputs: readonly Input[]): { region: Region; given
   return { region: { parameters, results: [first.value] }, given, floats };
 }
 
-const functions = [...(libraryIndex.get("function")?.keys() ?? [])].filter((name) => !withoutTensors.has(name));
+const functions = [...(libraryIndex.get("function")?.keys() ?? [])].filter(
+  (name) => !withoutTensors.has(name),
+);
 
 describe("library functions", () => {
   test.each(functions)("%s: its gradient is the slope", (name) => {
@@ -118,16 +161,25 @@ describe("library functions", () => {
         const moved = (by: number): number => {
           const changed = Float64Array.from(data);
           changed[element] = value + by;
-          return interpret(region, given.map((each, index) => (index === at ? { shape, data: changed } : each)))[0]?.data[0] ?? NaN;
+          return (
+            interpret(
+              region,
+              given.map((each, index) => (index === at ? { shape, data: changed } : each)),
+            )[0]?.data[0] ?? NaN
+          );
         };
         const slope = (moved(step) - moved(-step)) / (2 * step);
         const found = gradients[place]?.data[element] ?? NaN;
-        expect(Math.abs(found - slope), `${name}, input ${at}, element ${element}`).toBeLessThan(1e-5 + 1e-3 * Math.abs(slope));
+        expect(Math.abs(found - slope), `${name}, input ${at}, element ${element}`).toBeLessThan(
+          1e-5 + 1e-3 * Math.abs(slope),
+        );
       });
     });
   });
 
   test("a sample that does not fit is refused", () => {
-    expect(() => lossOf("cross_entropy", [{ shape: [3, 4] }, { shape: [2], type: "i32", data: [1, 1] }])).toThrow(Problem);
+    expect(() =>
+      lossOf("cross_entropy", [{ shape: [3, 4] }, { shape: [2], type: "i32", data: [1, 1] }]),
+    ).toThrow(Problem);
   });
 });

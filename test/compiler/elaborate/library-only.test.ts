@@ -16,12 +16,21 @@ test("no model, adapter, optimizer or schedule is named in the compiler", () => 
   expect(names).toEqual(expect.arrayContaining(["llama", "qwen2", "lora", "adamw", "sgd", "cosine"]));
   // "linear" and "constant" are also words of their own: a module and an operation.
   const telling = names.filter((name) => name !== "linear" && name !== "constant");
-  const files = folders.flatMap((folder) => readdirSync(`${compiler}/${folder}`, { recursive: true, encoding: "utf8" }).map((name) => `${folder}/${name}`));
+  const files = folders.flatMap((folder) =>
+    readdirSync(`${compiler}/${folder}`, { recursive: true, encoding: "utf8" }).map(
+      (name) => `${folder}/${name}`,
+    ),
+  );
   const code = files.filter((name) => name.endsWith(".ts"));
   expect(code.length).toBeGreaterThan(50);
   const offending = code.flatMap((name) => {
-    const withoutComments = readFileSync(`${compiler}/${name}`, "utf8").replaceAll(/\/\*[^]*?\*\/|\/\/.*/g, "");
-    return telling.filter((word) => new RegExp(`["'\`]${word}["'\`]`).test(withoutComments)).map((word) => `${name}: ${word}`);
+    const withoutComments = readFileSync(`${compiler}/${name}`, "utf8").replaceAll(
+      /\/\*[^]*?\*\/|\/\/.*/g,
+      "",
+    );
+    return telling
+      .filter((word) => new RegExp(`["'\`]${word}["'\`]`).test(withoutComments))
+      .map((word) => `${name}: ${word}`);
   });
   expect(offending).toEqual([]);
 });
@@ -76,5 +85,10 @@ test("an architecture, an optimizer and a schedule of one's own are one .ftl fil
   expect(elaborated?.parameters).toEqual({ total: 11 * 4 + 3 * 16, trainable: 11 * 4 + 3 * 16 });
   const names = elaborated?.module.variables.map(({ name }) => name);
   expect(names).toContain("blocks.{i}.mix.weight");
-  expect(elaborated?.module.programs.map(({ name }) => name)).toEqual(["micro", "update", "evaluate", "initialize"]);
+  expect(elaborated?.module.programs.map(({ name }) => name)).toEqual([
+    "micro",
+    "update",
+    "evaluate",
+    "initialize",
+  ]);
 });

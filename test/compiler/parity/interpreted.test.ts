@@ -37,7 +37,7 @@ function moduleOf(model: string, text: string): { module: Module; gradients: Map
   const front = readRecipe({ path: `${modelFolder(model)}/recipe.ftl`, text }, read);
   expect(front.diagnostics.map(({ code, message }) => `${code} ${message}`)).toEqual([]);
   if (front.input === undefined) throw new Error("no input");
-  const { elaborated, diagnostics } = elaborate(front.input);
+  const { elaborated, diagnostics } = elaborate({ ...front.input, logits: true });
   expect(diagnostics.map(({ code, message }) => `${code} ${message}`)).toEqual([]);
   if (elaborated === undefined) throw new Error("not elaborated");
   const policy = front.settings?.checkpoint.value ?? "none";
@@ -136,6 +136,26 @@ describe.each(["llama", "qwen2", "llama3-scaled-rope"])("%s, interpreted", (mode
       expect(Math.max(...distances(module, weight, first.get(gradient), wanted)), weight).toBeLessThan(1e-4);
       expect(Math.max(...distances(module, weight, last.get(weight), final)), weight).toBeLessThan(1e-3);
     }
+  });
+
+  test("the logits of the base model are PyTorch's", async () => {
+    const { module } = moduleOf(model, recipe(""));
+    const base = await tensorsIn(`${modelFolder(model)}/base/model.safetensors`);
+    const given = new Map([...filled(module, base, new Map()), ...batchOf(model, 0, 2)]);
+    const found = evaluateProgram(module, "logits", given).get("logits")?.data ?? new Float64Array();
+    const wanted =
+      (await tensorsIn(`${modelFolder(model)}/logits.safetensors`)).get("logits")?.data ?? new Float64Array();
+    expect(found.length).toBe(wanted.length);
+    const segments = given.get("segments")?.data ?? new Float64Array();
+    const width = wanted.length / segments.length;
+    const off = [...segments].flatMap((segment, at) =>
+      segment === 0
+        ? []
+        : [...wanted.subarray(at * width, (at + 1) * width)].map((value, word) =>
+            Math.abs(value - (found[at * width + word] ?? NaN)),
+          ),
+    );
+    expect(Math.max(...off)).toBeLessThan(1e-4);
   });
 
   test("full training: the first losses and gradient norms are PyTorch's", async () => {
