@@ -25,16 +25,28 @@ architecture llama(config) {
 
   layer block[i in 0..<config.num_hidden_layers] at "model.layers.{i}" {
     rmsnorm before_attention [hidden] at "input_layernorm" { eps: eps }
-    linear query [hidden -> heads * width] at "self_attn.q_proj" as attention { bias: config.attention_bias ?? false }
-    linear key [hidden -> groups * width] at "self_attn.k_proj" as attention { bias: config.attention_bias ?? false }
-    linear value [hidden -> groups * width] at "self_attn.v_proj" as attention { bias: config.attention_bias ?? false }
-    linear output [heads * width -> hidden] at "self_attn.o_proj" as attention { bias: config.attention_bias ?? false }
+    linear query [hidden -> heads * width] at "self_attn.q_proj" as attention {
+      bias: config.attention_bias ?? false
+    }
+    linear key [hidden -> groups * width] at "self_attn.k_proj" as attention {
+      bias: config.attention_bias ?? false
+    }
+    linear value [hidden -> groups * width] at "self_attn.v_proj" as attention {
+      bias: config.attention_bias ?? false
+    }
+    linear output [heads * width -> hidden] at "self_attn.o_proj" as attention {
+      bias: config.attention_bias ?? false
+    }
     attention attend [heads, groups, width] at "self_attn"
 
     rmsnorm before_mlp [hidden] at "post_attention_layernorm" { eps: eps }
-    linear gate [hidden -> config.intermediate_size] at "mlp.gate_proj" as mlp { bias: config.mlp_bias ?? false }
+    linear gate [hidden -> config.intermediate_size] at "mlp.gate_proj" as mlp {
+      bias: config.mlp_bias ?? false
+    }
     linear up [hidden -> config.intermediate_size] at "mlp.up_proj" as mlp { bias: config.mlp_bias ?? false }
-    linear down [config.intermediate_size -> hidden] at "mlp.down_proj" as mlp { bias: config.mlp_bias ?? false }
+    linear down [config.intermediate_size -> hidden] at "mlp.down_proj" as mlp {
+      bias: config.mlp_bias ?? false
+    }
 
     forward(x: [rows, tokens, hidden], positions: [rows, tokens], segments: [rows, tokens]) {
       let n = before_attention(x)

@@ -7,7 +7,8 @@ import "../modules/norms.ftl"
 
 /// Qwen2 and Qwen2.5 (Yang et al., 2024): as Llama, with a bias on queries, keys and values.
 architecture qwen2(config) {
-  require not (config.use_sliding_window ?? false), "sliding windows of qwen2 (use_sliding_window) are not supported"
+  require not (config.use_sliding_window ?? false),
+    "sliding windows of qwen2 (use_sliding_window) are not supported"
   let hidden = config.hidden_size
   let heads = config.num_attention_heads
   let groups = config.num_key_value_heads ?? heads

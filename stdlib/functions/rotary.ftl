@@ -25,7 +25,12 @@ function rotary_angles(positions: number, frequencies: [half]) -> [positions, ha
 }
 
 /// Turns the pairs (x[j], x[j + width / 2]) by the angles of their positions.
-function rotary(x: [rows, tokens, heads, width], positions: [rows, tokens], cosines: [n, half], sines: [n, half]) -> [rows, tokens, heads, width] {
+function rotary(
+  x: [rows, tokens, heads, width],
+  positions: [rows, tokens],
+  cosines: [n, half],
+  sines: [n, half],
+) -> [rows, tokens, heads, width] {
   let c = reshape(cosines[positions], [rows, tokens, 1, half])
   let s = reshape(sines[positions], [rows, tokens, 1, half])
   let left = x[.., ..<half]
