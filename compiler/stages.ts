@@ -6,15 +6,18 @@ import { accumulate } from "./passes/accumulate.ts";
 import { checkpoint, type Checkpointing } from "./passes/checkpoint.ts";
 import { segment } from "./passes/checkpoint-segment.ts";
 import type { KernelGradients } from "./passes/differentiate-context.ts";
+import { fuse } from "./passes/fuse.ts";
 import { joinLoops } from "./passes/loops.ts";
 import { absorb } from "./passes/loops-absorb.ts";
 import { simplify } from "./passes/simplify.ts";
+import type { DeviceProfile } from "./plan/plan.ts";
 
 /** What the stages are told beside the module. */
 export interface Choices {
   readonly trained: readonly Trained[];
   readonly checkpoint: Checkpointing;
   readonly kernelGradients: KernelGradients;
+  readonly profile: DeviceProfile;
 }
 
 export interface Stage {
@@ -70,6 +73,11 @@ export const stages: readonly Stage[] = [
     name: "tidy",
     why: "the last chance to share and fold before values become kernels",
     run: (module) => everywhere(module, (region) => simplify(region, { differentiated: true })),
+  },
+  {
+    name: "fuse",
+    why: "values become kernels: what is computed together is read and written once",
+    run: (module, { profile }) => everywhere(module, (region) => fuse(region, profile)),
   },
 ];
 
