@@ -10,7 +10,6 @@ import { readJobRows } from "../train/data.ts";
 import { fits, planReport } from "./compile.ts";
 import { exitCodes, Failure, type ExitCode } from "./exit.ts";
 import { onInterrupt } from "./interrupt.ts";
-import { jobFacts } from "./job-facts.ts";
 import { planFiles } from "./plan-folder.ts";
 import { planRecipe, type Planned } from "./plan-recipe.ts";
 import type { TrainFlags } from "./program.ts";
@@ -83,7 +82,7 @@ async function run(
     const result = await runJob({
       plan,
       settings,
-      facts: jobFacts(facts),
+      facts,
       folder,
       device: opened.device,
       planFiles: planFiles(plan),

@@ -1,0 +1,135 @@
+// compile as a process: no weights, no GPU, the report as text and data, the folder on disk, exit codes.
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { hashPlan } from "../../compiler/plan/canonical.ts";
+import type { Plan } from "../../compiler/plan/plan.ts";
+import { parseModule } from "../../compiler/ir/text-read.ts";
+import { printModule } from "../../compiler/ir/text.ts";
+import { ftlc, fixtures, temporaryFolder } from "./run.ts";
+
+test("the report says what a reader wants to know first", async () => {
+  const { code, out, err } = await ftlc(["compile", "good.ftl"]);
+  expect({ code, err }).toEqual({ code: 0, err: "" });
+  for (const word of ["good", "desktop", "weights", "adapter", "optimizer", "activations"]) {
+    expect(out).toContain(word);
+  }
+});
+
+test("--plan=json is one object with the keys of the contract, alone on standard output", async () => {
+  const { code, out, err } = await ftlc(["compile", "good.ftl", "--plan=json"]);
+  expect({ code, err }).toEqual({ code: 0, err: "" });
+  const report = JSON.parse(out) as Record<string, Record<string, unknown>>;
+  expect(report).toMatchObject({ format: 1, recipe: "good", device: "desktop", verified: true, fits: true });
+  expect(report["hash"]).toMatch(/^[0-9a-f]{64}$/);
+  const kinds = [
+    "weights",
+    "adapter",
+    "gradients",
+    "optimizer",
+    "activations",
+    "workspace",
+    "constants",
+    "io",
+    "free",
+  ];
+  const byKind = report["memory"]?.["by_kind"] as Record<string, number>;
+  expect(Object.keys(byKind).toSorted()).toEqual(kinds.toSorted());
+  expect(Object.values(byKind).reduce((sum, bytes) => sum + bytes)).toBe(report["memory"]?.["peak_bytes"]);
+  expect(Object.keys(report["memory"] ?? {})).toEqual(
+    expect.arrayContaining(["peak_bytes", "budget_bytes", "lower_bound_bytes", "host", "programs", "top"]),
+  );
+  expect(Object.keys(report["parameters"] ?? {}).toSorted()).toEqual(["total", "trainable"]);
+  expect(Object.keys(report["work"] ?? {})).toEqual(
+    expect.arrayContaining(["dispatches_per_step", "flops_per_step", "bytes_per_step", "kernels"]),
+  );
+  expect(report["decisions"]).toBeInstanceOf(Array);
+  expect(report["checks"]).toBeInstanceOf(Array);
+});
+
+test("the same recipe and profile give the same plan", async () => {
+  const [first, second] = await Promise.all([
+    ftlc(["compile", "good.ftl", "--plan=json"]),
+    ftlc(["compile", "good.ftl", "--plan=json"]),
+  ]);
+  expect(first.out).toBe(second.out);
+});
+
+test("-o writes a plan whose hash is its own, and its kernels", async () => {
+  const folder = join(temporaryFolder(), "plan");
+  mkdirSync(join(folder, "kernels"), { recursive: true });
+  writeFileSync(join(folder, "kernels", "of_an_earlier_plan.wgsl"), "");
+  const { code, out } = await ftlc(["compile", "good.ftl", "-o", folder]);
+  expect({ code, out }).toEqual({ code: 0, out: "" });
+  const plan = JSON.parse(readFileSync(join(folder, "plan.json"), "utf8")) as Plan;
+  expect(hashPlan(plan)).toBe(plan.hash);
+  const kernels = readdirSync(join(folder, "kernels")).toSorted();
+  expect(kernels).toEqual(plan.kernels.map(({ name }) => `${name}.wgsl`).toSorted());
+});
+
+test("--emit prints a stage's graph, which reads back", async () => {
+  const list = await ftlc(["compile", "good.ftl", "--emit", "list"]);
+  const names = list.out.split("\n").flatMap((line) => (line === "" ? [] : [line.split(" ")[0] ?? ""]));
+  expect(names).toEqual(expect.arrayContaining(["elaborate", "differentiate", "plan"]));
+  const { code, out } = await ftlc(["compile", "good.ftl", "--emit", "differentiate"]);
+  expect(code).toBe(0);
+  const read = parseModule(out);
+  if (read.value === undefined) throw new Error(JSON.stringify(read.problem));
+  expect(printModule(read.value).trim()).toBe(out.trim());
+});
+
+test("a plan that does not fit is shown and ends with 3", async () => {
+  const { code, out, err } = await ftlc(["compile", "good.ftl", "--memory", "64KiB", "--plan=json"]);
+  expect(code).toBe(3);
+  expect(JSON.parse(out)).toMatchObject({ fits: false, memory: { budget_bytes: 65_536 } });
+  expect(err).toContain("does not fit");
+});
+
+test("--set changes the recipe, and a wrong one is pointed at", async () => {
+  const changed = await ftlc([
+    "compile",
+    "good.ftl",
+    "--set",
+    "batch=4",
+    "--set",
+    "data.length=32",
+    "--plan=json",
+  ]);
+  const plain = await ftlc(["compile", "good.ftl", "--plan=json"]);
+  expect(changed.code).toBe(0);
+  expect(changed.out).not.toBe(plain.out);
+  const wrong = await ftlc(["compile", "good.ftl", "--set", "optimizer.rat=1"]);
+  expect(wrong.code).toBe(1);
+  expect(wrong.err).toContain("--set:1:");
+});
+
+test("--device plans for another device, by name or from a file", async () => {
+  const named = await ftlc(["compile", "good.ftl", "--device", "webgpu", "--plan=json"]);
+  expect(JSON.parse(named.out)).toMatchObject({ device: "webgpu" });
+  const file = join(temporaryFolder(), "device.json");
+  const { webgpu } = await import("../../compiler/profile/builtin.ts");
+  writeFileSync(file, JSON.stringify({ ...webgpu, name: "mine" }));
+  const saved = await ftlc(["compile", "good.ftl", "--device", file, "--plan=json"]);
+  expect(JSON.parse(saved.out)).toMatchObject({ device: "mine" });
+  writeFileSync(file, "{}");
+  const broken = await ftlc(["compile", "good.ftl", "--device", file]);
+  expect(broken.code).toBe(1);
+  expect(broken.err).toContain("no device profile");
+});
+
+test("mistakes and what is not built yet end with 1, as data too", async () => {
+  const wrong = await ftlc(["compile", "wrong.ftl", "--plan=json"]);
+  expect(wrong.code).toBe(1);
+  expect(JSON.parse(wrong.out)).toHaveProperty("diagnostics");
+  expect(wrong.err).toContain("did you mean");
+  const later = await ftlc(["compile", "later.ftl"]);
+  expect({ code: later.code, out: later.out }).toEqual({ code: 1, out: "" });
+  expect(later.err).toContain("not built yet: precision mixed");
+});
+
+test("a missing model is pointed at in the recipe; missing data is no error of planning", async () => {
+  const { code, err } = await ftlc(["compile", "good.ftl", "--set", 'model="nowhere"']);
+  expect(code).toBe(1);
+  expect(err).toContain("nowhere/config.json");
+  expect(existsSync(join(fixtures, "cli/rows.jsonl"))).toBe(false);
+});
