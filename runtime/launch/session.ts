@@ -3,6 +3,7 @@
 // Holds: everything is allocated here, before the first program, and nothing afterwards; what does not fit is refused here; work
 // takes effect in the order of the calls; a lost device rejects whatever waits.
 import type { Plan, PlanTensor, PlanVariable } from "../../compiler/plan/plan.ts";
+import type { Verified } from "../../compiler/verify/verify.ts";
 import { guarded } from "../device/scopes.ts";
 import { packedBytes, padded, ranges, sliceBytes } from "./extent.ts";
 import { at, bindPrograms, compileKernels, submit, type Progress } from "./pipelines.ts";
@@ -75,7 +76,11 @@ const uploadSlots = 3;
 const readSlots = 2;
 const largestStaging = 8 * 1024 * 1024;
 
-export async function launch(plan: Plan, device: GPUDevice, options: LaunchOptions = {}): Promise<Session> {
+export async function launch(
+  plan: Verified<Plan>,
+  device: GPUDevice,
+  options: LaunchOptions = {},
+): Promise<Session> {
   const lacks = missing(plan, { limits: device.limits, features: [...device.features].map(String) });
   if (lacks.length > 0) throw new UnfitDeviceError(plan, lacks);
   const watched = watch(device);

@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import type { ScalarExpression } from "../../compiler/ir/graph.ts";
 import type { Settings } from "../../compiler/language/settings.ts";
 import type { Plan } from "../../compiler/plan/plan.ts";
+import type { Verified } from "../../compiler/verify/verify.ts";
 import { writeAside } from "../checkpoint/aside.ts";
 import { openCheckpoint, readConfig, type Checkpoint } from "../checkpoint/folder.ts";
 import { openAdapter } from "../checkpoint/peft.ts";
@@ -36,7 +37,7 @@ export interface JobFacts {
 }
 
 export interface JobInput {
-  readonly plan: Plan;
+  readonly plan: Verified<Plan>;
   readonly settings: Settings;
   readonly facts: JobFacts;
   /** Where the recipe's paths start. */

@@ -4,7 +4,7 @@ import { openDevice } from "../../../runtime/device/open.ts";
 import { DeviceError } from "../../../runtime/device/scopes.ts";
 import { launch, UnfitDeviceError } from "../../../runtime/launch/session.ts";
 import { DeviceLostError } from "../../../runtime/launch/watch.ts";
-import { single, tinyPlan, trainingPlan } from "../../runtime/launch/tiny.ts";
+import { single, tinyPlan, trainingPlan, unverified, verified } from "../../runtime/launch/tiny.ts";
 
 /** Counts the buffers that are made from now on. */
 function counting(device: GPUDevice): { readonly made: () => number } {
@@ -23,7 +23,9 @@ test("a step computes exact values and allocates nothing", async () => {
   using opened = await openDevice();
   const counted = counting(opened.device);
   const compiled: number[] = [];
-  const session = await launch(trainingPlan(), opened.device, { onCompiled: (done) => compiled.push(done) });
+  const session = await launch(verified(trainingPlan()), opened.device, {
+    onCompiled: (done) => compiled.push(done),
+  });
   const afterLaunch = counted.made();
   expect(session.allocated.buffers + session.allocated.stagingBuffers).toBe(afterLaunch);
   expect(session.allocated.bytes).toBe(session.plan.peakBytes);
@@ -62,7 +64,7 @@ test("parts are written and read in pieces smaller than they are, in 16 bits too
     ],
     { add: [{ name: "add", wgsl: single({ a: "f32" }, "a[1] += 1.0;"), binds: ["stack#1"] }] },
   );
-  const session = await launch(plan, opened.device, { staging: 24 });
+  const session = await launch(verified(plan), opened.device, { staging: 24 });
   const values = Float32Array.from({ length: 3 * 37 }, (_, index) => index);
   await session.write("stack", values);
   session.run("add");
@@ -88,7 +90,7 @@ test("parts are written and read in pieces smaller than they are, in 16 bits too
 
 test("reads beyond the number of readback buffers wait for one", async () => {
   using opened = await openDevice();
-  const session = await launch(trainingPlan(), opened.device);
+  const session = await launch(verified(trainingPlan()), opened.device);
   session.run("initialize");
   const all = await Promise.all(Array.from({ length: 7 }, () => session.read("w")));
   for (const values of all) expect([...values]).toEqual([2, 3, 4, 5]);
@@ -100,12 +102,15 @@ test("a kernel that is not WGSL is named", async () => {
   const plan = tinyPlan([{ name: "w", shape: [4] }], {
     bad: [{ name: "bad_1", wgsl: "fn main( {", binds: ["w"] }],
   });
-  await expect(launch(plan, opened.device)).rejects.toThrow(DeviceError);
+  await expect(launch(unverified(plan), opened.device)).rejects.toThrow(DeviceError);
   const layout = single({ w: "f32", more: "f32" }, "w[0] = more[0];");
   const wrong = tinyPlan([{ name: "w", shape: [4] }], {
     bad: [{ name: "bad_2", wgsl: layout, binds: ["w"] }],
   });
-  await expect(launch(wrong, opened.device)).rejects.toThrow("compiling kernel 'bad_2'");
+  const kernels = wrong.kernels.map((kernel) => ({ ...kernel, bindings: kernel.bindings.slice(1) }));
+  await expect(launch(unverified({ ...wrong, kernels }), opened.device)).rejects.toThrow(
+    "compiling kernel 'bad_2'",
+  );
   expect(opened.takeErrors()).toEqual([]);
 });
 
@@ -137,7 +142,7 @@ test("too little memory is told at launch, and what was allocated is freed", asy
       return pops === 2 ? { message: "no memory" } : error;
     },
   });
-  await expect(launch(trainingPlan(), device)).rejects.toMatchObject({
+  await expect(launch(verified(trainingPlan()), device)).rejects.toMatchObject({
     name: "DeviceError",
     kind: "out-of-memory",
   });
@@ -150,7 +155,7 @@ test("a device that lacks what the plan uses is refused with all of it", async (
   const plan = trainingPlan();
   const kernels = plan.kernels.map((kernel) => ({ ...kernel, features: ["unheard-of"] }));
   const huge = { ...plan, kernels, buffers: [...plan.buffers, { name: "huge", size: 2 ** 52 }] };
-  const refused = await launch(huge, opened.device).catch((cause: unknown) => cause);
+  const refused = await launch(unverified(huge), opened.device).catch((cause: unknown) => cause);
   expect(refused).toBeInstanceOf(UnfitDeviceError);
   expect(refused).toMatchObject({
     missing: [expect.stringContaining("maxBufferSize"), expect.stringContaining("unheard-of")],
@@ -159,7 +164,7 @@ test("a device that lacks what the plan uses is refused with all of it", async (
 
 test("a lost device rejects what waits and what comes, with its reason", async () => {
   using opened = await openDevice();
-  const session = await launch(trainingPlan(), opened.device);
+  const session = await launch(verified(trainingPlan()), opened.device);
   session.run("initialize");
   const pending = session.read("w");
   opened.device.destroy();

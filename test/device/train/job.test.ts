@@ -7,7 +7,7 @@ import { openSafetensors, readTensor, writeSafetensors } from "../../../runtime/
 import { openDevice } from "../../../runtime/device/open.ts";
 import { runJob, type JobEvent, type JobInput } from "../../../runtime/train/job.ts";
 import { f32, put, temporaryFolder } from "../../runtime/checkpoint/files.ts";
-import { trainingPlan } from "../../runtime/launch/tiny.ts";
+import { trainingPlan, verified } from "../../runtime/launch/tiny.ts";
 
 const span = { source: { path: "recipe.ftl", text: "" }, start: 0, end: 0 };
 
@@ -82,16 +82,9 @@ async function prepared(): Promise<Pick<JobInput, "folder" | "settings" | "plan"
     sweep: [],
     stages: [],
   };
-  const plan = trainingPlan({ batch: 2, rows: 1, accumulation: 2 });
-  const variables = plan.variables.map((variable) =>
-    variable.name === "w"
-      ? { ...variable, initial: { from: "checkpoint", names: ["model.w"] } as const }
-      : variable,
-  );
+  const plan = verified(trainingPlan({ batch: 2, rows: 1, accumulation: 2 }, "model.w"));
   const facts = { adapters: [], model: [{ variable: "w", keys: ["model.w"] }], rate: 0.25 };
-  // Weights come from the file, so nothing is drawn.
-  const programs = plan.programs.filter(({ name }) => name !== "initialize");
-  return { folder, settings, plan: { ...plan, variables, programs }, facts };
+  return { folder, settings, plan, facts };
 }
 
 function linesOf(folder: string): Record<string, unknown>[] {

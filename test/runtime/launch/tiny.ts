@@ -1,6 +1,9 @@
 // A plan small enough to work out by hand: four weights w, each learned position p contributes (w[id] − 1)² to the loss. One kernel
 // a program, one invocation each, so that every value is exact in f32 for the numbers that the tests use.
+import { hashPlan, hashText } from "../../../compiler/plan/canonical.ts";
 import type { Dispatch, Plan, PlanKernel, PlanTensor, PlanVariable } from "../../../compiler/plan/plan.ts";
+import { verify, type Verified } from "../../../compiler/verify/verify.ts";
+import { readKernelText } from "../../../compiler/verify/wgsl.ts";
 
 const alignment = 256;
 
@@ -108,22 +111,33 @@ export function tinyPlan(
   };
 }
 
-function kernelOf(
-  { name, wgsl, binds, workgroups = [1, 1, 1] }: TinyKernel,
-  bytes: readonly number[],
-): PlanKernel {
-  const access = { access: "read_write", reads: true, writes: true } as const;
+function kernelOf({ name, wgsl, workgroups = [1, 1, 1] }: TinyKernel, bytes: readonly number[]): PlanKernel {
   return {
     name,
     about: name,
     wgsl,
-    hash: "",
-    bindings: binds.map((bind, index) => ({ name: bind, bytes: bytes[index] ?? 0, ...access })),
+    hash: hashText(wgsl),
+    bindings: readKernelText(wgsl).bindings.map(({ name, reads, writes }, at) => {
+      return { name, access: "read_write", reads, writes, bytes: bytes[at] ?? 0 };
+    }),
     workgroupSize: [1, 1, 1],
     workgroups,
     workgroupMemory: 0,
     features: [],
   };
+}
+
+/** The plan as the verifier passes it, with its hash made. */
+export function verified(plan: Plan): Verified<Plan> {
+  const { verified: passed, refusals } = verify({ ...plan, hash: hashPlan(plan) });
+  if (passed === undefined)
+    throw new Error(refusals.map(({ rule, message }) => `${rule}: ${message}`).join("\n"));
+  return passed;
+}
+
+/** A plan that the verifier would refuse, to see what a device makes of it. */
+export function unverified(plan: Plan): Verified<Plan> {
+  return plan as Verified<Plan>;
 }
 
 /** `@group(0)` declarations of f32 or i32 arrays, in order, and a `main` of one invocation. */
@@ -136,8 +150,11 @@ export function single(bindings: Readonly<Record<string, "f32" | "i32" | "u32">>
 
 const scalarNames = ["targets", "rate"] as const;
 
-/** The training job: rate 1/4 at every step, plain gradient descent, `updates` counted on the device. */
-export function trainingPlan(job: Partial<Plan["job"]> = {}): Plan {
+/**
+ * The training job: rate 1/4 at every step, plain gradient descent, `updates` counted on the device. The weights are drawn by the
+ * program "initialize", (2, 3, 4, 5), or read from a checkpoint's tensor.
+ */
+export function trainingPlan(job: Partial<Plan["job"]> = {}, tensor?: string): Plan {
   const { rows, tokens } = { rows: 2, tokens: 4, ...job };
   const host = { kind: "io", initial: { from: "host" } } as const;
   const batch = ["ids", "targets", "positions", "segments"].map((name): TinyVariable => {
@@ -175,7 +192,11 @@ export function trainingPlan(job: Partial<Plan["job"]> = {}): Plan {
     [
       ...batch,
       { name: "scalars", shape: [64], ...host },
-      { name: "w", shape: [4], initial: { from: "program" } },
+      {
+        name: "w",
+        shape: [4],
+        initial: tensor === undefined ? { from: "program" } : { from: "checkpoint", names: [tensor] },
+      },
       { name: "gradient", shape: [4], kind: "gradients" },
       { name: "loss", shape: [], kind: "io" },
       { name: "report", shape: [3], kind: "io" },
@@ -183,7 +204,9 @@ export function trainingPlan(job: Partial<Plan["job"]> = {}): Plan {
       { name: "updates", shape: [], kind: "optimizer" },
     ],
     {
-      initialize: [{ name: "initialize", wgsl: initialize, binds: ["w"] }],
+      ...(tensor === undefined
+        ? { initialize: [{ name: "initialize", wgsl: initialize, binds: ["w"] }] }
+        : {}),
       micro: [{ name: "micro", wgsl: micro, binds: ["ids", "targets", "scalars", "w", "gradient", "loss"] }],
       update: [
         { name: "update", wgsl: update, binds: ["scalars", "w", "gradient", "loss", "updates", "report"] },
