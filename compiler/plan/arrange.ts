@@ -3,7 +3,17 @@
 //
 // Ensures: every input of a step is one range of bytes; no two inputs of a step share bytes; steps keep their order.
 import { makeNode, type Node, type TensorType } from "../ir/graph.ts";
-import { makeStep, naturalBytes, plain, reshaped, roundUp, sliceOf, stackOf, type Held, type Step } from "./held.ts";
+import {
+  makeStep,
+  naturalBytes,
+  plain,
+  reshaped,
+  roundUp,
+  sliceOf,
+  stackOf,
+  type Held,
+  type Step,
+} from "./held.ts";
 import type { Obstacle, VariableLayout } from "./layout.ts";
 import type { Unrolled } from "./unroll.ts";
 
@@ -59,7 +69,9 @@ export function arrange(program: Unrolled, premises: Premises, obstacles: Obstac
     switch (held.from) {
       case "variable": {
         const layout = variables[held.variable];
-        return layout !== undefined && layout.parts > 1 && layout.strideBytes !== naturalBytes(held) / layout.parts;
+        return (
+          layout !== undefined && layout.parts > 1 && layout.strideBytes !== naturalBytes(held) / layout.parts
+        );
       }
       case "stack":
         return naturalBytes(held) / held.parts.length !== sliceStride(held, alignment);
@@ -116,7 +128,9 @@ export function arrange(program: Unrolled, premises: Premises, obstacles: Obstac
       return reshaped(bindable(flat, near), held.shape);
     }
     const roots = held.parts.map(plain);
-    const known = pieces.find(({ leaves }) => leaves.length === roots.length && leaves.every((leaf, at) => leaf === roots[at]));
+    const known = pieces.find(
+      ({ leaves }) => leaves.length === roots.length && leaves.every((leaf, at) => leaf === roots[at]),
+    );
     if (known !== undefined) return held;
     const leaves = held.parts.map((part) => {
       const root = plain(part);
@@ -147,9 +161,13 @@ export function arrange(program: Unrolled, premises: Premises, obstacles: Obstac
   }
   const end = { path: "", origin: { source: undefined, recipe: undefined, path: "" }, loop: -1 };
   const writes = program.writes.map(({ variable, held }) => {
-    if (held.from !== "stack" || held.parts.length !== variables[variable]?.parts) return { variable, held: bindable(held, end) };
+    if (held.from !== "stack" || held.parts.length !== variables[variable]?.parts)
+      return { variable, held: bindable(held, end) };
     const parts = held.parts.map((part) => bindable(part, end));
-    return { variable, held: parts.every((part, at) => part === held.parts[at]) ? held : stackOf(parts, held.shape, held.type) };
+    return {
+      variable,
+      held: parts.every((part, at) => part === held.parts[at]) ? held : stackOf(parts, held.shape, held.type),
+    };
   });
   const { name, collected } = program;
   return { name, steps, writes, collected, apart, pieces, copies };
@@ -182,7 +200,9 @@ export function sliceStride(held: Held, alignment: number): number {
 function isRun({ parts }: Stack): boolean {
   const [first] = parts;
   if (first?.from !== "slice") return false;
-  return parts.every((part, at) => part.from === "slice" && part.of === first.of && part.at === first.at + at);
+  return parts.every(
+    (part, at) => part.from === "slice" && part.of === first.of && part.at === first.at + at,
+  );
 }
 
 /** A range of bytes a value lies in: all of a value, or slice `part` of it along the first axis. */
@@ -225,7 +245,14 @@ export function copyMaker(): Premises["copying"] {
     const origin = { source: undefined, recipe: undefined, path: "" };
     const source = (): Node => makeNode("parameter", [], { name: "input" }, [], [{ shape, type }], origin);
     const inner = source().outputs;
-    const node = makeNode("fused", source().outputs, { template: "map" }, [{ parameters: inner, results: inner }], [{ shape, type }], origin);
+    const node = makeNode(
+      "fused",
+      source().outputs,
+      { template: "map" },
+      [{ parameters: inner, results: inner }],
+      [{ shape, type }],
+      origin,
+    );
     made.set(key, node);
     return node;
   };

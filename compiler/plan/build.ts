@@ -9,7 +9,15 @@ import type { Choice } from "./memory/planners.ts";
 import type { Planner } from "./memory/problem.ts";
 import { numberKernels, numberTensors, spanWriter } from "./number.ts";
 import { placeRooms, tooLarge, variableRooms } from "./place.ts";
-import { planFormat, type Decision, type DeviceProfile, type Plan, type PlanJob, type PlanProgram, type PlanVariable } from "./plan.ts";
+import {
+  planFormat,
+  type Decision,
+  type DeviceProfile,
+  type Plan,
+  type PlanJob,
+  type PlanProgram,
+  type PlanVariable,
+} from "./plan.ts";
 import { chooser, store, type KernelSource, type StoredProgram } from "./storage.ts";
 import { initialOf } from "./tables.ts";
 import { unroll, type Unrolled } from "./unroll.ts";
@@ -108,7 +116,11 @@ function operationCounter(): (node: Node) => number {
   return (node) => {
     const count =
       known.get(node) ??
-      node.regions.reduce((sum, { results }) => sum + topological(results).filter(({ operation }) => operation !== "parameter").length, 0);
+      node.regions.reduce(
+        (sum, { results }) =>
+          sum + topological(results).filter(({ operation }) => operation !== "parameter").length,
+        0,
+      );
     known.set(node, count);
     return count;
   };
@@ -121,7 +133,9 @@ function decisionsOf(
   programs: readonly StoredProgram[],
   { planner, placement, tried }: Choice,
 ): Decision[] {
-  const unused = module.variables.filter((_, index) => layout.variables[index]?.used !== true).map(({ name }) => name);
+  const unused = module.variables
+    .filter((_, index) => layout.variables[index]?.used !== true)
+    .map(({ name }) => name);
   const decisions: Decision[] = unrolled.map(({ name, rule, tried }) => ({
     what: `order of '${name}'`,
     chosen: rule,

@@ -28,14 +28,22 @@ export interface Step {
   readonly loop: number;
 }
 
-
 export function variableHeld(variable: number, shape: readonly number[], type: ElementType): Held {
   return { from: "variable", variable, shape, type, slices: new Map() };
 }
 
 /** A step with its outputs. */
-export function makeStep(node: Node, inputs: readonly Held[], place: Pick<Step, "path" | "origin" | "loop">): Step {
-  const outputs = node.outputs.map(({ shape, type }): Held => ({ from: "step", shape, type, slices: new Map() }));
+export function makeStep(
+  node: Node,
+  inputs: readonly Held[],
+  place: Pick<Step, "path" | "origin" | "loop">,
+): Step {
+  const outputs = node.outputs.map(({ shape, type }): Held => ({
+    from: "step",
+    shape,
+    type,
+    slices: new Map(),
+  }));
   return { node, inputs, outputs, path: place.path, origin: place.origin, loop: place.loop };
 }
 
@@ -53,11 +61,17 @@ export function reshaped(of: Held, shape: readonly number[]): Held {
 }
 
 /** The parts of a stack under another shape, where that only renames, joins or splits first axes. */
-function regrouped(parts: readonly Held[], from: readonly number[], to: readonly number[]): readonly Held[] | undefined {
+function regrouped(
+  parts: readonly Held[],
+  from: readonly number[],
+  to: readonly number[],
+): readonly Held[] | undefined {
   const [outer = 1, inner = 1, ...rest] = to;
   if (outer === from[0]) return parts.map((part) => reshaped(part, to.slice(1)));
   if (from[0] === outer * inner && sameShape(from.slice(1), rest)) {
-    return Array.from({ length: outer }, (_, at) => stackOf(parts.slice(at * inner, (at + 1) * inner), to.slice(1), kindOf(parts)));
+    return Array.from({ length: outer }, (_, at) =>
+      stackOf(parts.slice(at * inner, (at + 1) * inner), to.slice(1), kindOf(parts)),
+    );
   }
   const joined = parts.flatMap((part) => (part.from === "stack" ? part.parts : []));
   return joined.length === outer && sameShape(from.slice(2), to.slice(1)) ? joined : undefined;
@@ -112,7 +126,10 @@ export function plain(held: Held): Held {
 }
 
 /** Bytes of the elements, side by side. */
-export function naturalBytes(held: { readonly shape: readonly number[]; readonly type: ElementType }): number {
+export function naturalBytes(held: {
+  readonly shape: readonly number[];
+  readonly type: ElementType;
+}): number {
   return sizeOf(held.shape) * bytesOf[held.type];
 }
 

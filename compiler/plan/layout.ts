@@ -100,9 +100,14 @@ export function layOut(
     const limit = Math.min(profile.limits.maxStorageBufferBindingSize, profile.limits.maxBufferSize);
     const span = variable.origin.recipe ?? variable.origin.source;
     if (used.has(index) && partBytes === 0) {
-      obstacles.push({ message: `'${variable.name}' holds nothing: its shape is [${variable.shape.join(", ")}]`, span });
+      obstacles.push({
+        message: `'${variable.name}' holds nothing: its shape is [${variable.shape.join(", ")}]`,
+        span,
+      });
     } else if (used.has(index) && (whole.has(index) ? bytes : partBytes) > limit) {
-      const many = whole.has(index) ? `all ${parts} layers of '${variable.name}' together take` : `'${variable.name}' takes`;
+      const many = whole.has(index)
+        ? `all ${parts} layers of '${variable.name}' together take`
+        : `'${variable.name}' takes`;
       obstacles.push({
         message: `${many} ${whole.has(index) ? bytes : partBytes} bytes and a kernel binds them at once; '${profile.name}' binds at most ${limit}`,
         span,

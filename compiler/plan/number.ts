@@ -55,7 +55,10 @@ export function numberTensors(
   const keyOf = ({ offset, bytes }: Place): string => `${offset} ${bytes}`;
   const meet = (place: Place, program: string, when: number): void => {
     const { room } = place;
-    const ofRoom = known.get(room) ?? { whole: entry(room, undefined, program, when), ranges: new Map<string, Entry>() };
+    const ofRoom = known.get(room) ?? {
+      whole: entry(room, undefined, program, when),
+      ranges: new Map<string, Entry>(),
+    };
     known.set(room, ofRoom);
     ofRoom.whole.last = when;
     if (isWhole(place)) return;
@@ -76,7 +79,8 @@ export function numberTensors(
     if (address === undefined) throw new RangeError(`'${room.about}' was given no memory`);
     const { shape, type } = (range ?? room).held;
     const natural = sizeOf(shape.slice(1));
-    const stride = range === undefined ? (room.strideBytes ?? 0) / bytesOf[type] || natural : (range.stride ?? natural);
+    const stride =
+      range === undefined ? (room.strideBytes ?? 0) / bytesOf[type] || natural : (range.stride ?? natural);
     const variable = room.target === undefined ? undefined : module.variables[room.target.variable];
     return {
       name: names(room, range, program),
@@ -149,7 +153,17 @@ export function numberKernels(): Kernels {
       if (index === list.length) {
         const word = /[A-Za-z][A-Za-z0-9]*/.exec(about)?.[0] ?? "kernel";
         const name = `${word}_${index}`;
-        list.push({ name, about, wgsl, hash: hashText(wgsl), bindings, workgroupSize, workgroups, workgroupMemory, features });
+        list.push({
+          name,
+          about,
+          wgsl,
+          hash: hashText(wgsl),
+          bindings,
+          workgroupSize,
+          workgroups,
+          workgroupMemory,
+          features,
+        });
       }
       return index;
     },

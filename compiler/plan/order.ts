@@ -39,7 +39,12 @@ export function isAlias(node: Node): boolean {
 /** The value whose memory `value` names. */
 export function rootOf(value: Value): Value {
   let root = value;
-  for (let input = root.node.inputs[0]; isAlias(root.node) && input !== undefined; input = root.node.inputs[0]) root = input;
+  for (
+    let input = root.node.inputs[0];
+    isAlias(root.node) && input !== undefined;
+    input = root.node.inputs[0]
+  )
+    root = input;
   return root;
 }
 
@@ -75,7 +80,9 @@ interface Graph {
 }
 
 function readGraph(region: Region, around: Surroundings): Graph {
-  const nodes = topological(region.results).filter((node) => !isAlias(node) && node.operation !== "parameter");
+  const nodes = topological(region.results).filter(
+    (node) => !isAlias(node) && node.operation !== "parameter",
+  );
   const roots = new Map<Value, number>();
   const size: number[] = [];
   const readers: number[] = [];
@@ -126,11 +133,24 @@ function readGraph(region: Region, around: Surroundings): Graph {
     if (old === undefined || to === undefined) continue;
     for (const reader of readersOf.get(number(old)) ?? []) if (reader !== to) wishAfter[reader]?.push(to);
   }
-  return { nodes, reads, writes, after, wishAfter, inside: nodes.map((node) => around.inside(node)), size, readers, start };
+  return {
+    nodes,
+    reads,
+    writes,
+    after,
+    wishAfter,
+    inside: nodes.map((node) => around.inside(node)),
+    size,
+    readers,
+    start,
+  };
 }
 
 /** Runs, of the nodes that are ready, the one of least rank; a wish is given up when nothing else could run. */
-function schedule(graph: Graph, rank: (growth: number, index: number) => number): Pick<Order, "nodes" | "peak"> {
+function schedule(
+  graph: Graph,
+  rank: (growth: number, index: number) => number,
+): Pick<Order, "nodes" | "peak"> {
   const { nodes, reads, writes, after, wishAfter, size } = graph;
   const waits = nodes.map(() => 0);
   const wishes = nodes.map(() => 0);
@@ -142,7 +162,8 @@ function schedule(graph: Graph, rank: (growth: number, index: number) => number)
   const order: Node[] = [];
   let live = graph.start;
   let peak = live;
-  const grown = (node: number): number => (writes[node] ?? []).reduce((sum, root) => sum + (size[root] ?? 0), 0);
+  const grown = (node: number): number =>
+    (writes[node] ?? []).reduce((sum, root) => sum + (size[root] ?? 0), 0);
   const freed = (node: number): number => {
     let sum = 0;
     for (const root of reads[node] ?? []) if (readers[root] === 1) sum += size[root] ?? 0;

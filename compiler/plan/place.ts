@@ -29,13 +29,31 @@ export function variableRooms({ variables }: Module, layout: Layout): VariableRo
     const room = (part: number, bytes: number, held: Held): Room => {
       const target = { variable: index, part };
       const strideBytes = part === -1 ? lies.strideBytes : undefined;
-      const made: Room = { target, bytes, held, strideBytes, step: undefined, kind: variable.kind, about: "", lastStep: Infinity, first: 0, last: 0 };
+      const made: Room = {
+        target,
+        bytes,
+        held,
+        strideBytes,
+        step: undefined,
+        kind: variable.kind,
+        about: "",
+        lastStep: Infinity,
+        first: 0,
+        last: 0,
+      };
       rooms.push(made);
       known.set(`${index} ${part}`, made);
       return made;
     };
-    const place = (room: Room, offset: number): Place => ({ room, offset, bytes: lies.partBytes, held: one, stride: undefined });
-    if (!lies.whole) return Array.from({ length: lies.parts }, (_, part) => place(room(part, lies.partBytes, one), 0));
+    const place = (room: Room, offset: number): Place => ({
+      room,
+      offset,
+      bytes: lies.partBytes,
+      held: one,
+      stride: undefined,
+    });
+    if (!lies.whole)
+      return Array.from({ length: lies.parts }, (_, part) => place(room(part, lies.partBytes, one), 0));
     const all = room(-1, (lies.parts - 1) * lies.strideBytes + lies.partBytes, whole);
     return Array.from({ length: lies.parts }, (_, part) => place(all, part * lies.strideBytes));
   });
@@ -96,8 +114,13 @@ export function placeRooms(
   const rooms: Room[] = [];
   let start = 0;
   const peaks = programs.map((program) => {
-    const own = program.rooms.map(({ bytes, first, last }) => ({ size: roundUp(bytes, alignment), first, last }));
-    for (const { size, first, last } of own) intervals.push({ size, first: start + first, last: start + last });
+    const own = program.rooms.map(({ bytes, first, last }) => ({
+      size: roundUp(bytes, alignment),
+      first,
+      last,
+    }));
+    for (const { size, first, last } of own)
+      intervals.push({ size, first: start + first, last: start + last });
     rooms.push(...program.rooms);
     start += program.dispatches.length;
     const { bytes, at: moment } = fullest(own);

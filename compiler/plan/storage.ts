@@ -85,7 +85,10 @@ export function chooser(source: KernelSource, profile: DeviceProfile): Chooser {
     if (known !== undefined) return known;
     const candidates = source.inPlaceCandidates(node, profile);
     const none = (values: readonly unknown[]): undefined[] => values.map(() => undefined);
-    const list = candidates.length === 0 ? [] : kernels(node, { inputStrides: none(node.inputs), outputStrides: none(node.outputs), inPlace: [] });
+    const list =
+      candidates.length === 0
+        ? []
+        : kernels(node, { inputStrides: none(node.inputs), outputStrides: none(node.outputs), inPlace: [] });
     const made = candidates.filter(([output, input]) => {
       const writes = list.findIndex(({ values }) => values.some((value) => value.output === output));
       return list.every(({ values }, at) => at <= writes || values.every((value) => value.input !== input));
@@ -106,7 +109,9 @@ export function store(
   const targets = findTargets(program, variables, choose.pairs);
   const targetOf = new Map(targets.of);
   const steps = [...program.steps];
-  const written = new Set(program.writes.flatMap(({ variable, held }) => (isKept(variable, held) ? [] : [variable])));
+  const written = new Set(
+    program.writes.flatMap(({ variable, held }) => (isKept(variable, held) ? [] : [variable])),
+  );
   const end = { path: "", origin: { source: undefined, recipe: undefined, path: "" }, loop: -1 };
   const copyStep = (held: Held): Held => {
     const step = makeStep(premises.copying(held), [held], end);
@@ -123,7 +128,12 @@ export function store(
     const made = copyStep(held);
     targetOf.set(made, target);
     const layout = variables[target.variable];
-    if (target.part === -1 && layout !== undefined && layout.strideBytes !== naturalBytes(held) / layout.parts) apart.add(made);
+    if (
+      target.part === -1 &&
+      layout !== undefined &&
+      layout.strideBytes !== naturalBytes(held) / layout.parts
+    )
+      apart.add(made);
   }
 
   const rooms: Room[] = [];
@@ -136,7 +146,18 @@ export function store(
 
   const transient = (held: Held, step: Step, bytes: number, strideBytes: number | undefined): Room => {
     const kind = kinds(held);
-    const room: Room = { target: undefined, bytes: roundUp(bytes, 4), held, strideBytes, step, kind, about: "", lastStep: -1, first: -1, last: -1 };
+    const room: Room = {
+      target: undefined,
+      bytes: roundUp(bytes, 4),
+      held,
+      strideBytes,
+      step,
+      kind,
+      about: "",
+      lastStep: -1,
+      first: -1,
+      last: -1,
+    };
     rooms.push(room);
     return room;
   };
@@ -151,7 +172,12 @@ export function store(
     switch (held.from) {
       case "variable": {
         const layout = variables[held.variable];
-        return within(variableRooms({ variable: held.variable, part: (layout?.parts ?? 1) > 1 ? -1 : 0 }), 0, held, strideIn(layout, held));
+        return within(
+          variableRooms({ variable: held.variable, part: (layout?.parts ?? 1) > 1 ? -1 : 0 }),
+          0,
+          held,
+          strideIn(layout, held),
+        );
       }
       case "slice": {
         if (held.of.from === "variable" && (variables[held.of.variable]?.parts ?? 1) > 1) {
@@ -168,10 +194,15 @@ export function store(
       case "stack": {
         const parts = held.parts.map(place);
         const [first, second] = parts;
-        const distance = first === undefined || second === undefined ? naturalBytes(held) : second.offset - first.offset;
-        const isRegular = parts.every(({ room, offset }, at) => room === first?.room && offset === first.offset + at * distance);
-        if (first === undefined || !isRegular) throw new RangeError(`program ${program.name} binds a stack whose parts lie apart`);
-        const stride = distance === naturalBytes(held) / held.parts.length ? undefined : distance / bytesOf[held.type];
+        const distance =
+          first === undefined || second === undefined ? naturalBytes(held) : second.offset - first.offset;
+        const isRegular = parts.every(
+          ({ room, offset }, at) => room === first?.room && offset === first.offset + at * distance,
+        );
+        if (first === undefined || !isRegular)
+          throw new RangeError(`program ${program.name} binds a stack whose parts lie apart`);
+        const stride =
+          distance === naturalBytes(held) / held.parts.length ? undefined : distance / bytesOf[held.type];
         return within(first.room, first.offset, held, stride);
       }
       case "step":
@@ -181,7 +212,12 @@ export function store(
   const partPlace = (target: Target, held: Held): Place => {
     const layout = variables[target.variable];
     if (layout?.whole !== true) return within(variableRooms(target), 0, held, undefined);
-    return within(variableRooms({ variable: target.variable, part: -1 }), target.part * layout.strideBytes, held, undefined);
+    return within(
+      variableRooms({ variable: target.variable, part: -1 }),
+      target.part * layout.strideBytes,
+      held,
+      undefined,
+    );
   };
 
   const dispatches: BoundDispatch[] = [];
@@ -198,7 +234,9 @@ export function store(
       if (target !== undefined) {
         const layout = variables[target.variable];
         const isWhole = target.part === -1;
-        const made = isWhole ? within(variableRooms(target), 0, held, strideIn(layout, held)) : partPlace(target, held);
+        const made = isWhole
+          ? within(variableRooms(target), 0, held, strideIn(layout, held))
+          : partPlace(target, held);
         const same = inputs.findIndex((input) => input.room === made.room && input.offset === made.offset);
         if (same !== -1) over(same);
         return made;
@@ -218,9 +256,14 @@ export function store(
         const root = step.inputs[input];
         if (made !== output || before === undefined || root === undefined || taken.has(input)) continue;
         const { room } = before;
-        const isFree = room.target === undefined && room.lastStep === at && room.strideBytes === undefined && !isApart;
+        const isFree =
+          room.target === undefined && room.lastStep === at && room.strideBytes === undefined && !isApart;
         if (!isFree || plain(root).from !== "step" || room.bytes !== roundUp(naturalBytes(held), 4)) continue;
-        if (!canPair(step, choose.pairs, output, input) || inputs.some((other, index) => index !== input && other.room === room)) continue;
+        if (
+          !canPair(step, choose.pairs, output, input) ||
+          inputs.some((other, index) => index !== input && other.room === room)
+        )
+          continue;
         over(input);
         room.lastStep = uses.get(held) ?? at;
         if (kinds(held) !== "workspace") room.kind = kinds(held);
@@ -228,7 +271,10 @@ export function store(
       }
       const first = held.shape[0] ?? 1;
       const strideBytes = isApart ? roundUp(naturalBytes(held) / first, premises.alignment) : undefined;
-      const bytes = strideBytes === undefined ? naturalBytes(held) : (first - 1) * strideBytes + naturalBytes(held) / first;
+      const bytes =
+        strideBytes === undefined
+          ? naturalBytes(held)
+          : (first - 1) * strideBytes + naturalBytes(held) / first;
       const room = transient(held, step, bytes, strideBytes);
       room.lastStep = uses.get(held) ?? at;
       return within(room, 0, held, strideBytes === undefined ? undefined : strideBytes / bytesOf[held.type]);
@@ -239,11 +285,16 @@ export function store(
     });
 
     const stride = ({ stride }: Place): number | undefined => stride;
-    const kernels = choose.kernels(step.node, { inputStrides: inputs.map(stride), outputStrides: outputs.map(stride), inPlace });
+    const kernels = choose.kernels(step.node, {
+      inputStrides: inputs.map(stride),
+      outputStrides: outputs.map(stride),
+      inPlace,
+    });
     for (const kernel of kernels) {
       const places = kernel.values.map(({ input, output }) => {
         const bound = output === undefined ? inputs[input ?? -1] : outputs[output];
-        if (bound === undefined) throw new RangeError(`kernel '${kernel.about}' binds a value that its node does not have`);
+        if (bound === undefined)
+          throw new RangeError(`kernel '${kernel.about}' binds a value that its node does not have`);
         const { room } = bound;
         if (room.first === -1) {
           room.first = dispatches.length;
@@ -260,7 +311,8 @@ export function store(
 }
 
 function strideIn(layout: VariableLayout | undefined, held: Held): number | undefined {
-  if (layout === undefined || layout.parts === 1 || layout.strideBytes === naturalBytes(held) / layout.parts) return undefined;
+  if (layout === undefined || layout.parts === 1 || layout.strideBytes === naturalBytes(held) / layout.parts)
+    return undefined;
   return layout.strideBytes / bytesOf[held.type];
 }
 
@@ -268,7 +320,9 @@ function strideIn(layout: VariableLayout | undefined, held: Held): number | unde
 function within(room: Room, offset: number, held: Held, stride: number | undefined): Place {
   const first = held.shape[0] ?? 1;
   const bytes =
-    stride === undefined ? naturalBytes(held) : (first - 1) * stride * bytesOf[held.type] + naturalBytes(held) / first;
+    stride === undefined
+      ? naturalBytes(held)
+      : (first - 1) * stride * bytesOf[held.type] + naturalBytes(held) / first;
   return { room, offset, bytes: roundUp(bytes, 4), held, stride };
 }
 
@@ -276,7 +330,11 @@ function within(room: Room, offset: number, held: Held, stride: number | undefin
  * What transient memory is for. What a repetition collects, and what outlives one, is kept for the way back (or, collected on the
  * way back, a gradient); all else is workspace.
  */
-function kindsOf({ collected }: Arranged, steps: readonly Step[], uses: ReadonlyMap<Held, number>): (held: Held) => MemoryKind {
+function kindsOf(
+  { collected }: Arranged,
+  steps: readonly Step[],
+  uses: ReadonlyMap<Held, number>,
+): (held: Held) => MemoryKind {
   const roots = new Map([...collected].map(([held, kind]) => [plain(held), kind]));
   const madeAt = new Map(steps.flatMap(({ outputs }, at) => outputs.map((held) => [held, at] as const)));
   const loops = new Map<number, { first: number; last: number }>();

@@ -21,7 +21,11 @@ export interface Targets {
 /** Pairs [output, input] of a node that may share bytes. */
 export type InPlacePairs = (node: Node) => readonly (readonly [number, number])[];
 
-export function findTargets(program: Arranged, variables: readonly VariableLayout[], pairs: InPlacePairs): Targets {
+export function findTargets(
+  program: Arranged,
+  variables: readonly VariableLayout[],
+  pairs: InPlacePairs,
+): Targets {
   const { steps } = program;
   const madeAt = new Map<Held, readonly [number, number]>();
   steps.forEach(({ outputs }, step) => outputs.forEach((held, output) => madeAt.set(held, [step, output])));
@@ -67,8 +71,10 @@ export function findTargets(program: Arranged, variables: readonly VariableLayou
         const before = step.inputs[input];
         const root = before === undefined ? undefined : plain(before);
         if (root?.from !== "step" || of.has(root) || pieced.has(root) || uses.get(root) !== at) continue;
-        if (copies.some((copy) => plain(copy.held) === root) || !canPair(step, pairs, output, input)) continue;
-        if (program.apart.has(root) !== program.apart.has(held) || naturalBytes(root) !== naturalBytes(held)) continue;
+        if (copies.some((copy) => plain(copy.held) === root) || !canPair(step, pairs, output, input))
+          continue;
+        if (program.apart.has(root) !== program.apart.has(held) || naturalBytes(root) !== naturalBytes(held))
+          continue;
         if (step.inputs.some((other, index) => index !== input && rootsOf(other).includes(root))) continue;
         if (!safe(root, target)) continue;
         of.set(root, target);
@@ -113,7 +119,10 @@ export function lastUses(program: Arranged, copies: Targets["copies"]): Map<Held
 }
 
 /** The writes, part by part where the value comes in parts; what stays as it is is left out. */
-function listWrites({ writes }: Arranged, variables: readonly VariableLayout[]): { held: Held; target: Target }[] {
+function listWrites(
+  { writes }: Arranged,
+  variables: readonly VariableLayout[],
+): { held: Held; target: Target }[] {
   return writes.flatMap(({ variable, held }) => {
     if (isKept(variable, plain(held))) return [];
     const parts = variables[variable]?.parts ?? 1;
@@ -129,7 +138,12 @@ function listWrites({ writes }: Arranged, variables: readonly VariableLayout[]):
 }
 
 /** Whether the output's layout is that of the target. */
-function fits(root: Held, { variable, part }: Target, { apart }: Arranged, variables: readonly VariableLayout[]): boolean {
+function fits(
+  root: Held,
+  { variable, part }: Target,
+  { apart }: Arranged,
+  variables: readonly VariableLayout[],
+): boolean {
   const layout = variables[variable];
   if (layout === undefined) return false;
   if (part !== -1) return !apart.has(root);
@@ -162,7 +176,8 @@ function giveUpPieces(
 /** Whether a value is just the target's old content. */
 function isTarget(held: Held, { variable, part }: Target, variables: readonly VariableLayout[]): boolean {
   const root = plain(held);
-  if (root.from === "variable") return root.variable === variable && (part === -1 || variables[variable]?.parts === 1);
+  if (root.from === "variable")
+    return root.variable === variable && (part === -1 || variables[variable]?.parts === 1);
   return root.from === "slice" && isKept(variable, root.of) && root.at === part;
 }
 
@@ -209,7 +224,8 @@ function lastReads({ steps }: Arranged, variables: readonly VariableLayout[]): R
     },
     touches: (held, target) =>
       ranges(held).some(
-        ({ variable, part }) => variable === target.variable && (part === -1 || target.part === -1 || part === target.part),
+        ({ variable, part }) =>
+          variable === target.variable && (part === -1 || target.part === -1 || part === target.part),
       ),
   };
 }

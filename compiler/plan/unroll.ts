@@ -2,7 +2,17 @@
 // whose regions hold `fused`, `repeat`, `reshape` and `parameter` nodes. Out: steps in the order they run, and what each write
 // is to hold at the end. Each region is put in order once, whatever its count.
 import type { Node, Program, Region, Value, Variable } from "../ir/graph.ts";
-import { makeStep, naturalBytes, reshaped, roundUp, sliceOf, stackOf, variableHeld, type Held, type Step } from "./held.ts";
+import {
+  makeStep,
+  naturalBytes,
+  reshaped,
+  roundUp,
+  sliceOf,
+  stackOf,
+  variableHeld,
+  type Held,
+  type Step,
+} from "./held.ts";
 import { isAlias, orderRegion, rootOf, type Order } from "./order.ts";
 
 export interface Unrolled {
@@ -30,7 +40,8 @@ export function unroll(program: Program, variables: readonly Variable[], alignme
   const numberOf = new Map(variables.map((variable, index) => [variable.name, index]));
   const variable = (name: string): number => {
     const index = numberOf.get(name);
-    if (index === undefined) throw new RangeError(`program ${program.name} names no variable of the module: ${name}`);
+    if (index === undefined)
+      throw new RangeError(`program ${program.name} names no variable of the module: ${name}`);
     return index;
   };
   const orders = orderAll(program, alignment);
@@ -50,7 +61,9 @@ export function unroll(program: Program, variables: readonly Variable[], alignme
       if (known !== undefined) return known;
       const [input] = value.node.inputs;
       if (!isAlias(value.node) || input === undefined) {
-        throw new RangeError(`program ${program.name} holds a bare ${value.node.operation}, which no kernel computes`);
+        throw new RangeError(
+          `program ${program.name} holds a bare ${value.node.operation}, which no kernel computes`,
+        );
       }
       const made = reshaped(hold(input), value.shape);
       env.set(value, made);
@@ -66,7 +79,9 @@ export function unroll(program: Program, variables: readonly Variable[], alignme
         steps.push(step);
         outputs = step.outputs;
       } else {
-        throw new RangeError(`program ${program.name} holds a bare ${node.operation}, which no kernel computes`);
+        throw new RangeError(
+          `program ${program.name} holds a bare ${node.operation}, which no kernel computes`,
+        );
       }
       node.outputs.forEach((value, index) => {
         const held = outputs[index];
@@ -100,7 +115,8 @@ export function unroll(program: Program, variables: readonly Variable[], alignme
     const stacks = parts.map((list, index) => {
       const output = node.outputs[carried + index];
       const [first] = list;
-      if (output === undefined || first === undefined) throw new RangeError("a repetition without iterations");
+      if (output === undefined || first === undefined)
+        throw new RangeError("a repetition without iterations");
       return stackOf(list, output.shape, output.type);
     });
     return [...carry, ...stacks];
@@ -126,7 +142,12 @@ export function unroll(program: Program, variables: readonly Variable[], alignme
 export function readLoop(node: Node): Loop {
   const [body] = node.regions;
   const { count, constants, carried, reverse } = node.attributes;
-  if (body === undefined || typeof count !== "number" || typeof constants !== "number" || typeof carried !== "number") {
+  if (
+    body === undefined ||
+    typeof count !== "number" ||
+    typeof constants !== "number" ||
+    typeof carried !== "number"
+  ) {
     throw new TypeError("a repeat node without a body, count, constants or carried");
   }
   return { body, count, constants, carried, reverse: reverse === true };

@@ -72,7 +72,9 @@ export function eachDispatch(
   { programs }: Plan,
   visit: (dispatch: Dispatch, program: number, index: number, of: PlanProgram) => void,
 ): void {
-  programs.forEach((program, at) => program.dispatches.forEach((dispatch, index) => visit(dispatch, at, index, program)));
+  programs.forEach((program, at) =>
+    program.dispatches.forEach((dispatch, index) => visit(dispatch, at, index, program)),
+  );
 }
 
 /** Tensors with memory of their own: all that are no alias. */
@@ -96,7 +98,11 @@ export function elements(shape: readonly number[]): number {
 }
 
 /** The ranges, from the tensor's start, in which its elements lie: one, or one a slice where slices lie apart. */
-export function rangesOf({ shape, stride, type }: PlanTensor): { readonly start: number; readonly end: number }[] {
+export function rangesOf({
+  shape,
+  stride,
+  type,
+}: PlanTensor): { readonly start: number; readonly end: number }[] {
   const slice = elements(shape.slice(1)) * elementBytes[type];
   const step = stride * elementBytes[type];
   const count = shape[0] ?? 1;

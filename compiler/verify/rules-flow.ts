@@ -17,10 +17,17 @@ const dispatchBindings: Rule = {
           if (a === undefined || b === undefined || a.buffer !== b.buffer) continue;
           const [use, otherUse] = [bindings[at]?.access, bindings[other]?.access];
           const subjects = { tensors: [first, second], dispatches: [[program, dispatch]] as const };
-          if (use !== otherUse) report.refuse(`the dispatch binds '${a.name}' as ${use} and '${b.name}' as ${otherUse}, in one buffer`, subjects);
+          if (use !== otherUse)
+            report.refuse(
+              `the dispatch binds '${a.name}' as ${use} and '${b.name}' as ${otherUse}, in one buffer`,
+              subjects,
+            );
           const overlap = a.offset < b.offset + b.size && b.offset < a.offset + a.size;
           if (!overlap || (use === "read" && otherUse === "read")) continue;
-          const what = first === second ? `binds '${a.name}' twice` : `binds '${a.name}' and '${b.name}', which share bytes`;
+          const what =
+            first === second
+              ? `binds '${a.name}' twice`
+              : `binds '${a.name}' and '${b.name}', which share bytes`;
           report.refuse(`the dispatch ${what}`, subjects);
         }
       });
@@ -30,7 +37,8 @@ const dispatchBindings: Rule = {
 
 const lifetimes: Rule = {
   name: "lifetimes",
-  about: "a transient tensor lives from the first to the last dispatch that binds it or an alias of it, in one program",
+  about:
+    "a transient tensor lives from the first to the last dispatch that binds it or an alias of it, in one program",
   check(plan, report) {
     const found = new Map<number, Lifetime>();
     const use = (index: number, program: string, at: number): void => {
@@ -90,7 +98,8 @@ class Written {
 
 const order: Rule = {
   name: "writes before reads",
-  about: "what a dispatch reads was written before: by an earlier dispatch of the program, or as a variable's first value",
+  about:
+    "what a dispatch reads was written before: by an earlier dispatch of the program, or as a variable's first value",
   check(plan, report) {
     const unset = startingEmpty(plan, report);
     plan.programs.forEach((program, at) => {
@@ -126,13 +135,18 @@ function isWritten(tensor: PlanTensor, written: Written | undefined, bytes: numb
   const { offset } = tensor;
   if (written.holds(offset, offset + bytes)) return true;
   const ranges = rangesOf(tensor);
-  return ranges.length > 1 && ranges.every(({ start, end }) => end <= bytes && written.holds(offset + start, offset + end));
+  return (
+    ranges.length > 1 &&
+    ranges.every(({ start, end }) => end <= bytes && written.holds(offset + start, offset + end))
+  );
 }
 
 /** Owners of variables that begin with nothing; each must be written whole by the program "initialize". */
 function startingEmpty(plan: Plan, report: Report): Set<number> {
   const unset = new Set<number>();
-  const parts = plan.variables.filter(({ initial }) => initial.from === "program").flatMap(({ parts }) => parts);
+  const parts = plan.variables
+    .filter(({ initial }) => initial.from === "program")
+    .flatMap(({ parts }) => parts);
   if (parts.length === 0) return unset;
   const written = new Map<number, Written>();
   const initialize = plan.programs.find(({ name }) => name === "initialize");
@@ -155,7 +169,10 @@ function startingEmpty(plan: Plan, report: Report): Set<number> {
     unset.add(owner);
     const bytes = elements(tensor.shape) * elementBytes[tensor.type];
     if (!isWritten(tensor, written.get(owner), bytes)) {
-      report.refuse(`'${tensor.name}' begins with what the program 'initialize' writes, and that does not write it`, { tensors: [part] });
+      report.refuse(
+        `'${tensor.name}' begins with what the program 'initialize' writes, and that does not write it`,
+        { tensors: [part] },
+      );
     }
   }
   return unset;
@@ -163,27 +180,35 @@ function startingEmpty(plan: Plan, report: Report): Set<number> {
 
 const variables: Rule = {
   name: "variables",
-  about: "persistent tensors are the parts of variables: of their kind, type and shape, each of one variable, with a first value",
+  about:
+    "persistent tensors are the parts of variables: of their kind, type and shape, each of one variable, with a first value",
   check(plan, report) {
     const owned = new Map<number, string>();
     for (const variable of plan.variables) {
       report.examine();
       const { name, kind, type, shape, stack, parts, initial } = variable;
-      const bad = (what: string, tensors: readonly number[] = []): void => report.refuse(`variable '${name}' ${what}`, { tensors });
+      const bad = (what: string, tensors: readonly number[] = []): void =>
+        report.refuse(`variable '${name}' ${what}`, { tensors });
       if (parts.length === 0 || (!stack && parts.length !== 1)) bad(`has ${parts.length} parts`);
-      if (stack && parts.length !== shape[0] && parts.length !== 1) bad(`has ${parts.length} parts for ${shape[0] ?? 0} layers`);
+      if (stack && parts.length !== shape[0] && parts.length !== 1)
+        bad(`has ${parts.length} parts for ${shape[0] ?? 0} layers`);
       const partShape = stack && parts.length > 1 ? shape.slice(1) : shape;
       for (const part of parts) {
         const tensor = plan.tensors[part];
         if (tensor === undefined) continue;
-        if (tensor.lifetime !== undefined) bad(`has the transient tensor '${tensor.name}' for a part`, [part]);
-        if (tensor.kind !== kind || tensor.type !== type || !same(tensor.shape, partShape)) bad(`and its part '${tensor.name}' differ`, [part]);
+        if (tensor.lifetime !== undefined)
+          bad(`has the transient tensor '${tensor.name}' for a part`, [part]);
+        if (tensor.kind !== kind || tensor.type !== type || !same(tensor.shape, partShape))
+          bad(`and its part '${tensor.name}' differ`, [part]);
         const before = owned.get(part);
         if (before !== undefined) bad(`has a part that '${before}' has too`, [part]);
         owned.set(part, name);
         if (tensor.aliasOf !== undefined) owned.set(tensor.aliasOf, name);
       }
-      if ((initial.from === "checkpoint" || initial.from === "adapter") && ![1, shape[0]].includes(initial.names.length)) {
+      if (
+        (initial.from === "checkpoint" || initial.from === "adapter") &&
+        ![1, shape[0]].includes(initial.names.length)
+      ) {
         bad(`is read from ${initial.names.length} tensors of a file`);
       }
       if (initial.from === "table") {
@@ -193,11 +218,14 @@ const variables: Rule = {
       }
     }
     for (const { tensor, index } of owners(plan)) {
-      if (tensor.lifetime === undefined && !owned.has(index)) report.refuse(`'${tensor.name}' is no part of a variable`, { tensors: [index] });
+      if (tensor.lifetime === undefined && !owned.has(index))
+        report.refuse(`'${tensor.name}' is no part of a variable`, { tensors: [index] });
     }
     const scalars = plan.variables.find(({ name }) => name === "scalars");
     if (plan.scalars.length > elements(scalars?.shape ?? [0])) {
-      report.refuse(`the host computes ${plan.scalars.length} scalars and the variable 'scalars' has no room for them`);
+      report.refuse(
+        `the host computes ${plan.scalars.length} scalars and the variable 'scalars' has no room for them`,
+      );
     }
   },
 };

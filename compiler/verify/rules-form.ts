@@ -8,49 +8,70 @@ export const form: Rule = {
   about: "every index names something, every number is whole and in range, every name is used once",
   check(plan, report) {
     report.examine();
-    if (plan.format !== planFormat) report.refuse(`the plan's format is ${String(plan.format)}; this verifier reads ${planFormat}`);
+    if (plan.format !== planFormat)
+      report.refuse(`the plan's format is ${String(plan.format)}; this verifier reads ${planFormat}`);
     checkNames(plan, report.refuse);
     plan.tensors.forEach((tensor, index) => {
       report.examine();
       const { buffer, offset, size, stride, shape, aliasOf, lifetime } = tensor;
-      const bad = (what: string): void => report.refuse(`tensor '${tensor.name}' ${what}`, { tensors: [index] });
+      const bad = (what: string): void =>
+        report.refuse(`tensor '${tensor.name}' ${what}`, { tensors: [index] });
       if (plan.buffers[buffer] === undefined) bad(`lies in buffer ${buffer}, which the plan does not have`);
-      if (![offset, size, stride, ...shape].every(isCount)) bad("has an offset, size, stride or shape that is no whole number");
+      if (![offset, size, stride, ...shape].every(isCount))
+        bad("has an offset, size, stride or shape that is no whole number");
       if (aliasOf !== undefined) {
         const owner = plan.tensors[aliasOf];
         if (owner === undefined) bad(`shares the bytes of tensor ${aliasOf}, which the plan does not have`);
-        else if (owner.aliasOf !== undefined) bad(`shares the bytes of '${owner.name}', which has none of its own`);
+        else if (owner.aliasOf !== undefined)
+          bad(`shares the bytes of '${owner.name}', which has none of its own`);
       }
       if (lifetime === undefined) return;
       const program = plan.programs.find(({ name }) => name === lifetime.program);
-      if (program === undefined) bad(`lives in a program '${lifetime.program}', which the plan does not have`);
+      if (program === undefined)
+        bad(`lives in a program '${lifetime.program}', which the plan does not have`);
       const count = program?.dispatches.length ?? 0;
-      if (!isCount(lifetime.first) || !isCount(lifetime.last) || lifetime.first > lifetime.last || lifetime.last >= count) {
+      if (
+        !isCount(lifetime.first) ||
+        !isCount(lifetime.last) ||
+        lifetime.first > lifetime.last ||
+        lifetime.last >= count
+      ) {
         bad(`lives from dispatch ${lifetime.first} to ${lifetime.last} of ${count}`);
       }
     });
     plan.buffers.forEach(({ name, size }, index) => {
       report.examine();
-      if (!isCount(size)) report.refuse(`buffer '${name}' has a size that is no whole number`, { buffers: [index] });
+      if (!isCount(size))
+        report.refuse(`buffer '${name}' has a size that is no whole number`, { buffers: [index] });
     });
     plan.kernels.forEach(({ name, workgroupSize, workgroups, workgroupMemory, bindings }, index) => {
       report.examine();
-      const numbers = [...workgroupSize, ...workgroups, workgroupMemory, ...bindings.map(({ bytes }) => bytes)];
-      if (!numbers.every(isCount)) report.refuse(`kernel '${name}' has a size that is no whole number`, { kernels: [index] });
+      const numbers = [
+        ...workgroupSize,
+        ...workgroups,
+        workgroupMemory,
+        ...bindings.map(({ bytes }) => bytes),
+      ];
+      if (!numbers.every(isCount))
+        report.refuse(`kernel '${name}' has a size that is no whole number`, { kernels: [index] });
     });
     eachDispatch(plan, ({ kernel, tensors, workgroups }, program, index) => {
       report.examine();
-      const bad = (what: string): void => report.refuse(`the dispatch ${what}`, { dispatches: [[program, index]] });
+      const bad = (what: string): void =>
+        report.refuse(`the dispatch ${what}`, { dispatches: [[program, index]] });
       const bindings = plan.kernels[kernel]?.bindings;
       if (bindings === undefined) bad(`runs kernel ${kernel}, which the plan does not have`);
-      else if (bindings.length !== tensors.length) bad(`binds ${tensors.length} tensors to ${bindings.length} bindings`);
-      for (const tensor of tensors) if (plan.tensors[tensor] === undefined) bad(`binds tensor ${tensor}, which the plan does not have`);
+      else if (bindings.length !== tensors.length)
+        bad(`binds ${tensors.length} tensors to ${bindings.length} bindings`);
+      for (const tensor of tensors)
+        if (plan.tensors[tensor] === undefined) bad(`binds tensor ${tensor}, which the plan does not have`);
       if (!workgroups.every(isCount)) bad("has a number of workgroups that is no whole number");
     });
     for (const { name, parts } of plan.variables) {
       report.examine();
       for (const part of parts) {
-        if (plan.tensors[part] === undefined) report.refuse(`variable '${name}' has tensor ${part} for a part, which the plan does not have`);
+        if (plan.tensors[part] === undefined)
+          report.refuse(`variable '${name}' has tensor ${part} for a part, which the plan does not have`);
       }
     }
   },

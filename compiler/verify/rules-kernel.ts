@@ -12,7 +12,8 @@ const text: Rule = {
   check(plan, report) {
     plan.kernels.forEach((kernel, index) => {
       report.examine();
-      for (const fault of textFaults(kernel)) report.refuse(`kernel '${kernel.name}': ${fault}`, { kernels: [index] });
+      for (const fault of textFaults(kernel))
+        report.refuse(`kernel '${kernel.name}': ${fault}`, { kernels: [index] });
     });
   },
 };
@@ -26,19 +27,35 @@ function textFaults(kernel: PlanKernel): string[] {
   kernel.bindings.forEach(({ name, access, reads, writes, bytes }, at) => {
     const found = read.bindings[at];
     if (found === undefined) return;
-    if (found.group !== 0 || found.binding !== at) faults.push(`'${found.name}' stands at group ${found.group}, binding ${found.binding} and not 0, ${at}`);
-    if (found.name !== name) faults.push(`binding ${at} is '${found.name}' in the text and '${name}' in the plan`);
-    if (found.access !== access) faults.push(`'${name}' is ${found.access} in the text and ${access} in the plan`);
+    if (found.group !== 0 || found.binding !== at)
+      faults.push(
+        `'${found.name}' stands at group ${found.group}, binding ${found.binding} and not 0, ${at}`,
+      );
+    if (found.name !== name)
+      faults.push(`binding ${at} is '${found.name}' in the text and '${name}' in the plan`);
+    if (found.access !== access)
+      faults.push(`'${name}' is ${found.access} in the text and ${access} in the plan`);
     if (found.writes && access === "read") faults.push(`'${name}' is read-only and written`);
-    if (found.reads !== reads) faults.push(`the text ${found.reads ? "reads" : "does not read"} '${name}' and the plan says otherwise`);
-    if (found.writes !== writes) faults.push(`the text ${found.writes ? "writes" : "does not write"} '${name}' and the plan says otherwise`);
-    if (found.atLeast > bytes) faults.push(`'${name}' takes ${found.atLeast} bytes in the text and ${bytes} in the plan`);
+    if (found.reads !== reads)
+      faults.push(
+        `the text ${found.reads ? "reads" : "does not read"} '${name}' and the plan says otherwise`,
+      );
+    if (found.writes !== writes)
+      faults.push(
+        `the text ${found.writes ? "writes" : "does not write"} '${name}' and the plan says otherwise`,
+      );
+    if (found.atLeast > bytes)
+      faults.push(`'${name}' takes ${found.atLeast} bytes in the text and ${bytes} in the plan`);
   });
   if (read.workgroupSize.some((size, axis) => size !== kernel.workgroupSize[axis])) {
-    faults.push(`the workgroup is ${read.workgroupSize.join("×")} in the text and ${kernel.workgroupSize.join("×")} in the plan`);
+    faults.push(
+      `the workgroup is ${read.workgroupSize.join("×")} in the text and ${kernel.workgroupSize.join("×")} in the plan`,
+    );
   }
   if (read.workgroupMemory !== kernel.workgroupMemory) {
-    faults.push(`the text takes ${read.workgroupMemory} bytes of workgroup memory and the plan says ${kernel.workgroupMemory}`);
+    faults.push(
+      `the text takes ${read.workgroupMemory} bytes of workgroup memory and the plan says ${kernel.workgroupMemory}`,
+    );
   }
   return faults;
 }
@@ -51,13 +68,18 @@ const limits: Rule = {
     plan.buffers.forEach(({ name, size }, index) => {
       report.examine();
       if (size > limits.maxBufferSize) {
-        report.refuse(`buffer '${name}' has ${size} bytes; the device allows ${limits.maxBufferSize}`, { buffers: [index] });
+        report.refuse(`buffer '${name}' has ${size} bytes; the device allows ${limits.maxBufferSize}`, {
+          buffers: [index],
+        });
       }
     });
     plan.kernels.forEach((kernel, index) => {
       report.examine();
       const over = (what: string, value: number, limit: number): void => {
-        if (value > limit) report.refuse(`kernel '${kernel.name}' has ${value} ${what}; the device allows ${limit}`, { kernels: [index] });
+        if (value > limit)
+          report.refuse(`kernel '${kernel.name}' has ${value} ${what}; the device allows ${limit}`, {
+            kernels: [index],
+          });
       };
       const [x, y, z] = kernel.workgroupSize;
       over("storage bindings", kernel.bindings.length, limits.maxStorageBuffersPerShaderStage);
@@ -65,15 +87,24 @@ const limits: Rule = {
       over("invocations along y", y, limits.maxComputeWorkgroupSizeY);
       over("invocations along z", z, limits.maxComputeWorkgroupSizeZ);
       over("invocations in a workgroup", x * y * z, limits.maxComputeInvocationsPerWorkgroup);
-      over("workgroups along one axis", Math.max(...kernel.workgroups), limits.maxComputeWorkgroupsPerDimension);
-      over("bytes of workgroup memory", readKernelText(kernel.wgsl).workgroupStorage, limits.maxComputeWorkgroupStorageSize);
+      over(
+        "workgroups along one axis",
+        Math.max(...kernel.workgroups),
+        limits.maxComputeWorkgroupsPerDimension,
+      );
+      over(
+        "bytes of workgroup memory",
+        readKernelText(kernel.wgsl).workgroupStorage,
+        limits.maxComputeWorkgroupStorageSize,
+      );
     });
     const refused = new Set<number>();
     eachDispatch(plan, ({ tensors }, program, dispatch) => {
       for (const index of tensors) {
         report.examine();
         const tensor = plan.tensors[index];
-        if (tensor === undefined || tensor.size <= limits.maxStorageBufferBindingSize || refused.has(index)) continue;
+        if (tensor === undefined || tensor.size <= limits.maxStorageBufferBindingSize || refused.has(index))
+          continue;
         refused.add(index);
         const message = `tensor '${tensor.name}' is bound with ${tensor.size} bytes; the device allows ${limits.maxStorageBufferBindingSize}`;
         report.refuse(message, { tensors: [index], dispatches: [[program, dispatch]] });
@@ -90,10 +121,12 @@ const features: Rule = {
       report.examine();
       const enabled = readKernelText(wgsl).enables.map(featureOf);
       for (const feature of enabled) {
-        if (!features.includes(feature)) report.refuse(`kernel '${name}' enables '${feature}' and does not list it`, { kernels: [index] });
+        if (!features.includes(feature))
+          report.refuse(`kernel '${name}' enables '${feature}' and does not list it`, { kernels: [index] });
       }
       for (const feature of features) {
-        if (!plan.device.features.includes(feature)) report.refuse(`kernel '${name}' needs '${feature}', which the device lacks`, { kernels: [index] });
+        if (!plan.device.features.includes(feature))
+          report.refuse(`kernel '${name}' needs '${feature}', which the device lacks`, { kernels: [index] });
       }
     });
   },
@@ -106,7 +139,8 @@ function featureOf(name: string): string {
 
 const binding: Rule = {
   name: "bindings",
-  about: "every tensor is as large as the kernel that is given it may touch, and dispatches have their kernel's workgroups",
+  about:
+    "every tensor is as large as the kernel that is given it may touch, and dispatches have their kernel's workgroups",
   check(plan, report) {
     eachDispatch(plan, ({ kernel, tensors, workgroups }, program, dispatch) => {
       report.examine();
@@ -114,17 +148,23 @@ const binding: Rule = {
       of?.bindings.forEach(({ name, bytes }, at) => {
         const tensor = plan.tensors[tensors[at] ?? -1];
         if (tensor === undefined || bytes <= tensor.size) return;
-        report.refuse(`'${name}' of kernel '${of.name}' touches ${bytes} bytes; '${tensor.name}' has ${tensor.size}`, {
-          tensors: tensors.slice(at, at + 1),
-          kernels: [kernel],
-          dispatches: [[program, dispatch]],
-        });
+        report.refuse(
+          `'${name}' of kernel '${of.name}' touches ${bytes} bytes; '${tensor.name}' has ${tensor.size}`,
+          {
+            tensors: tensors.slice(at, at + 1),
+            kernels: [kernel],
+            dispatches: [[program, dispatch]],
+          },
+        );
       });
       if (of !== undefined && workgroups.some((count, axis) => count !== of.workgroups[axis])) {
-        report.refuse(`kernel '${of.name}' is written for ${of.workgroups.join("×")} workgroups and gets ${workgroups.join("×")}`, {
-          kernels: [kernel],
-          dispatches: [[program, dispatch]],
-        });
+        report.refuse(
+          `kernel '${of.name}' is written for ${of.workgroups.join("×")} workgroups and gets ${workgroups.join("×")}`,
+          {
+            kernels: [kernel],
+            dispatches: [[program, dispatch]],
+          },
+        );
       }
     });
   },
@@ -137,7 +177,10 @@ const hashes: Rule = {
     plan.kernels.forEach(({ name, wgsl, hash }, index) => {
       report.examine();
       const made = bytesToHex(sha256(utf8ToBytes(wgsl)));
-      if (made !== hash) report.refuse(`kernel '${name}' has the hash ${made} and the plan says ${hash}`, { kernels: [index] });
+      if (made !== hash)
+        report.refuse(`kernel '${name}' has the hash ${made} and the plan says ${hash}`, {
+          kernels: [index],
+        });
     });
   },
 };

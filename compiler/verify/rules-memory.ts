@@ -18,7 +18,8 @@ const sizes: Rule = {
     plan.kernels.forEach((kernel, index) => {
       report.examine();
       for (const { name, bytes } of kernel.bindings) {
-        if (bytes === 0) report.refuse(`binding '${name}' of kernel '${kernel.name}' is empty`, { kernels: [index] });
+        if (bytes === 0)
+          report.refuse(`binding '${name}' of kernel '${kernel.name}' is empty`, { kernels: [index] });
       }
       if ([...kernel.workgroupSize, ...kernel.workgroups].includes(0)) {
         report.refuse(`kernel '${kernel.name}' has no invocations`, { kernels: [index] });
@@ -34,34 +35,50 @@ const alignment: Rule = {
     const unit = alignmentOf(plan);
     plan.tensors.forEach(({ name, offset, size }, index) => {
       report.examine();
-      if (offset % unit !== 0) report.refuse(`tensor '${name}' starts at byte ${offset}, no multiple of ${unit}`, { tensors: [index] });
-      if (size % 4 !== 0) report.refuse(`tensor '${name}' has ${size} bytes, no multiple of 4`, { tensors: [index] });
+      if (offset % unit !== 0)
+        report.refuse(`tensor '${name}' starts at byte ${offset}, no multiple of ${unit}`, {
+          tensors: [index],
+        });
+      if (size % 4 !== 0)
+        report.refuse(`tensor '${name}' has ${size} bytes, no multiple of 4`, { tensors: [index] });
     });
     plan.buffers.forEach(({ name, size }, index) => {
       report.examine();
-      if (size % 4 !== 0) report.refuse(`buffer '${name}' has ${size} bytes, no multiple of 4`, { buffers: [index] });
+      if (size % 4 !== 0)
+        report.refuse(`buffer '${name}' has ${size} bytes, no multiple of 4`, { buffers: [index] });
     });
   },
 };
 
 const inside: Rule = {
   name: "inside",
-  about: "a tensor lies inside its buffer and holds its elements; an alias lies inside the tensor whose bytes it shares",
+  about:
+    "a tensor lies inside its buffer and holds its elements; an alias lies inside the tensor whose bytes it shares",
   check(plan, report) {
     plan.tensors.forEach((tensor, index) => {
       report.examine();
       const { name, buffer, offset, size, aliasOf, lifetime } = tensor;
       const end = plan.buffers[buffer]?.size ?? 0;
-      if (offset + size > end) report.refuse(`tensor '${name}' ends at byte ${offset + size} of a buffer of ${end}`, { tensors: [index] });
+      if (offset + size > end)
+        report.refuse(`tensor '${name}' ends at byte ${offset + size} of a buffer of ${end}`, {
+          tensors: [index],
+        });
       const needed = rangesOf(tensor).at(-1)?.end ?? 0;
-      if (needed > size) report.refuse(`tensor '${name}' has ${size} bytes and its elements take ${needed}`, { tensors: [index] });
+      if (needed > size)
+        report.refuse(`tensor '${name}' has ${size} bytes and its elements take ${needed}`, {
+          tensors: [index],
+        });
       const owner = aliasOf === undefined ? undefined : plan.tensors[aliasOf];
       if (owner === undefined || aliasOf === undefined) return;
       if (buffer !== owner.buffer || offset < owner.offset || offset + size > owner.offset + owner.size) {
-        report.refuse(`'${name}' shares bytes of '${owner.name}' and lies outside of it`, { tensors: [index, aliasOf] });
+        report.refuse(`'${name}' shares bytes of '${owner.name}' and lies outside of it`, {
+          tensors: [index, aliasOf],
+        });
       }
       if (lifetime?.program !== owner.lifetime?.program) {
-        report.refuse(`'${name}' shares bytes of '${owner.name}' and lives elsewhere`, { tensors: [index, aliasOf] });
+        report.refuse(`'${name}' shares bytes of '${owner.name}' and lives elsewhere`, {
+          tensors: [index, aliasOf],
+        });
       }
     });
   },
@@ -85,7 +102,13 @@ const apart: Rule = {
     for (const { tensor, index } of owners(plan)) {
       report.examine();
       const { buffer, offset, size, lifetime } = tensor;
-      const live = { tensor: index, start: offset, end: offset + size, first: lifetime?.first ?? 0, last: lifetime?.last ?? Infinity };
+      const live = {
+        tensor: index,
+        start: offset,
+        end: offset + size,
+        first: lifetime?.first ?? 0,
+        last: lifetime?.last ?? Infinity,
+      };
       if (lifetime === undefined) {
         persistent[buffer]?.push(live);
         continue;
@@ -113,10 +136,13 @@ function sweep(plan: Plan, ranges: readonly Live[], program: number, report: Rep
     const [first, second] = [a, b].map(({ tensor }) => plan.tensors[tensor]?.name ?? "");
     const when = Math.max(a.first, b.first);
     const where = program === -1 ? "" : ` while dispatch ${when} runs`;
-    report.refuse(`'${first}' and '${second}' share bytes ${Math.max(a.start, b.start)} to ${Math.min(a.end, b.end) - 1}${where}`, {
-      tensors: [a.tensor, b.tensor],
-      dispatches: program === -1 ? [] : [[program, when]],
-    });
+    report.refuse(
+      `'${first}' and '${second}' share bytes ${Math.max(a.start, b.start)} to ${Math.min(a.end, b.end) - 1}${where}`,
+      {
+        tensors: [a.tensor, b.tensor],
+        dispatches: program === -1 ? [] : [[program, when]],
+      },
+    );
   };
   for (const live of [...ranges].sort((a, b) => a.first - b.first || a.start - b.start)) {
     let at = firstAfter(active, live.start);
@@ -155,15 +181,20 @@ function firstAfter(ranges: readonly Live[], start: number): number {
 
 const accounting: Rule = {
   name: "accounting",
-  about: "every byte of every buffer belongs to a tensor or to a gap between tensors, and buffers end where their last tensor ends",
+  about:
+    "every byte of every buffer belongs to a tensor or to a gap between tensors, and buffers end where their last tensor ends",
   check(plan, report) {
     const unit = alignmentOf(plan);
     const ends = plan.buffers.map(() => 0);
-    for (const { tensor } of owners(plan)) ends[tensor.buffer] = Math.max(ends[tensor.buffer] ?? 0, tensor.offset + tensor.size);
+    for (const { tensor } of owners(plan))
+      ends[tensor.buffer] = Math.max(ends[tensor.buffer] ?? 0, tensor.offset + tensor.size);
     plan.buffers.forEach(({ name, size }, index) => {
       report.examine();
       const end = align(ends[index] ?? 0, unit);
-      if (size !== end) report.refuse(`buffer '${name}' has ${size} bytes and its last tensor ends at ${end}`, { buffers: [index] });
+      if (size !== end)
+        report.refuse(`buffer '${name}' has ${size} bytes and its last tensor ends at ${end}`, {
+          buffers: [index],
+        });
     });
   },
 };
@@ -189,8 +220,12 @@ const totals: Rule = {
     const unit = alignmentOf(plan);
     const all = plan.buffers.reduce((sum, { size }) => sum + size, 0);
     report.examine();
-    if (plan.peakBytes !== all) report.refuse(`the plan claims a peak of ${plan.peakBytes} bytes and allocates ${all}`);
-    const held = owners(plan).reduce((sum, { tensor }) => sum + (tensor.lifetime === undefined ? align(tensor.size, unit) : 0), 0);
+    if (plan.peakBytes !== all)
+      report.refuse(`the plan claims a peak of ${plan.peakBytes} bytes and allocates ${all}`);
+    const held = owners(plan).reduce(
+      (sum, { tensor }) => sum + (tensor.lifetime === undefined ? align(tensor.size, unit) : 0),
+      0,
+    );
     let bound = held;
     plan.programs.forEach(({ name, dispatches, peakBytes, peakAt }, program) => {
       report.examine();
@@ -199,15 +234,20 @@ const totals: Rule = {
       const at = dispatches.length === 0 ? -1 : live.indexOf(most);
       bound = Math.max(bound, held + most);
       if (peakBytes !== held + most) {
-        report.refuse(`program '${name}' claims a peak of ${peakBytes} bytes and has ${held + most}`, { dispatches: [[program, at]] });
+        report.refuse(`program '${name}' claims a peak of ${peakBytes} bytes and has ${held + most}`, {
+          dispatches: [[program, at]],
+        });
       }
       if (peakAt !== at) {
         const dispatches = [[program, at]] as const;
-        report.refuse(`program '${name}' claims its peak at dispatch ${peakAt} and has it at ${at}`, { dispatches });
+        report.refuse(`program '${name}' claims its peak at dispatch ${peakAt} and has it at ${at}`, {
+          dispatches,
+        });
       }
     });
     report.examine();
-    if (plan.lowerBoundBytes !== bound) report.refuse(`the plan claims a lower bound of ${plan.lowerBoundBytes} bytes; it is ${bound}`);
+    if (plan.lowerBoundBytes !== bound)
+      report.refuse(`the plan claims a lower bound of ${plan.lowerBoundBytes} bytes; it is ${bound}`);
   },
 };
 

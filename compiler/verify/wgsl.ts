@@ -28,7 +28,12 @@ export interface KernelText {
 export function readKernelText(wgsl: string): KernelText {
   const unclear: string[] = [];
   const text = withoutComments(wgsl);
-  const constants = new Map([...text.matchAll(/\bconst\s+(\w+)\s*(?::\s*\w+\s*)?=\s*(\d+)[ui]?\s*;/g)].map((found) => [found[1], Number(found[2])]));
+  const constants = new Map(
+    [...text.matchAll(/\bconst\s+(\w+)\s*(?::\s*\w+\s*)?=\s*(\d+)[ui]?\s*;/g)].map((found) => [
+      found[1],
+      Number(found[2]),
+    ]),
+  );
   const whole = (word: string): number => {
     const value = /^\d+[ui]?$/.test(word) ? Number.parseInt(word, 10) : constants.get(word);
     if (value === undefined) unclear.push(`'${word}' is no number that can be read`);
@@ -41,13 +46,24 @@ export function readKernelText(wgsl: string): KernelText {
   };
 
   const bindings: TextBinding[] = [];
-  for (const found of text.matchAll(/@group\(\s*(\d+)\s*\)\s*@binding\(\s*(\d+)\s*\)\s*var\s*<\s*storage\s*(?:,\s*(\w+)\s*)?>\s*(\w+)\s*:([^;]*);/g)) {
+  for (const found of text.matchAll(
+    /@group\(\s*(\d+)\s*\)\s*@binding\(\s*(\d+)\s*\)\s*var\s*<\s*storage\s*(?:,\s*(\w+)\s*)?>\s*(\w+)\s*:([^;]*);/g,
+  )) {
     const [, group, binding, access = "read", name = "", type = ""] = found;
     const { reads, writes } = usesOf(text, name);
-    bindings.push({ group: Number(group), binding: Number(binding), name, access, atLeast: sizeOf(type), reads, writes });
+    bindings.push({
+      group: Number(group),
+      binding: Number(binding),
+      name,
+      access,
+      atLeast: sizeOf(type),
+      reads,
+      writes,
+    });
   }
   const declared = count(text, /@binding\b/g);
-  if (declared !== bindings.length) unclear.push(`${declared} bindings are declared and ${bindings.length} can be read`);
+  if (declared !== bindings.length)
+    unclear.push(`${declared} bindings are declared and ${bindings.length} can be read`);
   if (/\boverride\b/.test(text)) unclear.push("constants may be overridden");
 
   const entries = [...text.matchAll(/@workgroup_size\(([^)]*)\)/g)];
@@ -58,9 +74,13 @@ export function readKernelText(wgsl: string): KernelText {
     .filter((word) => word !== "")
     .map(whole);
 
-  const shared = [...text.matchAll(/\bvar\s*<\s*workgroup\s*>\s*\w+\s*:([^;=]*)/g)].map(([, type = ""]) => sizeOf(type));
+  const shared = [...text.matchAll(/\bvar\s*<\s*workgroup\s*>\s*\w+\s*:([^;=]*)/g)].map(([, type = ""]) =>
+    sizeOf(type),
+  );
   if (shared.length !== count(text, /<\s*workgroup\s*>/g)) unclear.push("workgroup variables cannot be read");
-  const enables = [...text.matchAll(/\benable\s+([^;]*);/g)].flatMap(([, names = ""]) => names.split(",").map((name) => name.trim()));
+  const enables = [...text.matchAll(/\benable\s+([^;]*);/g)].flatMap(([, names = ""]) =>
+    names.split(",").map((name) => name.trim()),
+  );
   return {
     bindings,
     workgroupSize: [x, y, z],
@@ -78,7 +98,7 @@ function count(text: string, pattern: RegExp): number {
 function withoutComments(text: string): string {
   let plain = text;
   // Block comments nest: innermost first.
-  for (let before = ""; before !== plain; ) {
+  for (let before = ""; before !== plain;) {
     before = plain;
     plain = plain.replaceAll(/\/\*(?:(?!\/\*|\*\/)[\s\S])*\*\//g, " ");
   }

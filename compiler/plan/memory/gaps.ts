@@ -20,7 +20,12 @@ export function occupied(end: number): Occupied {
   const within: Ranges[] = Array.from({ length: 2 * leaves }, () => []);
 
   /** Visits the nodes that make up the interval, and their ancestors. */
-  const visit = (first: number, last: number, exact: (node: number) => void, above: (node: number) => void): void => {
+  const visit = (
+    first: number,
+    last: number,
+    exact: (node: number) => void,
+    above: (node: number) => void,
+  ): void => {
     const highest: number[] = [];
     for (let low = first + leaves, high = last + leaves + 1; low < high; low >>= 1, high >>= 1) {
       if (low % 2 === 1) highest.push(low++);
@@ -80,7 +85,7 @@ function lowestGap(lists: readonly Ranges[], size: number, limit: number): numbe
   // Every list is sorted; `cursors` walk them together. The address only moves up, past whatever range stands in its way.
   const cursors = lists.map(() => 0);
   let offset = clear(0, size, limit);
-  for (let moved = true; moved; ) {
+  for (let moved = true; moved;) {
     moved = false;
     for (let index = 0; index < lists.length; index += 1) {
       const list = lists[index] ?? [];

@@ -2,7 +2,15 @@
 // what ends above the lower bound goes first the next time. `choose` runs them all until one reaches the lower bound, and keeps
 // the best.
 import { occupied } from "./gaps.ts";
-import { compressTimes, fullest, measure, type Interval, type MemoryProblem, type Placement, type Planner } from "./problem.ts";
+import {
+  compressTimes,
+  fullest,
+  measure,
+  type Interval,
+  type MemoryProblem,
+  type Placement,
+  type Planner,
+} from "./problem.ts";
 
 type Compare = (a: Interval, b: Interval) => number;
 
@@ -29,7 +37,11 @@ export function placeInOrder(problem: MemoryProblem, order: readonly number[]): 
 function sorted(intervals: readonly Interval[], ...rules: readonly Compare[]): number[] {
   return intervals
     .map((interval, index) => ({ interval, index }))
-    .sort((a, b) => rules.reduce((result, rule) => (result === 0 ? rule(a.interval, b.interval) : result), 0) || a.index - b.index)
+    .sort(
+      (a, b) =>
+        rules.reduce((result, rule) => (result === 0 ? rule(a.interval, b.interval) : result), 0) ||
+        a.index - b.index,
+    )
     .map(({ index }) => index);
 }
 
@@ -42,8 +54,14 @@ function fromThePeak(intervals: readonly Interval[], ...rules: readonly Compare[
 
 const orders: readonly { readonly name: string; order(intervals: readonly Interval[]): number[] }[] = [
   { name: "longest first", order: (intervals) => sorted(intervals, longest, largest) },
-  { name: "fullest moment first, then longest", order: (intervals) => fromThePeak(intervals, longest, largest) },
-  { name: "fullest moment first, then largest", order: (intervals) => fromThePeak(intervals, largest, longest) },
+  {
+    name: "fullest moment first, then longest",
+    order: (intervals) => fromThePeak(intervals, longest, largest),
+  },
+  {
+    name: "fullest moment first, then largest",
+    order: (intervals) => fromThePeak(intervals, largest, longest),
+  },
   { name: "largest first", order: (intervals) => sorted(intervals, largest, longest) },
   { name: "largest area first", order: (intervals) => sorted(intervals, (a, b) => area(b) - area(a)) },
   { name: "earliest first", order: (intervals) => sorted(intervals, earliest, longest) },
@@ -73,7 +91,8 @@ function retry(problem: MemoryProblem, start: readonly number[]): Placement {
   let best = placeInOrder(problem, order);
   let last = best;
   for (let round = 0; round < rounds && best.bytes > least; round += 1) {
-    const isHigh = (index: number): boolean => (last.offsets[index] ?? 0) + (problem.intervals[index]?.size ?? 0) > least;
+    const isHigh = (index: number): boolean =>
+      (last.offsets[index] ?? 0) + (problem.intervals[index]?.size ?? 0) > least;
     const high = order.filter(isHigh);
     if (high.length === 0) break;
     const chosen = new Set(high);
@@ -104,7 +123,8 @@ export function choosePlacement(given: MemoryProblem, planners: readonly Planner
   for (const planner of planners) {
     const placement = planner.place(problem);
     tried.push({ planner: planner.name, bytes: placement.bytes });
-    if (tried.length === 1 || placement.bytes < best.placement.bytes) best = { planner: planner.name, placement };
+    if (tried.length === 1 || placement.bytes < best.placement.bytes)
+      best = { planner: planner.name, placement };
     if (best.placement.bytes <= least * enough) break;
   }
   return { ...best, tried };

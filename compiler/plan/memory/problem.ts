@@ -76,5 +76,12 @@ export function compressTimes({ intervals, limit }: MemoryProblem): MemoryProble
     }
     return low - 1;
   };
-  return { limit, intervals: intervals.map(({ size, first, last }) => ({ size, first: lastStart(first), last: lastStart(last) })) };
+  return {
+    limit,
+    intervals: intervals.map(({ size, first, last }) => ({
+      size,
+      first: lastStart(first),
+      last: lastStart(last),
+    })),
+  };
 }

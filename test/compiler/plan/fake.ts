@@ -25,7 +25,8 @@ export const desktop: DeviceProfile = {
 };
 
 function bytes({ shape, type }: TensorType, stride: number | undefined): number {
-  const elements = stride === undefined ? sizeOf(shape) : ((shape[0] ?? 1) - 1) * stride + sizeOf(shape.slice(1));
+  const elements =
+    stride === undefined ? sizeOf(shape) : ((shape[0] ?? 1) - 1) * stride + sizeOf(shape.slice(1));
   return Math.ceil((elements * bytesOf[type]) / 4) * 4;
 }
 
@@ -37,7 +38,13 @@ function choose(node: Node, layouts: Layouts): readonly Kernel[] {
   node.inputs.forEach((value, input) => {
     const output = over.get(input);
     const size = bytes(value, layouts.inputStrides[input]);
-    bindings.push({ name: `in${input}`, access: "read_write", reads: true, writes: output !== undefined, bytes: size });
+    bindings.push({
+      name: `in${input}`,
+      access: "read_write",
+      reads: true,
+      writes: output !== undefined,
+      bytes: size,
+    });
     values.push({ input, output });
   });
   node.outputs.forEach((value, output) => {
@@ -47,7 +54,9 @@ function choose(node: Node, layouts: Layouts): readonly Kernel[] {
     values.push({ input: undefined, output });
   });
   const label = String(node.attributes["label"] ?? "copy");
-  const declared = bindings.map(({ name }, index) => `@group(0) @binding(${index}) var<storage, read_write> ${name}: array<u32>;`);
+  const declared = bindings.map(
+    ({ name }, index) => `@group(0) @binding(${index}) var<storage, read_write> ${name}: array<u32>;`,
+  );
   const body = bindings.map(({ name, reads, writes }) => {
     if (reads && writes) return `  ${name}[i] = ${name}[i] + 1u;`;
     return writes ? `  ${name}[i] = 0u;` : `  sum += ${name}[i];`;
@@ -86,6 +95,8 @@ export const fakeKernels: KernelSource = {
   inPlaceCandidates: (node) => {
     const pairs = node.attributes["inPlace"];
     if (!Array.isArray(pairs)) return [];
-    return pairs.map((pair): readonly [number, number] => (Array.isArray(pair) ? [Number(pair[0]), Number(pair[1])] : [0, 0]));
+    return pairs.map((pair): readonly [number, number] =>
+      Array.isArray(pair) ? [Number(pair[0]), Number(pair[1])] : [0, 0],
+    );
   },
 };

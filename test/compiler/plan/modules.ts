@@ -29,20 +29,43 @@ export function only(node: Node): Value {
 }
 
 /** A fused node; its region is a stand-in, one node for each output. */
-export function fused(label: string, inputs: readonly Value[], types: readonly TensorType[], inPlace: [number, number][] = [], path = ""): readonly Value[] {
+export function fused(
+  label: string,
+  inputs: readonly Value[],
+  types: readonly TensorType[],
+  inPlace: [number, number][] = [],
+  path = "",
+): readonly Value[] {
   const parameters = inputs.map(({ shape, type }) => input({ shape, type }));
-  const results = types.map((type) => only(makeNode("stand_in", parameters, {}, [], [type], origin("model", path))));
-  return makeNode("fused", inputs, { label, inPlace }, [{ parameters, results }], types, origin("model", path)).outputs;
+  const results = types.map((type) =>
+    only(makeNode("stand_in", parameters, {}, [], [type], origin("model", path))),
+  );
+  return makeNode(
+    "fused",
+    inputs,
+    { label, inPlace },
+    [{ parameters, results }],
+    types,
+    origin("model", path),
+  ).outputs;
 }
 
-export function fuse1(label: string, inputs: readonly Value[], type: TensorType, inPlace: [number, number][] = [], path = ""): Value {
+export function fuse1(
+  label: string,
+  inputs: readonly Value[],
+  type: TensorType,
+  inPlace: [number, number][] = [],
+  path = "",
+): Value {
   const [value] = fused(label, inputs, [type], inPlace, path);
   if (value === undefined) throw new Error("no output");
   return value;
 }
 
 export function reshape(value: Value, shape: readonly number[]): Value {
-  return only(makeNode("reshape", [value], { shape }, [], [{ shape, type: value.type }], origin("model", "")));
+  return only(
+    makeNode("reshape", [value], { shape }, [], [{ shape, type: value.type }], origin("model", "")),
+  );
 }
 
 export interface LoopParts {
@@ -56,7 +79,10 @@ export interface LoopParts {
 /** A repetition; `body` is given its parameters by kind and gives the next carried values and what is collected. */
 export function repeat(
   { count, constants = [], carried = [], stacked = [], reverse = false }: LoopParts,
-  body: (parts: { constants: Value[]; carried: Value[]; stacked: Value[] }) => { carried: Value[]; collected: Value[] },
+  body: (parts: { constants: Value[]; carried: Value[]; stacked: Value[] }) => {
+    carried: Value[];
+    collected: Value[];
+  },
 ): { carried: readonly Value[]; collected: readonly Value[] } {
   const inner = {
     constants: constants.map(input),
@@ -73,13 +99,34 @@ export function repeat(
     ...made.collected.map(({ shape, type }) => ({ shape: [count, ...shape], type })),
   ];
   const attributes = { count, constants: constants.length, carried: carried.length, reverse };
-  const node = makeNode("repeat", [...constants, ...carried, ...stacked], attributes, [region], types, origin("model", ""));
+  const node = makeNode(
+    "repeat",
+    [...constants, ...carried, ...stacked],
+    attributes,
+    [region],
+    types,
+    origin("model", ""),
+  );
   return { carried: node.outputs.slice(0, carried.length), collected: node.outputs.slice(carried.length) };
 }
 
-export function variable(name: string, kind: Variable["kind"], shape: readonly number[], more: Partial<Variable> = {}): Variable {
+export function variable(
+  name: string,
+  kind: Variable["kind"],
+  shape: readonly number[],
+  more: Partial<Variable> = {},
+): Variable {
   const type: ElementType = "f32";
-  return { name, kind, shape, type, stack: false, initial: { from: "zero" }, origin: origin("adapter", name), ...more };
+  return {
+    name,
+    kind,
+    shape,
+    type,
+    stack: false,
+    initial: { from: "zero" },
+    origin: origin("adapter", name),
+    ...more,
+  };
 }
 
 /** A program from what it reads and what it writes; `body` is given the values of the variables it reads. */
@@ -110,17 +157,31 @@ export interface TrainingShape {
 }
 
 /** A LoRA step: `micro` accumulates gradients in place, `update` steps the adapter, `evaluate` only the loss. */
-export function training({ layers, tokens, width, inner, vocabulary, rank, recompute }: TrainingShape): Module {
+export function training({
+  layers,
+  tokens,
+  width,
+  inner,
+  vocabulary,
+  rank,
+  recompute,
+}: TrainingShape): Module {
   const stack = (name: string, kind: Variable["kind"], ...shape: number[]): Variable =>
     variable(name, kind, [layers, ...shape], { stack: true });
-  const names = (key: string): string[] => Array.from({ length: layers }, (_, layer) => `model.layers.${layer}.${key}`);
+  const names = (key: string): string[] =>
+    Array.from({ length: layers }, (_, layer) => `model.layers.${layer}.${key}`);
   const weight = (name: string, ...shape: number[]): Variable =>
-    variable(name, "weights", [layers, ...shape], { stack: true, initial: { from: "checkpoint", names: names(name) } });
+    variable(name, "weights", [layers, ...shape], {
+      stack: true,
+      initial: { from: "checkpoint", names: names(name) },
+    });
   const wq = weight("q", width, width);
   const wup = weight("up", inner, width);
   const wdown = weight("down", width, inner);
   const norm = weight("norm", width);
-  const embed = variable("embed", "weights", [vocabulary, width], { initial: { from: "checkpoint", names: ["embed"] } });
+  const embed = variable("embed", "weights", [vocabulary, width], {
+    initial: { from: "checkpoint", names: ["embed"] },
+  });
   const a = stack("A", "adapter", rank, width);
   const b = stack("B", "adapter", width, rank);
   const da = stack("A.grad", "gradients", rank, width);
@@ -146,7 +207,11 @@ export function training({ layers, tokens, width, inner, vocabulary, rank, recom
     return { out, kept: [normed, low, middle, wide] };
   };
   const layerWeights = [wq, wup, wdown, norm, a, b];
-  const forward = (values: readonly Value[], start: Value, keep: boolean): { out: Value; kept: readonly Value[] } => {
+  const forward = (
+    values: readonly Value[],
+    start: Value,
+    keep: boolean,
+  ): { out: Value; kept: readonly Value[] } => {
     const made = repeat({ count: layers, carried: [start], stacked: values }, ({ carried, stacked }) => {
       const [current] = carried;
       if (current === undefined) throw new Error("carry");
@@ -182,7 +247,16 @@ export function training({ layers, tokens, width, inner, vocabulary, rank, recom
         const [normed, low, middle, wide] = recompute ? block(own, first).kept : rest;
         if (!normed || !low || !middle || !wide) throw new Error("kept");
         const dgated = fuse1("ddown", [dy, down], h, [], `${path}.mlp`);
-        const dwide = fuse1("dgelu", [dgated, wide], h, [[0, 0], [0, 1]], `${path}.mlp`);
+        const dwide = fuse1(
+          "dgelu",
+          [dgated, wide],
+          h,
+          [
+            [0, 0],
+            [0, 1],
+          ],
+          `${path}.mlp`,
+        );
         const dmiddle = fuse1("dup", [dwide, up, dy], x, [[0, 2]], `${path}.mlp`);
         const newB = fuse1("db", [dmiddle, low, gb], f32(width, rank), [[0, 2]], `${path}.q`);
         const dlow = fuse1("dlow", [dmiddle, lb], f32(tokens, rank), [], `${path}.q`);
@@ -194,17 +268,37 @@ export function training({ layers, tokens, width, inner, vocabulary, rank, recom
     );
     const [newA, newB] = back.collected;
     if (!newA || !newB) throw new Error("collected");
-    return [[loss, lossValue], [da, newA], [db, newB]];
+    return [
+      [loss, lossValue],
+      [da, newA],
+      [db, newB],
+    ];
   });
   const update = program("update", [a, b, da, db, ...moments, scalars], ([va, vb, ga, gb, ma, mb, host]) => {
     if (!va || !vb || !ga || !gb || !ma || !mb || !host) throw new Error("values");
     const size = fuse1("norm2", [ga, gb], f32());
     const step = (w: Value, g: Value, m: Value): readonly Value[] =>
-      fused("adam", [w, g, m, size, host], [f32(...w.shape), f32(...w.shape), f32(...w.shape)], [[0, 0], [1, 2], [2, 1]]);
+      fused(
+        "adam",
+        [w, g, m, size, host],
+        [f32(...w.shape), f32(...w.shape), f32(...w.shape)],
+        [
+          [0, 0],
+          [1, 2],
+          [2, 1],
+        ],
+      );
     const [wa, na, za] = step(va, ga, ma);
     const [wb, nb, zb] = step(vb, gb, mb);
     if (!wa || !na || !za || !wb || !nb || !zb) throw new Error("outputs");
-    return [[a, wa], [b, wb], [moments[0], na], [moments[1], nb], [da, za], [db, zb]];
+    return [
+      [a, wa],
+      [b, wb],
+      [moments[0], na],
+      [moments[1], nb],
+      [da, za],
+      [db, zb],
+    ];
   });
   const evaluate = program("evaluate", [...layerWeights, embed, ids], (values) => {
     const [table, tokensIn] = values.slice(6);

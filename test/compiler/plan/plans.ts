@@ -14,7 +14,11 @@ export function planResult(module: Module, profile: DeviceProfile = desktop): Pl
     perStep: { micro: 2, update: 1 },
     decisions: [],
     kernels: fakeKernels,
-    interpret: (region) => region.results.map(({ shape }) => ({ shape, data: new Float64Array(shape.reduce((a, b) => a * b, 1)) })),
+    interpret: (region) =>
+      region.results.map(({ shape }) => ({
+        shape,
+        data: new Float64Array(shape.reduce((a, b) => a * b, 1)),
+      })),
   });
 }
 

@@ -1,0 +1,145 @@
+// Correct plans pass every rule; plans corrupted in every way that a rule forbids are refused by that rule, also when their hashes
+// have been made anew; changes that do no harm pass.
+import { describe, expect, test } from "vitest";
+import { planOf } from "../plan/plans.ts";
+import { samplePlans } from "../plan/samples.ts";
+import { training } from "../plan/modules.ts";
+import { rules, verify } from "../../../compiler/verify/verify.ts";
+import { draftOf, randomFrom, rehash, rehashKernels, relive, retotal } from "./draft.ts";
+import { mutations } from "./mutations.ts";
+import type { Plan } from "../../../compiler/plan/plan.ts";
+
+const samples = samplePlans();
+
+describe("correct plans", () => {
+  test.each(samples)("$name passes every rule", ({ plan }) => {
+    const { refusals, checks, verified } = verify(plan);
+    expect(refusals).toEqual([]);
+    expect(checks.map(({ rule }) => rule)).toEqual(rules.map(({ name }) => name));
+    expect(checks.every(({ passed }) => passed)).toBe(true);
+    expect(verified).toBe(plan);
+  });
+
+  test("what is verified cannot be changed", () => {
+    const { verified } = verify(
+      planOf(
+        training({ layers: 2, tokens: 16, width: 16, inner: 32, vocabulary: 64, rank: 4, recompute: true }),
+      ),
+    );
+    expect(Object.isFrozen(verified)).toBe(true);
+    expect(Object.isFrozen(verified?.programs[0]?.dispatches[0])).toBe(true);
+  });
+
+  test("a plan over its budget is safe and does not fit", () => {
+    const [sample] = samples;
+    const draft = draftOf(sample?.plan ?? ({} as Plan));
+    draft.budget = draft.peakBytes - 1;
+    const { verified, fits } = verify(rehash(draft) as Plan);
+    expect(verified).toBeDefined();
+    expect(fits).toBe(false);
+  });
+});
+
+describe("corrupted plans", () => {
+  let total = 0;
+
+  test.each(mutations)("$rule refuses $name", (mutation) => {
+    const missed: string[] = [];
+    let made = 0;
+    samples.forEach(({ name, plan }, at) => {
+      for (let turn = 0; turn < 2; turn += 1) {
+        const draft = draftOf(plan);
+        if (!mutation.apply(draft, randomFrom(1000 * mutations.indexOf(mutation) + 10 * at + turn))) continue;
+        if (mutation.keepsHash === undefined) rehashKernels(draft);
+        if (mutation.keepsHash !== "all") rehash(draft);
+        made += 1;
+        const { refusals, verified } = verify(draft as Plan);
+        if (verified === undefined && refusals.some(({ rule }) => rule === mutation.rule)) continue;
+        missed.push(
+          `${name}, ${turn}: ${refusals.map(({ rule, message }) => `${rule}: ${message}`).join("; ") || "passed"}`,
+        );
+      }
+    });
+    total += made;
+    expect(missed).toEqual([]);
+    expect(made).toBeGreaterThan(0);
+  });
+
+  test("there are many, and every rule has some", () => {
+    expect(total).toBeGreaterThan(500);
+    const covered = new Set(mutations.map(({ rule }) => rule));
+    expect(rules.map(({ name }) => name).filter((name) => !covered.has(name))).toEqual([]);
+  });
+
+  test("a refusal names the rule, the buffer, the tensors, the dispatch and the recipe's line", () => {
+    const plan = samples[0]?.plan ?? ({} as Plan);
+    const draft = draftOf(plan);
+    const [a, b] = draft.tensors.filter(
+      ({ lifetime }) => lifetime?.program === "micro" && lifetime.first <= 3 && lifetime.last >= 4,
+    );
+    if (a === undefined || b === undefined) throw new Error("two tensors that are live at once");
+    a.offset = b.offset;
+    const [refusal] = verify(rehash(draft) as Plan).refusals;
+    expect(refusal).toMatchObject({ rule: "live ranges", buffers: ["arena"], tensors: [a.name, b.name] });
+    expect(refusal?.dispatches[0]?.program).toBe("micro");
+    expect(refusal?.spans).toContainEqual({ file: "test.ftl", line: 1, column: 1 });
+  });
+});
+
+describe("harmless changes", () => {
+  const harmless: { name: string; apply: (draft: ReturnType<typeof draftOf>) => void }[] = [
+    { name: "another name", apply: (draft) => (draft.recipe = "other") },
+    { name: "another budget", apply: (draft) => (draft.budget = 1) },
+    { name: "no decisions", apply: (draft) => (draft.decisions = []) },
+    { name: "a device that allows more", apply: (draft) => (draft.device.limits.maxBufferSize *= 2) },
+    {
+      name: "another comment in a kernel",
+      apply: (draft) => draft.kernels.forEach((of) => (of.wgsl += "// in0[0] = 1\n")),
+    },
+    {
+      name: "buffers in another order",
+      apply: (draft) => {
+        draft.buffers.reverse();
+        for (const tensor of draft.tensors) tensor.buffer = draft.buffers.length - 1 - tensor.buffer;
+      },
+    },
+    {
+      name: "tensors in another order",
+      apply: (draft) => {
+        const last = draft.tensors.length - 1;
+        draft.tensors.reverse();
+        for (const tensor of draft.tensors)
+          if (tensor.aliasOf !== undefined) tensor.aliasOf = last - tensor.aliasOf;
+        for (const variable of draft.variables) variable.parts = variable.parts.map((part) => last - part);
+        for (const { dispatches } of draft.programs)
+          for (const of of dispatches) of.tensors = of.tensors.map((index) => last - index);
+      },
+    },
+    {
+      name: "a tensor moved to the arena's end",
+      apply: (draft) => {
+        const tensor = draft.tensors.find(
+          ({ lifetime, aliasOf }, index) =>
+            lifetime !== undefined &&
+            aliasOf === undefined &&
+            draft.tensors.every((of) => of.aliasOf !== index),
+        );
+        const buffer = draft.buffers[tensor?.buffer ?? -1];
+        if (tensor === undefined || buffer === undefined) return;
+        draft.device.limits.maxBufferSize *= 2;
+        tensor.offset = buffer.size;
+        buffer.size += Math.ceil(tensor.size / 256) * 256;
+        relive(draft);
+        retotal(draft);
+      },
+    },
+  ];
+  test.each(harmless)("$name passes", ({ apply }) => {
+    for (const { plan } of samples) {
+      const draft = draftOf(plan);
+      apply(draft);
+      rehashKernels(draft);
+      expect(verify(rehash(draft) as Plan).refusals).toEqual([]);
+    }
+  });
+});
