@@ -1,8 +1,8 @@
 // From a fused node to its kernels: the template it was fused for, or the library kernel it calls, writes the text.
-import { sizeOf, topological, type Node, type Region, type Value } from "../ir/graph.ts";
+import { sizeOf, type Node, type Region, type Value } from "../ir/graph.ts";
 import { operationOf } from "../ops/index.ts";
 import type { DeviceProfile } from "../plan/plan.ts";
-import { draftOnce, kernelOf, type Drafter } from "./draft.ts";
+import { draftOnce, kernelOf, nodesOf, parametersOf, type Drafter } from "./draft.ts";
 import { foldsIn } from "./folds.ts";
 import { plainLayouts, type ChooseKernel } from "./kernel.ts";
 import { libraryKernels } from "./library.ts";
@@ -68,13 +68,13 @@ export function inPlaceCandidates(
 /** Parameters that a product, a scatter or a fold over many rows reads: every element by more than one invocation. */
 function readByMany(region: Region, template: string): ReadonlySet<Value> {
   if (template === "map" || template === "row") return new Set();
-  const sources = topological(region.results).filter(({ operation }) => {
+  const sources = nodesOf(region).filter(({ operation }) => {
     const { kind } = operationOf(operation).lowering;
     return kind === "product" || kind === "scatter" || kind === "reduce";
   });
-  const nodes = topological(sources.flatMap(({ inputs }) => inputs));
-  return new Set(
-    nodes.filter(({ operation }) => operation === "parameter").flatMap(({ outputs }) => outputs),
+  return parametersOf(
+    region,
+    sources.flatMap(({ inputs }) => inputs),
   );
 }
 

@@ -1,10 +1,10 @@
 // From a template's draft to a kernel: numbering of workgroups, the parts of the text in order, totals. A draft is made again
 // where a binding turned out not to be readable in groups of four.
-import { bytesOf, sizeOf, type Region } from "../ir/graph.ts";
+import { bytesOf, type Node, type Region, type Value } from "../ir/graph.ts";
 import type { DeviceProfile } from "../plan/plan.ts";
 import type { Kernel, Layouts } from "./kernel.ts";
 import { Memory } from "./memory.ts";
-import { NoExpression, sceneOf, type Scene } from "./trace.ts";
+import { sceneOf, type Scene } from "./trace.ts";
 
 /** What a kernel is to compute. */
 export interface Task {
@@ -44,17 +44,6 @@ export function kernelOf(drafter: Drafter, task: Task): Kernel {
     const found = draft.scene.memory.narrow;
     if ([...found].every((name) => narrow.has(name))) return assemble(draft, task);
     for (const name of found) narrow.add(name);
-  }
-}
-
-/** Whether the template fits. */
-export function fits(drafter: Drafter, task: Task): boolean {
-  try {
-    draftOnce(drafter, task);
-    return true;
-  } catch (error) {
-    if (error instanceof NoExpression) return false;
-    throw error;
   }
 }
 
@@ -110,18 +99,42 @@ export function spread(groups: number, limit: number): readonly [number, number,
   return [Math.ceil(groups / (each * layers)), each, layers];
 }
 
+/** The nodes of a region, each after its inputs. Its parameters may be values of a larger graph; nothing behind them is seen. */
+export function nodesOf(region: Region, results: readonly Value[] = region.results): readonly Node[] {
+  const given = new Set(region.parameters);
+  const order: Node[] = [];
+  const seen = new Set<Node>();
+  const stack: { readonly node: Node; next: number }[] = [];
+  const enter = (value: Value): void => {
+    if (given.has(value) || seen.has(value.node)) return;
+    seen.add(value.node);
+    stack.push({ node: value.node, next: 0 });
+  };
+  for (const result of results) {
+    enter(result);
+    for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+      const input = top.node.inputs[top.next];
+      top.next += 1;
+      if (input !== undefined) enter(input);
+      else {
+        order.push(top.node);
+        stack.pop();
+      }
+    }
+  }
+  return order;
+}
+
+/** The parameters of a region that some values depend on. */
+export function parametersOf(region: Region, values: readonly Value[]): ReadonlySet<Value> {
+  const given = new Set(region.parameters);
+  const used = nodesOf(region, values).flatMap(({ inputs }) => inputs);
+  return new Set([...values, ...used].filter((value) => given.has(value)));
+}
+
 /** The operations of a region in a few words: "map: multiply, add, rsqrt". */
 export function describe(template: string, region: Region, most: number = 6): string {
-  const seen = new Set<string>();
-  const visit = new Set<unknown>();
-  const queue = region.results.map(({ node }) => node);
-  for (let node = queue.pop(); node !== undefined; node = queue.pop()) {
-    if (visit.has(node)) continue;
-    visit.add(node);
-    if (node.operation !== "parameter") seen.add(node.operation);
-    queue.push(...node.inputs.map((input) => input.node));
-  }
-  const names = [...seen].toReversed();
+  const names = [...new Set(nodesOf(region).map(({ operation }) => operation))];
   const shown = names.slice(0, most).join(", ");
   return `${template}: ${shown}${names.length > most ? ", …" : ""}`;
 }
@@ -149,8 +162,4 @@ export function lanesFor(region: Region, sizes: readonly number[]): number {
 
 export function has16Bit(region: Region): boolean {
   return region.results.some(({ type }) => bytesOf[type] === 2);
-}
-
-export function totalOf(region: Region): number {
-  return sizeOf(region.results[0]?.shape ?? []);
 }

@@ -1,8 +1,9 @@
 // What the kernels with sums share: the folds of a region (its `reduce` operations), in the order in which they depend on
 // each other, and the tree that joins the parts of a fold in workgroup memory, always in the same order.
-import { sizeOf, topological, type Node, type Region, type Value } from "../ir/graph.ts";
+import { sizeOf, type Node, type Region, type Value } from "../ir/graph.ts";
 import { operationOf } from "../ops/index.ts";
 import { registerType } from "../ops/wgsl.ts";
+import { nodesOf } from "./draft.ts";
 import { ravel, type Index } from "./index.ts";
 import type { Resolve } from "./trace.ts";
 import type { Writer } from "./writer.ts";
@@ -26,7 +27,7 @@ export interface Fold {
 export function foldsIn(region: Region): readonly Fold[] {
   const levels = new Map<Value, number>();
   const folds: Fold[] = [];
-  for (const node of topological(region.results)) {
+  for (const node of nodesOf(region)) {
     const below = Math.max(0, ...node.inputs.map((input) => levels.get(input) ?? 0));
     const { lowering } = operationOf(node.operation);
     const [source] = node.inputs;

@@ -2,9 +2,9 @@
 // functions of places. Rows of all batches are one matrix where the right-hand side is shared.
 //   left(batch, m, k), right(batch, k, n)   one element, or four along the axis in which memory is contiguous
 //   finish(batch, m, n, value)              stores the results at one element, or at neighbouring columns
-import { sizeOf, topological, type Node, type Region, type Value } from "../ir/graph.ts";
+import { sizeOf, type Node, type Region, type Value } from "../ir/graph.ts";
 import { operationOf } from "../ops/index.ts";
-import { has16Bit, type Task } from "./draft.ts";
+import { has16Bit, nodesOf, type Task } from "./draft.ts";
 import { add, constant, ravel, scale, unravel, variable, type Index } from "./index.ts";
 import { plainLayouts } from "./kernel.ts";
 import { Memory } from "./memory.ts";
@@ -29,7 +29,7 @@ export function isProduct(node: Node): boolean {
 }
 
 export function productIn(region: Region): Product {
-  const found = topological(region.results).filter(isProduct);
+  const found = nodesOf(region).filter(isProduct);
   const [node] = found;
   if (node === undefined || found.length !== 1) throw new NoExpression("not one product");
   return readProduct(node);

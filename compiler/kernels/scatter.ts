@@ -1,14 +1,14 @@
 // Rows added up by their index, without atomics: one workgroup for each row of the result and block of its columns looks for
 // the positions with that index, all invocations at once, and adds their updates in rising position.
-import { sizeOf, topological } from "../ir/graph.ts";
+import { sizeOf } from "../ir/graph.ts";
 import { operationOf } from "../ops/index.ts";
-import { describe, has16Bit, isSerial, powerOfTwo, type Drafter } from "./draft.ts";
+import { describe, has16Bit, isSerial, nodesOf, powerOfTwo, type Drafter } from "./draft.ts";
 import { add, ravel, scale, unravel, variable } from "./index.ts";
 import { NoExpression, Tracer } from "./trace.ts";
 import { Writer } from "./writer.ts";
 
 export const draftScatter: Drafter = ({ region, profile }, scene) => {
-  const scatters = topological(region.results).filter(
+  const scatters = nodesOf(region).filter(
     ({ operation }) => operationOf(operation).lowering.kind === "scatter",
   );
   const [node] = scatters;

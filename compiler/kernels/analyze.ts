@@ -1,0 +1,92 @@
+// Whether a region can be one kernel, of which template, and what it would cost: what fusion decides by. The cost is an
+// estimate in bytes of memory traffic; computing and launching are converted to what could be moved meanwhile.
+import { bytesOf, sizeOf, type Region } from "../ir/graph.ts";
+import type { DeviceProfile } from "../plan/plan.ts";
+import { templates } from "./choose.ts";
+import { busyGroups, draftOnce, isSerial, nodesOf } from "./draft.ts";
+import { plainLayouts } from "./kernel.ts";
+import { pickTile } from "./matmul.ts";
+import { isProduct, readProduct, surveyProduct } from "./product.ts";
+import { NoExpression, type Scene } from "./trace.ts";
+
+export interface Analysis {
+  readonly template: string;
+  readonly cost: number;
+}
+
+/** What a launch and its barrier cost: some microseconds, in bytes. */
+const LAUNCH = 1_000_000;
+
+/** Larger kernels take long to compile and run out of registers. */
+const MOST_NODES = 300;
+
+/** The region's parameters may be values of a larger graph. */
+export function analyze(region: Region, profile: DeviceProfile): Analysis | undefined {
+  const nodes = nodesOf(region);
+  if (nodes.length > MOST_NODES) return undefined;
+  const product = nodes.find(isProduct);
+  if (product !== undefined) return attempt("matmul", () => surveyMatmul(region, profile), region, profile);
+  for (const [template, drafter] of templates) {
+    if (template === "matmul") continue;
+    const found = attempt(
+      template,
+      () => {
+        const draft = draftOnce(drafter, { region, layouts: plainLayouts, profile });
+        if (draft.workgroupMemory > profile.limits.maxComputeWorkgroupStorageSize)
+          throw new NoExpression("too much memory");
+        return draft;
+      },
+      region,
+      profile,
+    );
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function surveyMatmul(region: Region, profile: DeviceProfile): Survey {
+  const node = nodesOf(region).find(isProduct);
+  if (node === undefined) throw new NoExpression("no product");
+  const { m, n, k } = readProduct(node);
+  const tile = pickTile(profile, m, n, k);
+  // Without workgroup memory every invocation reads its operands itself.
+  const block = tile.kind === "direct" ? { rows: tile.rowsEach, columns: tile.columnsEach } : tile;
+  const { scene, flops } = surveyProduct(region, block);
+  return { scene, flops, groups: busyGroups(profile) };
+}
+
+interface Survey {
+  readonly scene: Scene;
+  readonly flops: number;
+  readonly groups: number;
+}
+
+function attempt(
+  template: string,
+  survey: () => Survey,
+  region: Region,
+  profile: DeviceProfile,
+): Analysis | undefined {
+  let found: Survey;
+  try {
+    found = survey();
+  } catch (error) {
+    if (error instanceof NoExpression) return undefined;
+    throw error;
+  }
+  const { memory } = found.scene;
+  if (memory.bindings().length > profile.limits.maxStorageBuffersPerShaderStage) return undefined;
+  const weight = isSerial(profile) ? 1 : 0.1;
+  let bytes = found.flops * weight;
+  for (const [input, loads] of memory.loads) {
+    const parameter = region.parameters[input];
+    if (parameter === undefined) continue;
+    // The first time from memory, then from caches.
+    const elements = sizeOf(parameter.shape);
+    bytes += bytesOf[parameter.type] * (Math.min(loads, elements) + weight * loads);
+  }
+  for (const { shape, type } of region.results) bytes += bytesOf[type] * sizeOf(shape);
+  const idle = Math.max(1, busyGroups(profile) / found.groups);
+  // A kernel that cannot fill the device is slower, down to what one workgroup can do.
+  return { template, cost: LAUNCH + bytes * idle };
+}

@@ -1,0 +1,78 @@
+// Fusion: puts everything a region computes into kernels, few of them.
+//
+// Requires: a region that passes the validator. Ensures: the same meaning in float64; every node of the result is `fused` (one
+// kernel: its region, and the attribute `template`), `repeat` with a body that is fused likewise, `parameter`, or a bare
+// `reshape` of a value that lies in memory, which costs nothing. A library call becomes the `fused` node of its kernel; where
+// the kernel is unknown or declines, its region is compiled like the rest.
+//
+// How: at first every operation that computes is a kernel of its own, views and sources belonging to whoever reads them. Then,
+// as long as the estimate of the cost falls, the best of two changes is made: two kernels become one, or a kernel is computed
+// again by all who read it. A change must leave kernels that a template can write, and no kernel that waits for itself.
+import { apply } from "../ir/build.ts";
+import type { Region, Value } from "../ir/graph.ts";
+import { libraryKernels } from "../kernels/library.ts";
+import { plainLayouts } from "../kernels/kernel.ts";
+import { sameShape } from "../ops/check.ts";
+import { operationOf } from "../ops/index.ts";
+import type { DeviceProfile } from "../plan/plan.ts";
+import { buildFused } from "./fuse-build.ts";
+import { mergeUnits } from "./fuse-merge.ts";
+import { homeOf, makePlan } from "./fuse-units.ts";
+import { inline, rebuild } from "./rebuild.ts";
+import { split } from "./split.ts";
+
+export interface FuseOptions {
+  /**
+   * For each result the index of the parameter that it will replace, where there is one: the value of the same variable before.
+   * A result that is made of nothing, such as a cleared gradient, is then written by the kernel that reads that parameter.
+   */
+  readonly previous?: readonly (number | undefined)[];
+}
+
+export function fuse(region: Region, profile: DeviceProfile, { previous = [] }: FuseOptions = {}): Region {
+  return fuseRegion(split(inlineCalls(region, profile), profile), profile, previous);
+}
+
+function fuseRegion(
+  given: Region,
+  profile: DeviceProfile,
+  previous: readonly (number | undefined)[],
+): Region {
+  const region = separateSources(given);
+  const replaced = new Map<Value, Value>();
+  region.results.forEach((result, index) => {
+    const parameter = region.parameters[previous[index] ?? -1];
+    if (parameter !== undefined) replaced.set(homeOf(result), parameter);
+  });
+  const plan = makePlan(region, profile, replaced);
+  mergeUnits(plan);
+  return buildFused(plan, (body) => fuseRegion(body, profile, []));
+}
+
+/** Each result that is made of nothing is a value of its own, so that it can be written where it belongs. */
+function separateSources(region: Region): Region {
+  const seen = new Set<Value>();
+  const results = region.results.map((result) => {
+    const { node } = homeOf(result);
+    const first = !seen.has(result);
+    seen.add(result);
+    if (first || node.inputs.length > 0 || operationOf(node.operation).lowering.kind !== "source")
+      return result;
+    const copy = apply(node.operation, [], node.attributes, [], node.origin);
+    return sameShape(copy.shape, result.shape) ? copy : apply("reshape", [copy], { shape: result.shape });
+  });
+  return { parameters: region.parameters, results };
+}
+
+/** Calls that no kernel takes are replaced by what they mean. */
+export function inlineCalls(region: Region, profile: DeviceProfile): Region {
+  return rebuild(
+    region,
+    (node, inputs, [body]) => {
+      if (node.operation !== "call" || body === undefined) return undefined;
+      const kernel = libraryKernels.get(String(node.attributes["kernel"]));
+      return kernel?.choose(node, plainLayouts, profile) === undefined ? inline(body, inputs) : undefined;
+    },
+    (body) => inlineCalls(body, profile),
+  );
+}
