@@ -154,13 +154,14 @@ class Balancer {
     this.out.splice(at, 0, { ...retype(before, open.closer, text), startOffset: end, endOffset: end - 1 });
     const onOwnLine = open.closer === tokens.RightBrace && before.startLine !== open.token.startLine;
     const touching = open.closer === tokens.RightBrace ? " }" : text;
+    const after = before === open.token ? "here" : `after \`${before.image}\``;
     const place = before.startLine === open.token.startLine ? "" : ` on line ${before.startLine ?? 1}`;
     const edit = {
       span: { source: this.source, start: end, end },
       text: onOwnLine ? `\n${" ".repeat(open.indent - 1)}}` : touching,
       label: onOwnLine
         ? `write \`${text}\` below line ${before.startLine ?? 1}`
-        : `write \`${text}\` after \`${before.image}\`${place}`,
+        : `write \`${text}\` ${after}${place}`,
     };
     const span = this.spanOf(open.token);
     this.report("FTL0105", span, `this \`${open.token.image}\` is never closed`, `\`${text}\` is missing`, [

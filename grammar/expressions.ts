@@ -296,6 +296,7 @@ export abstract class ExpressionBuilder extends Builder {
       word === undefined ? startOf(node) : endOf(word),
       "`if`",
     );
+    // oxlint-disable-next-line unicorn/no-thenable -- `then` is the tree's name for it, and no function
     return { condition, then: this.block(nodes(node, "block")[0], endOf(node)) };
   }
 

@@ -4,14 +4,18 @@
 import type { IToken, TokenType } from "chevrotain";
 import * as tokens from "./tokens.ts";
 
-const wantsMore = new Set<TokenType>([
-  ...[tokens.Assign, tokens.FatArrow, tokens.Arrow, tokens.Dot, tokens.OptionalDot, tokens.Comma],
-  ...[tokens.LeftBrace, tokens.LeftParen, tokens.LeftSquare, tokens.And, tokens.Or, tokens.Not],
-]);
-const endsOperand = new Set<TokenType>([
-  ...[tokens.Identifier, tokens.Numeral, tokens.Text, tokens.True, tokens.False, tokens.None],
-  ...[tokens.RightParen, tokens.RightSquare, tokens.RightBrace],
-]);
+const wantsMore = new Set<TokenType>(
+  [
+    [tokens.Assign, tokens.FatArrow, tokens.Arrow, tokens.Dot, tokens.OptionalDot, tokens.Comma],
+    [tokens.LeftBrace, tokens.LeftParen, tokens.LeftSquare, tokens.And, tokens.Or, tokens.Not],
+  ].flat(),
+);
+const endsOperand = new Set<TokenType>(
+  [
+    [tokens.Identifier, tokens.Numeral, tokens.Text, tokens.True, tokens.False, tokens.None],
+    [tokens.RightParen, tokens.RightSquare, tokens.RightBrace],
+  ].flat(),
+);
 
 export function layOut(balanced: readonly IToken[]): IToken[] {
   const out: IToken[] = [];

@@ -3,7 +3,7 @@
 import type { Parser, Plugin, Printer, SupportLanguage } from "prettier";
 import type { Diagnostic } from "./diagnostic.ts";
 import { placeComment } from "./format/comments.ts";
-import { visitorKeys, type Node, type PlacedComment, type Print, type Root } from "./format/nodes.ts";
+import { visitorKeys, type Node, type PlacedComment, type Root } from "./format/nodes.ts";
 import { printNode } from "./format/print.ts";
 import { parse } from "./parse.ts";
 import { positionAt, type Source } from "./source.ts";
@@ -44,7 +44,7 @@ const parser: Parser<Node> = {
 const place = (comment: PlacedComment, text: string): boolean => placeComment(comment, text);
 
 const printer: Printer<Node> = {
-  print: (path, options, print, args) => printNode(path, options, print as Print, args),
+  print: (path, options, print, args) => printNode(path, options, print, args),
   getVisitorKeys: (node) => visitorKeys(node),
   canAttachComment: () => true,
   isBlockComment: () => false,

@@ -110,18 +110,11 @@ export const Unknown = createToken({ name: "Unknown", pattern: /[^\x00-\x7f]+|[\
 
 /** Longer spellings stand before their beginnings, keywords before identifiers. */
 export const allTokens: TokenType[] = [
-  Space,
-  Newline,
-  LineComment,
-  Text,
-  Numeral,
-  Foreign,
-  ...[If, Else, Match, Not, And, Or, In, As, At, True, False, None],
-  Identifier,
-  ...[Arrow, FatArrow, Equal, NotEqual, LessEqual, GreaterEqual, RangeExclusive, RangeInclusive],
-  ...[Coalesce, OptionalDot, Less, Greater, Dot, Assign, Colon],
-  ...[Plus, Minus, Star, Slash, Percent, AtSign, Caret],
-  ...[Comma, LeftParen, RightParen, LeftSquare, RightSquare, LeftBrace, RightBrace],
-  Unknown,
-  ...[Word, Operator, Stray],
-];
+  [Space, Newline, LineComment, Text, Numeral, Foreign],
+  [If, Else, Match, Not, And, Or, In, As, At, True, False, None, Identifier],
+  [Arrow, FatArrow, Equal, NotEqual, LessEqual, GreaterEqual, RangeExclusive, RangeInclusive],
+  [Coalesce, OptionalDot, Less, Greater, Dot, Assign, Colon],
+  [Plus, Minus, Star, Slash, Percent, AtSign, Caret],
+  [Comma, LeftParen, RightParen, LeftSquare, RightSquare, LeftBrace, RightBrace],
+  [Unknown, Word, Operator, Stray],
+].flat();

@@ -7,14 +7,20 @@ import { ExpressionBuilder } from "./expressions.ts";
 import { closest } from "./suggest.ts";
 import type * as syntax from "./syntax.ts";
 
-export const definitionKinds: readonly syntax.DefinitionKind[] = [
-  ...(["function", "module", "architecture", "adapter"] as const),
-  ...(["optimizer", "schedule", "task", "method"] as const),
-];
+const definitionKinds = [
+  "function",
+  "module",
+  "architecture",
+  "adapter",
+  "optimizer",
+  "schedule",
+  "task",
+  "method",
+] as const satisfies readonly syntax.DefinitionKind[];
 const statementRules = [
-  ...["letStatement", "tableStatement", "layer", "requireStatement", "peft", "conditional"],
-  ...["method", "declaration", "assign", "result"],
-];
+  ["letStatement", "tableStatement", "layer", "requireStatement", "peft", "conditional"],
+  ["method", "declaration", "assign", "result"],
+].flat();
 
 export class TreeBuilder extends ExpressionBuilder {
   file(node: CstNode): syntax.File {
@@ -317,25 +323,20 @@ export class TreeBuilder extends ExpressionBuilder {
   }
 
   private ifStatement(node: CstNode): syntax.If {
-    const { end } = this.spanOf(node);
+    const span = this.spanOf(node);
     const last = nodes(node, "block")[0];
+    const [outermost = node, ...elseIfs] = nodes(node, "branch");
     let otherwise: syntax.Block | syntax.If | undefined =
-      last === undefined ? undefined : this.block(last, end);
-    const branches = nodes(node, "branch");
-    let built: syntax.If | undefined;
-    for (const branch of branches.toReversed()) {
-      built = { kind: "if", ...this.branch(branch), otherwise, span: this.span(startOf(branch), end) };
-      otherwise = built;
-    }
-    return (
-      built ?? {
+      last === undefined ? undefined : this.block(last, span.end);
+    for (const branch of elseIfs.toReversed()) {
+      otherwise = {
         kind: "if",
-        condition: { kind: "missing", span: this.at(end) },
-        then: this.block(undefined, end),
-        otherwise: undefined,
-        span: this.at(end),
-      }
-    );
+        ...this.branch(branch),
+        otherwise,
+        span: this.span(startOf(branch), span.end),
+      };
+    }
+    return { kind: "if", ...this.branch(outermost), otherwise, span };
   }
 
   private declaration(node: CstNode): syntax.Declaration {
