@@ -23,11 +23,10 @@ const make = (
   keepsHash?: Mutation["keepsHash"],
 ): Mutation => (keepsHash === undefined ? { rule, name, apply } : { rule, name, apply, keepsHash });
 
-/** Applies a change to one thing of a list, if there is one. */
+/** Applies a change to one thing of a list, if there is one; `false` says that it could not be made. */
 const one = <T>(list: readonly T[], random: Random, change: (item: T) => unknown): boolean => {
   const item = random.pick(list);
-  if (item === undefined) return false;
-  return change(item) !== false;
+  return item !== undefined && change(item) !== false;
 };
 
 const transients = ({ tensors }: Draft): Tensor[] =>

@@ -1,0 +1,164 @@
+// What a plan says to its reader, as data: the object of `compile --plan=json`, with the keys that scripts depend on. Everything is
+// taken from the plan and from what the verifier found; nothing is estimated but the host's memory.
+import { verify, type Verification } from "../verify/verify.ts";
+import { roundUp } from "./held.ts";
+import type { MemoryKind, Plan, PlanProgram, PlanSpan, PlanTensor } from "./plan.ts";
+
+export interface ReportProgram {
+  readonly peak_bytes: number;
+  /** Undefined in a program without dispatches. */
+  readonly peak_at: { readonly dispatch: number; readonly op: string; readonly span: PlanSpan | undefined } | undefined;
+  readonly dispatches: number;
+  readonly operations: number;
+  readonly per_step: number;
+}
+
+/** What is live at the peak. Parts of one variable, and the same value of many layers, are one entry. */
+export interface ReportEntry {
+  readonly name: string;
+  readonly kind: MemoryKind;
+  readonly bytes: number;
+  readonly span: PlanSpan | undefined;
+}
+
+/** An edit of the recipe with which it would fit, found by planning again. */
+export interface Repair {
+  readonly edit: string;
+  readonly peak_bytes: number;
+}
+
+export interface PlanReport {
+  readonly format: 1;
+  readonly recipe: string;
+  readonly hash: string;
+  readonly device: string;
+  readonly verified: boolean;
+  readonly fits: boolean;
+  readonly memory: {
+    readonly peak_bytes: number;
+    readonly budget_bytes: number;
+    readonly lower_bound_bytes: number;
+    readonly by_kind: Readonly<Record<MemoryKind | "free", number>>;
+    readonly host: { readonly peak_bytes: number; readonly traffic_per_step: number };
+    readonly programs: Readonly<Record<string, ReportProgram>>;
+    readonly top: readonly ReportEntry[];
+  };
+  readonly parameters: { readonly total: number; readonly trainable: number };
+  readonly work: {
+    readonly dispatches_per_step: number;
+    readonly operations_per_step: number;
+    readonly flops_per_step: number;
+    readonly bytes_per_step: number;
+    readonly kernels: number;
+  };
+  readonly decisions: Plan["decisions"];
+  readonly repairs?: readonly Repair[];
+  readonly checks: readonly { readonly rule: string; readonly passed: boolean; readonly examined: number }[];
+}
+
+const topEntries = 24;
+
+export function reportJson(plan: Plan, verification: Verification = verify(plan), repairs: readonly Repair[] = []): PlanReport {
+  const fullest = plan.programs.reduce<PlanProgram | undefined>(
+    (best, program) => (best === undefined || program.peakBytes > best.peakBytes ? program : best),
+    undefined,
+  );
+  const live = liveAt(plan, fullest);
+  const perStep = (measure: (program: PlanProgram) => number): number =>
+    plan.programs.reduce((sum, program) => sum + program.perStep * measure(program), 0);
+  return {
+    format: 1,
+    recipe: plan.recipe,
+    hash: plan.hash,
+    device: plan.device.name,
+    verified: verification.verified !== undefined,
+    fits: verification.fits,
+    memory: {
+      peak_bytes: plan.peakBytes,
+      budget_bytes: plan.budget,
+      lower_bound_bytes: plan.lowerBoundBytes,
+      by_kind: byKind(plan, live),
+      host: hostMemory(plan),
+      programs: Object.fromEntries(plan.programs.map((program) => [program.name, reportProgram(plan, program)])),
+      top: entriesOf(plan, live).slice(0, topEntries),
+    },
+    parameters: plan.parameters,
+    work: {
+      dispatches_per_step: perStep(({ dispatches }) => dispatches.length),
+      operations_per_step: perStep(({ operations }) => operations),
+      flops_per_step: perStep(({ dispatches }) => dispatches.reduce((sum, { flops }) => sum + flops, 0)),
+      bytes_per_step: perStep(({ dispatches }) => dispatches.reduce((sum, { bytes }) => sum + bytes, 0)),
+      kernels: plan.kernels.length,
+    },
+    decisions: plan.decisions,
+    ...(verification.fits ? {} : { repairs }),
+    checks: verification.checks.map(({ rule, passed, examined }) => ({ rule, passed, examined })),
+  };
+}
+
+/** Tensors with memory of their own that are live at the program's fullest dispatch; all persistent ones are. */
+function liveAt({ tensors }: Plan, program: PlanProgram | undefined): PlanTensor[] {
+  return tensors.filter(({ aliasOf, lifetime }) => {
+    if (aliasOf !== undefined) return false;
+    if (lifetime === undefined) return true;
+    const at = program?.peakAt ?? -1;
+    return lifetime.program === program?.name && lifetime.first <= at && at <= lifetime.last;
+  });
+}
+
+function byKind(plan: Plan, live: readonly PlanTensor[]): Record<MemoryKind | "free", number> {
+  const sums = { weights: 0, adapter: 0, gradients: 0, optimizer: 0, activations: 0, workspace: 0, constants: 0, io: 0, free: plan.peakBytes };
+  for (const { kind, size } of live) {
+    sums[kind] += size;
+    sums.free -= size;
+  }
+  return sums;
+}
+
+/** The largest first; layers' numbers are replaced, so that the same value of many layers counts as one. */
+function entriesOf(plan: Plan, live: readonly PlanTensor[]): ReportEntry[] {
+  const unit = plan.device.limits.minStorageBufferOffsetAlignment;
+  const found = new Map<string, ReportEntry & { readonly count: number }>();
+  for (const { name, kind, size, span } of live) {
+    const key = name.replace(/\[\d+\]$/, "").replace(/ \(\d+\)$/, "").replaceAll(/(?<=\.)\d+(?=[./]|$)/g, "{i}");
+    const known = found.get(`${kind} ${key}`);
+    const bytes = (known?.bytes ?? 0) + roundUp(size, unit);
+    found.set(`${kind} ${key}`, { name: key, kind, bytes, span: known?.span ?? span, count: (known?.count ?? 0) + 1 });
+  }
+  return [...found.values()]
+    .sort((a, b) => b.bytes - a.bytes)
+    .map(({ name, kind, bytes, span, count }) => ({ name: count === 1 ? name : `${name} × ${count}`, kind, bytes, span }));
+}
+
+function reportProgram(plan: Plan, { peakBytes, peakAt, dispatches, operations, perStep }: PlanProgram): ReportProgram {
+  const at = dispatches[peakAt];
+  const about = plan.kernels[at?.kernel ?? -1]?.about ?? "";
+  const op = at === undefined || at.path === "" ? about : `${at.path}: ${about}`;
+  return {
+    peak_bytes: peakBytes,
+    peak_at: at === undefined ? undefined : { dispatch: peakAt, op, span: at.span },
+    dispatches: dispatches.length,
+    operations,
+    per_step: perStep,
+  };
+}
+
+/**
+ * Host memory: what is written and read each step, and the largest part of a variable, which passes through it while loading.
+ * Traffic: what the host writes is written before every program that reads it, what it reads is read once a step.
+ */
+function hostMemory(plan: Plan): { peak_bytes: number; traffic_per_step: number } {
+  let peak = 0;
+  let traffic = 0;
+  let largest = 0;
+  const bound = plan.programs.map(({ dispatches }) => new Set(dispatches.flatMap(({ tensors }) => tensors)));
+  for (const { kind, parts, initial } of plan.variables) {
+    const bytes = parts.reduce((sum, part) => sum + (plan.tensors[part]?.size ?? 0), 0);
+    for (const part of parts) largest = Math.max(largest, plan.tensors[part]?.size ?? 0);
+    if (kind !== "io") continue;
+    peak += bytes;
+    const runs = plan.programs.map(({ perStep }, at) => (parts.some((part) => bound[at]?.has(part)) ? perStep : 0));
+    traffic += bytes * (initial.from === "host" ? runs.reduce((sum, count) => sum + count, 0) : Math.min(1, Math.max(0, ...runs)));
+  }
+  return { peak_bytes: peak + largest, traffic_per_step: traffic };
+}
