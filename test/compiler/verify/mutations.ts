@@ -108,6 +108,7 @@ const forms: Mutation[] = [
       const other = aliases(draft).find((of) => of !== alias);
       if (other === undefined) return false;
       alias.aliasOf = draft.tensors.indexOf(other);
+      return true;
     }),
   ),
   make("form", "a life beyond the program", (draft, random) =>
@@ -136,6 +137,7 @@ const memory: Mutation[] = [
       if (kernel === undefined) return false;
       for (const other of dispatches(draft)) if (other.kernel === of.kernel) other.workgroups[1] = 0;
       kernel.workgroups[1] = 0;
+      return true;
     }),
   ),
   make("sizes", "an empty binding", (draft, random) =>
@@ -143,6 +145,7 @@ const memory: Mutation[] = [
       const binding = random.pick(bindings);
       if (binding === undefined) return false;
       binding.bytes = 0;
+      return true;
     }),
   ),
   make("alignment", "a few bytes off", (draft, random) =>
@@ -182,6 +185,7 @@ const memory: Mutation[] = [
       const owner = draft.tensors[alias.aliasOf ?? -1];
       if (owner === undefined || owner.offset === 0) return false;
       alias.offset = owner.offset - 256;
+      return true;
     }),
   ),
   make("inside", "an alias that ends after its owner", (draft, random) =>
@@ -189,6 +193,7 @@ const memory: Mutation[] = [
       const owner = draft.tensors[alias.aliasOf ?? -1];
       if (owner === undefined) return false;
       alias.offset = owner.offset + Math.ceil(owner.size / 256) * 256;
+      return true;
     }),
   ),
   make("inside", "an alias in another buffer", (draft, random) =>
@@ -220,6 +225,7 @@ const memory: Mutation[] = [
       const other = persistents(draft).find((b) => b !== of && b.buffer === of.buffer);
       if (other === undefined) return false;
       moveWithAliases(draft, of, other.offset);
+      return true;
     }),
   ),
   make("live ranges", "a transient tensor on a weight", (draft, random) =>
@@ -230,6 +236,7 @@ const memory: Mutation[] = [
       for (const alias of draft.tensors) if (alias.aliasOf === index) alias.buffer = other.buffer;
       of.buffer = other.buffer;
       moveWithAliases(draft, of, other.offset);
+      return true;
     }),
   ),
   make("live ranges", "an alias with memory of its own", (draft, random) =>
@@ -292,6 +299,7 @@ const flow: Mutation[] = [
         if (first === undefined) return false;
         tensors[1] = first;
         relive(draft);
+        return true;
       },
     ),
   ),
@@ -322,6 +330,7 @@ const flow: Mutation[] = [
         `@binding(${slot}) var<storage, read_write>`,
         `@binding(${slot}) var<storage, read>`,
       );
+      return true;
     }),
   ),
   make("lifetimes", "dies too early", (draft, random) =>
@@ -350,6 +359,7 @@ const flow: Mutation[] = [
       if (lifetime === undefined || lifetime.last + 1 >= count) return false;
       lifetime.last += 1;
       retotal(draft);
+      return true;
     }),
   ),
   make("lifetimes", "another program's tensor", (draft, random) =>
@@ -359,6 +369,7 @@ const flow: Mutation[] = [
       const foreign = transients(draft).find(({ lifetime }) => lifetime?.program !== program);
       if (own === undefined || foreign === undefined) return false;
       of.tensors[of.tensors.indexOf(own)] = draft.tensors.indexOf(foreign);
+      return true;
     }),
   ),
   make("lifetimes", "a tensor that nothing uses", (draft, random) =>
@@ -388,6 +399,7 @@ const flow: Mutation[] = [
       const [part] = other?.parts ?? [];
       if (part === undefined) return false;
       of.parts[0] = part;
+      return true;
     }),
   ),
   make("variables", "a part twice", (draft, random) =>
@@ -402,6 +414,7 @@ const flow: Mutation[] = [
       const [other] = transients(draft);
       if (other === undefined) return false;
       of.parts[0] = draft.tensors.indexOf(other);
+      return true;
     }),
   ),
   make("variables", "a part of another kind", (draft, random) =>
@@ -555,6 +568,7 @@ const kernels: Mutation[] = [
       const binding = bindings.find(({ writes }) => !writes);
       if (binding === undefined) return false;
       binding.writes = true;
+      return true;
     }),
   ),
   make("kernel text", "a read that is denied", (draft, random) =>
@@ -562,6 +576,7 @@ const kernels: Mutation[] = [
       const binding = bindings.find(({ reads }) => reads);
       if (binding === undefined) return false;
       binding.reads = false;
+      return true;
     }),
   ),
   make("kernel text", "a larger array in the text", (draft, random) =>
@@ -576,7 +591,9 @@ const kernels: Mutation[] = [
     edit("@compute", "override size: u32 = 1u;\n@compute"),
   ),
   make("kernel text", "a text that cannot be read", (draft, random) =>
-    one(draft.kernels, random, (of) => (of.wgsl = "// nothing") !== ""),
+    one(draft.kernels, random, (of) => {
+      of.wgsl = "// nothing";
+    }),
   ),
   device("maxBufferSize", ({ buffers }) => Math.max(...buffers.map(({ size }) => size))),
   device("maxStorageBufferBindingSize", (draft) =>
@@ -618,6 +635,7 @@ const kernels: Mutation[] = [
       if (kernel === undefined) return false;
       for (const other of dispatches(draft)) if (other.kernel === of.kernel) other.workgroups[0] = 65536;
       kernel.workgroups[0] = 65536;
+      return true;
     }),
   ),
   make("features", "a feature enabled and not listed", (draft, random) =>
@@ -651,6 +669,7 @@ const kernels: Mutation[] = [
       const binding = random.pick(bindings);
       if (binding === undefined) return false;
       binding.bytes += 1_000_000;
+      return true;
     }),
   ),
   make("bindings", "a smaller tensor", (draft, random) =>
@@ -661,6 +680,7 @@ const kernels: Mutation[] = [
       if (small === undefined) return false;
       of.tensors[slot] = draft.tensors.indexOf(small);
       relive(draft);
+      return true;
     }),
   ),
   make("bindings", "another kernel", (draft, random) =>
@@ -673,6 +693,7 @@ const kernels: Mutation[] = [
       );
       if (other === -1) return false;
       of.kernel = other;
+      return true;
     }),
   ),
 ];
