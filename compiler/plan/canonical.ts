@@ -6,14 +6,20 @@ import type { Plan } from "./plan.ts";
 
 /** JSON with sorted keys; of plain data only. */
 export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(",")}]`;
-  if (typeof value === "object" && value !== null) {
-    const fields = Object.entries(value)
-      .filter(([, field]) => field !== undefined)
-      .sort(([a], [b]) => (a < b ? -1 : 1));
-    return `{${fields.map(([key, field]) => `${JSON.stringify(key)}:${canonicalJson(field)}`).join(",")}}`;
-  }
-  return JSON.stringify(value);
+  return JSON.stringify(ordered(value, new Map()));
+}
+
+/** The same data, every object's keys in sorted order. There are few shapes of objects and many objects: `orders` keeps each shape's. */
+function ordered(value: unknown, orders: Map<string, readonly string[]>): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map((item) => ordered(item, orders));
+  const keys = Object.keys(value);
+  const shape = keys.join();
+  const order = orders.get(shape) ?? keys.toSorted();
+  orders.set(shape, order);
+  const made: Record<string, unknown> = {};
+  for (const key of order) made[key] = ordered(Reflect.get(value, key), orders);
+  return made;
 }
 
 /** SHA-256 of a text in UTF-8, in hexadecimal. */

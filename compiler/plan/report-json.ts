@@ -7,7 +7,8 @@ import type { MemoryKind, Plan, PlanProgram, PlanSpan, PlanTensor } from "./plan
 export interface ReportProgram {
   readonly peak_bytes: number;
   /** Undefined in a program without dispatches. */
-  readonly peak_at: { readonly dispatch: number; readonly op: string; readonly span: PlanSpan | undefined } | undefined;
+  readonly peak_at:
+    { readonly dispatch: number; readonly op: string; readonly span: PlanSpan | undefined } | undefined;
   readonly dispatches: number;
   readonly operations: number;
   readonly per_step: number;
@@ -58,7 +59,11 @@ export interface PlanReport {
 
 const topEntries = 24;
 
-export function reportJson(plan: Plan, verification: Verification = verify(plan), repairs: readonly Repair[] = []): PlanReport {
+export function reportJson(
+  plan: Plan,
+  verification: Verification = verify(plan),
+  repairs: readonly Repair[] = [],
+): PlanReport {
   const fullest = plan.programs.reduce<PlanProgram | undefined>(
     (best, program) => (best === undefined || program.peakBytes > best.peakBytes ? program : best),
     undefined,
@@ -79,7 +84,9 @@ export function reportJson(plan: Plan, verification: Verification = verify(plan)
       lower_bound_bytes: plan.lowerBoundBytes,
       by_kind: byKind(plan, live),
       host: hostMemory(plan),
-      programs: Object.fromEntries(plan.programs.map((program) => [program.name, reportProgram(plan, program)])),
+      programs: Object.fromEntries(
+        plan.programs.map((program) => [program.name, reportProgram(plan, program)]),
+      ),
       top: entriesOf(plan, live).slice(0, topEntries),
     },
     parameters: plan.parameters,
@@ -107,7 +114,17 @@ function liveAt({ tensors }: Plan, program: PlanProgram | undefined): PlanTensor
 }
 
 function byKind(plan: Plan, live: readonly PlanTensor[]): Record<MemoryKind | "free", number> {
-  const sums = { weights: 0, adapter: 0, gradients: 0, optimizer: 0, activations: 0, workspace: 0, constants: 0, io: 0, free: plan.peakBytes };
+  const sums = {
+    weights: 0,
+    adapter: 0,
+    gradients: 0,
+    optimizer: 0,
+    activations: 0,
+    workspace: 0,
+    constants: 0,
+    io: 0,
+    free: plan.peakBytes,
+  };
   for (const { kind, size } of live) {
     sums[kind] += size;
     sums.free -= size;
@@ -120,17 +137,34 @@ function entriesOf(plan: Plan, live: readonly PlanTensor[]): ReportEntry[] {
   const unit = plan.device.limits.minStorageBufferOffsetAlignment;
   const found = new Map<string, ReportEntry & { readonly count: number }>();
   for (const { name, kind, size, span } of live) {
-    const key = name.replace(/\[\d+\]$/, "").replace(/ \(\d+\)$/, "").replaceAll(/(?<=\.)\d+(?=[./]|$)/g, "{i}");
+    const key = name
+      .replace(/\[\d+\]$/, "")
+      .replace(/ \(\d+\)$/, "")
+      .replaceAll(/(?<=\.)\d+(?=[./]|$)/g, "{i}");
     const known = found.get(`${kind} ${key}`);
     const bytes = (known?.bytes ?? 0) + roundUp(size, unit);
-    found.set(`${kind} ${key}`, { name: key, kind, bytes, span: known?.span ?? span, count: (known?.count ?? 0) + 1 });
+    found.set(`${kind} ${key}`, {
+      name: key,
+      kind,
+      bytes,
+      span: known?.span ?? span,
+      count: (known?.count ?? 0) + 1,
+    });
   }
   return [...found.values()]
     .sort((a, b) => b.bytes - a.bytes)
-    .map(({ name, kind, bytes, span, count }) => ({ name: count === 1 ? name : `${name} × ${count}`, kind, bytes, span }));
+    .map(({ name, kind, bytes, span, count }) => ({
+      name: count === 1 ? name : `${name} × ${count}`,
+      kind,
+      bytes,
+      span,
+    }));
 }
 
-function reportProgram(plan: Plan, { peakBytes, peakAt, dispatches, operations, perStep }: PlanProgram): ReportProgram {
+function reportProgram(
+  plan: Plan,
+  { peakBytes, peakAt, dispatches, operations, perStep }: PlanProgram,
+): ReportProgram {
   const at = dispatches[peakAt];
   const about = plan.kernels[at?.kernel ?? -1]?.about ?? "";
   const op = at === undefined || at.path === "" ? about : `${at.path}: ${about}`;
@@ -157,8 +191,14 @@ function hostMemory(plan: Plan): { peak_bytes: number; traffic_per_step: number 
     for (const part of parts) largest = Math.max(largest, plan.tensors[part]?.size ?? 0);
     if (kind !== "io") continue;
     peak += bytes;
-    const runs = plan.programs.map(({ perStep }, at) => (parts.some((part) => bound[at]?.has(part)) ? perStep : 0));
-    traffic += bytes * (initial.from === "host" ? runs.reduce((sum, count) => sum + count, 0) : Math.min(1, Math.max(0, ...runs)));
+    const runs = plan.programs.map(({ perStep }, at) =>
+      parts.some((part) => bound[at]?.has(part)) ? perStep : 0,
+    );
+    traffic +=
+      bytes *
+      (initial.from === "host"
+        ? runs.reduce((sum, count) => sum + count, 0)
+        : Math.min(1, Math.max(0, ...runs)));
   }
   return { peak_bytes: peak + largest, traffic_per_step: traffic };
 }

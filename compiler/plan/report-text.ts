@@ -6,7 +6,11 @@ import { reportJson, type PlanReport, type Repair } from "./report-json.ts";
 
 const width = 80;
 
-export function reportText(plan: Plan, verification: Verification = verify(plan), repairs: readonly Repair[] = []): string {
+export function reportText(
+  plan: Plan,
+  verification: Verification = verify(plan),
+  repairs: readonly Repair[] = [],
+): string {
   const report = reportJson(plan, verification, repairs);
   const parts = [
     headline(report),
@@ -35,7 +39,12 @@ function headline({ recipe, device, hash, fits, verified, memory }: PlanReport):
 function memory({ memory: { by_kind, peak_bytes, lower_bound_bytes, host } }: PlanReport): string {
   const rows = Object.entries(by_kind)
     .filter(([, bytes]) => bytes > 0)
-    .map(([kind, bytes]) => [`  ${kind}`, bytesText(bytes), bar(bytes / peak_bytes), percent(bytes / peak_bytes)]);
+    .map(([kind, bytes]) => [
+      `  ${kind}`,
+      bytesText(bytes),
+      bar(bytes / peak_bytes),
+      percent(bytes / peak_bytes),
+    ]);
   const ratio = lower_bound_bytes === 0 ? 1 : peak_bytes / lower_bound_bytes;
   return [
     "Device memory at the peak",
@@ -54,9 +63,15 @@ function programs({ memory: { programs } }: PlanReport): string {
     bytesText(peak_bytes),
   ]);
   const peaks = Object.entries(programs).flatMap(([name, { peak_at }]) =>
-    peak_at === undefined ? [] : wrap(`  ${name} peaks at dispatch ${peak_at.dispatch}: ${peak_at.op}${spanText(peak_at.span)}`, 4),
+    peak_at === undefined
+      ? []
+      : wrap(`  ${name} peaks at dispatch ${peak_at.dispatch}: ${peak_at.op}${spanText(peak_at.span)}`, 4),
   );
-  return ["Programs", ...table([["", "a step", "dispatches", "operations", "peak"], ...rows], [24, -8, -12, -12, -14]), ...peaks].join("\n");
+  return [
+    "Programs",
+    ...table([["", "a step", "dispatches", "operations", "peak"], ...rows], [24, -8, -12, -12, -14]),
+    ...peaks,
+  ].join("\n");
 }
 
 function work({ work, parameters }: PlanReport): string {
@@ -76,18 +91,30 @@ function top({ memory: { top } }: PlanReport): string {
 
 function decisions({ decisions }: PlanReport): string {
   if (decisions.length === 0) return "";
-  return ["Decisions", ...decisions.flatMap(({ what, chosen, why }) => wrap(`  ${what}: ${chosen} (${why})`, 4))].join("\n");
+  return [
+    "Decisions",
+    ...decisions.flatMap(({ what, chosen, why }) => wrap(`  ${what}: ${chosen} (${why})`, 4)),
+  ].join("\n");
 }
 
 function checks({ checks }: PlanReport, { refusals }: Verification): string {
-  const rows = checks.map(({ rule, passed, examined }) => [`  ${rule}`, passed ? "passed" : "FAILED", `${examined} examined`]);
-  const faults = refusals.flatMap(({ rule, message, spans: [span] }) => wrap(`  ${rule}: ${message}${spanText(span)}`, 4));
+  const rows = checks.map(({ rule, passed, examined }) => [
+    `  ${rule}`,
+    passed ? "passed" : "FAILED",
+    `${examined} examined`,
+  ]);
+  const faults = refusals.flatMap(({ rule, message, spans: [span] }) =>
+    wrap(`  ${rule}: ${message}${spanText(span)}`, 4),
+  );
   return ["Checks", ...table(rows, [24, 8, -20]), ...faults].join("\n");
 }
 
 function repaired({ repairs = [] }: PlanReport): string {
   if (repairs.length === 0) return "";
-  return ["Edits with which it fits", ...repairs.map(({ edit, peak_bytes }) => `  ${edit}   ${bytesText(peak_bytes)}`)].join("\n");
+  return [
+    "Edits with which it fits",
+    ...repairs.map(({ edit, peak_bytes }) => `  ${edit}   ${bytesText(peak_bytes)}`),
+  ].join("\n");
 }
 
 /** "1.50 GiB", "256 B". */

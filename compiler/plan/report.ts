@@ -1,3 +1,9 @@
 // What a plan says to its reader: as data for scripts, as text for a terminal.
-export { reportJson, type PlanReport, type Repair, type ReportEntry, type ReportProgram } from "./report-json.ts";
+export {
+  reportJson,
+  type PlanReport,
+  type Repair,
+  type ReportEntry,
+  type ReportProgram,
+} from "./report-json.ts";
 export { bytesText, reportText } from "./report-text.ts";

@@ -79,22 +79,10 @@ export function chooser(source: KernelSource, profile: DeviceProfile): Chooser {
     ofNode.set(key, made);
     return made;
   };
-  // A node of several dispatches may write an output before another of them reads the input: such a pair is none.
   const pairs = (node: Node): readonly (readonly [number, number])[] => {
-    const known = paired.get(node);
-    if (known !== undefined) return known;
-    const candidates = source.inPlaceCandidates(node, profile);
-    const none = (values: readonly unknown[]): undefined[] => values.map(() => undefined);
-    const list =
-      candidates.length === 0
-        ? []
-        : kernels(node, { inputStrides: none(node.inputs), outputStrides: none(node.outputs), inPlace: [] });
-    const made = candidates.filter(([output, input]) => {
-      const writes = list.findIndex(({ values }) => values.some((value) => value.output === output));
-      return list.every(({ values }, at) => at <= writes || values.every((value) => value.input !== input));
-    });
-    paired.set(node, made);
-    return made;
+    const known = paired.get(node) ?? source.inPlaceCandidates(node, profile);
+    paired.set(node, known);
+    return known;
   };
   return { kernels, pairs };
 }
@@ -290,6 +278,7 @@ export function store(
       outputStrides: outputs.map(stride),
       inPlace,
     });
+    if (kernels.length > 1) checkOrder(kernels, inPlace);
     for (const kernel of kernels) {
       const places = kernel.values.map(({ input, output }) => {
         const bound = output === undefined ? inputs[input ?? -1] : outputs[output];
@@ -308,6 +297,15 @@ export function store(
   });
   const copies = program.copies + steps.length - program.steps.length;
   return { name: program.name, steps, dispatches, rooms: rooms.filter((room) => room.first !== -1), copies };
+}
+
+/** Of several dispatches, none may read an input after another has written over it. */
+function checkOrder(kernels: readonly Kernel[], inPlace: Layouts["inPlace"]): void {
+  for (const [output, input] of inPlace) {
+    const writer = kernels.findIndex(({ values }) => values.some((value) => value.output === output));
+    const late = kernels.slice(writer + 1).find(({ values }) => values.some((value) => value.input === input && value.output !== output));
+    if (late !== undefined) throw new RangeError(`'${late.about}' reads input ${input} after output ${output} is written over it`);
+  }
 }
 
 function strideIn(layout: VariableLayout | undefined, held: Held): number | undefined {

@@ -25,12 +25,12 @@ function packElements(data: Float64Array, type: ElementType): Uint8Array {
   const isHalf = type === "f16" || type === "bf16";
   const bytes = new Uint8Array(data.length * (isHalf ? 2 : 4));
   const view = new DataView(bytes.buffer);
+  const word = new DataView(new ArrayBuffer(4));
   data.forEach((value, index) => {
     const rounded = round(value, type);
     if (type === "f32") view.setFloat32(index * 4, rounded, true);
     else if (type === "f16") view.setFloat16(index * 2, rounded, true);
     else if (type === "bf16") {
-      const word = new DataView(new ArrayBuffer(4));
       word.setFloat32(0, rounded);
       view.setUint16(index * 2, word.getUint16(0), true);
     } else if (type === "i32") view.setInt32(index * 4, rounded, true);
@@ -40,12 +40,18 @@ function packElements(data: Float64Array, type: ElementType): Uint8Array {
 }
 
 export function base64(bytes: Uint8Array): string {
+  const pairs = Array.from({ length: 4096 }, (_, at) => digits.charAt(at >> 6) + digits.charAt(at & 63));
   const pieces: string[] = [];
-  for (let at = 0; at < bytes.length; at += 3) {
-    const left = bytes.length - at;
+  const whole = bytes.length - (bytes.length % 3);
+  for (let at = 0; at < whole; at += 3) {
     const word = ((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
-    const sextet = (shift: number): string => digits.charAt((word >> shift) & 63);
-    pieces.push(sextet(18), sextet(12), left > 1 ? sextet(6) : "=", left > 2 ? sextet(0) : "=");
+    pieces.push(pairs[word >> 12] ?? "", pairs[word & 4095] ?? "");
+  }
+  const left = bytes.length - whole;
+  if (left > 0) {
+    const word = ((bytes[whole] ?? 0) << 16) | ((bytes[whole + 1] ?? 0) << 8);
+    const low = left === 2 ? `${digits.charAt((word >> 6) & 63)}=` : "==";
+    pieces.push(pairs[word >> 12] ?? "", low);
   }
   return pieces.join("");
 }

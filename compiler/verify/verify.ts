@@ -76,11 +76,20 @@ export function verify(plan: Plan): Verification {
 
 /** The canonical JSON of section 6: keys sorted, no spaces, what is undefined left out. */
 function sorted(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map((item) => sorted(item ?? null)).join(",")}]`;
-  if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  const fields = Object.entries(value).filter(([, field]) => field !== undefined);
-  fields.sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${fields.map(([key, field]) => `${JSON.stringify(key)}:${sorted(field)}`).join(",")}}`;
+  return JSON.stringify(inOrder(value, new Map()));
+}
+
+/** The same data with the fields of every object in sorted order. */
+function inOrder(value: unknown, orders: Map<string, string[]>): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map((item) => inOrder(item, orders));
+  const keys = Object.keys(value);
+  const shape = keys.join();
+  const order = orders.get(shape) ?? keys.toSorted();
+  orders.set(shape, order);
+  const made: Record<string, unknown> = {};
+  for (const key of order) made[key] = inOrder(Reflect.get(value, key), orders);
+  return made;
 }
 
 function freeze<T>(value: T): T {
