@@ -1,0 +1,194 @@
+// The kernels of attention and of its gradients, both ways of computing them, against the library function's meaning in float64.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { callDefinition } from "../../../compiler/elaborate/functions.ts";
+import type { Passed } from "../../../compiler/elaborate/meaning.ts";
+import { anonymous, asTensor, tensor } from "../../../compiler/elaborate/tensors.ts";
+import type { Workspace } from "../../../compiler/elaborate/workspace.ts";
+import { apply, builderFor, NOWHERE, parameter } from "../../../compiler/ir/build.ts";
+import { topological, type ElementType, type Node } from "../../../compiler/ir/graph.ts";
+import { interpret } from "../../../compiler/ir/interpret.ts";
+import { plainLayouts, type Kernel, type Layouts } from "../../../compiler/kernels/kernel.ts";
+import { kernelGradients, libraryKernels } from "../../../compiler/kernels/library.ts";
+import { resolve } from "../../../compiler/language/resolve.ts";
+import type { Tensor } from "../../../compiler/ops/operation.ts";
+import { differentiate } from "../../../compiler/passes/differentiate.ts";
+import type { DeviceProfile } from "../../../compiler/plan/plan.ts";
+import { desktopTiles, softwareTiles } from "../../../compiler/profile/builtin.ts";
+import { readKernelText } from "../../../compiler/verify/wgsl.ts";
+import type { Span } from "../../../grammar/source.ts";
+import { numbersFrom, randomTensor } from "../../compiler/kernels/tensors.ts";
+import { openBench, relativeError, runKernels, type Bench } from "./harness.ts";
+
+const { scope } = resolve({ path: "test.ftl", text: "" }, () => undefined);
+const span: Span = { source: { path: "test.ftl", text: "" }, start: 0, end: 0 };
+
+interface Case {
+  readonly tokens: number;
+  readonly heads: number;
+  readonly groups: number;
+  readonly width: number;
+  readonly rows?: number;
+  readonly window?: number;
+  readonly packed?: boolean;
+}
+
+/** The call as elaboration makes it. */
+function callOf({ rows = 2, tokens, heads, groups, width, window = 1e9 }: Case): Node {
+  const library: Workspace["library"] = {
+    lookup: (what, name, from) => scope.lookup(what, name, from.source.path) ?? scope.inLibrary(what, name),
+  };
+  const origin = { source: span, recipe: undefined, path: "" };
+  const ws: Workspace = {
+    ...{ diagnostics: [], library, callDefinition, length: tokens, scalars: [] },
+    ...{ frame: { reads: new Map() }, origin },
+  };
+  const definition = scope.inLibrary("function", "attention_with_statistics");
+  if (definition === undefined) throw new Error("no attention in the library");
+  const given = (name: string, shape: readonly number[], type: ElementType = "f32"): Passed => {
+    const axes = shape.map((size) => anonymous(size, span));
+    return { name: undefined, meaning: tensor(parameter({ shape, type }, name), axes), span };
+  };
+  const number = (value: number): Passed => ({ name: undefined, meaning: { kind: "number", value }, span });
+  const passed = [
+    given("q", [rows, tokens, heads, width]),
+    given("k", [rows, tokens, groups, width]),
+    given("v", [rows, tokens, groups, width]),
+    given("segments", [rows, tokens], "i32"),
+    number(1 / Math.sqrt(width)),
+    number(window),
+  ];
+  const result = callDefinition(ws, definition, passed, span);
+  const [first] = result.kind === "tuple" ? result.elements : [];
+  if (first === undefined) throw new Error("attention has no results");
+  return asTensor(ws, first, span).value.node;
+}
+
+/** The backward call as differentiation makes it, for the gradients of some of q, k and v. */
+function backwardOf(call: Node, wanted: readonly number[], of: readonly number[] = [0]): Node {
+  const { constant } = builderFor(NOWHERE);
+  const terms = of.map((output) => {
+    const value = call.outputs[output];
+    if (value === undefined) throw new Error(`no output ${output}`);
+    const weights = parameter(value, "weights");
+    const product = apply("multiply", [value, weights]);
+    return { weights, sum: apply("sum", [product], { axes: value.shape.map((_, axis) => axis) }) };
+  });
+  const scalars = terms.map(({ sum }) => apply("reshape", [sum], { shape: [] }));
+  const loss = scalars.reduce((total, each) => apply("add", [total, each]), constant(0, "f32", []));
+  const region = { parameters: [...call.inputs, ...terms.map(({ weights }) => weights)], results: [loss] };
+  const both = differentiate(region, { of: 0, withRespectTo: wanted, kernelGradients });
+  const found = topological(both.results).find(
+    ({ attributes }) => attributes["kernel"] === "attention_backward",
+  );
+  if (found === undefined) throw new Error("no backward call");
+  return found;
+}
+
+function regionOf(node: Node) {
+  const [region] = node.regions;
+  if (region === undefined) throw new Error("a call without a region");
+  return region;
+}
+
+/** Queries, keys, values and segments: packed ones change in the row and end with padding; the last row is padding only. */
+function inputsOf(call: Node, { packed = false }: Case): Tensor[] {
+  const random = numbersFrom(7);
+  return call.inputs.map((value) => {
+    if (value.type === "f32") return randomTensor(value, random);
+    const [rows = 0, tokens = 0] = value.shape;
+    const segment = (row: number, t: number): number => {
+      if (!packed) return 1;
+      if (row === rows - 1 && rows > 1) return 0;
+      return t >= tokens * 0.85 ? 0 : 1 + Math.floor(t / (tokens * 0.3));
+    };
+    const data = Float64Array.from({ length: rows * tokens }, (_, at) =>
+      segment(Math.floor(at / tokens), at % tokens),
+    );
+    return { shape: value.shape, data };
+  });
+}
+
+function choose(node: Node, profile: DeviceProfile, layouts: Layouts = plainLayouts): readonly Kernel[] {
+  const kernels = libraryKernels.get(String(node.attributes["kernel"]))?.choose(node, layouts, profile);
+  if (kernels === undefined) throw new Error("declined");
+  return kernels;
+}
+
+const cases: readonly Case[] = [
+  { tokens: 1, heads: 2, groups: 1, width: 8 },
+  { tokens: 47, heads: 4, groups: 2, width: 16 },
+  { tokens: 47, heads: 2, groups: 2, width: 80, packed: true },
+  { tokens: 130, heads: 4, groups: 1, width: 32, packed: true },
+  { tokens: 130, heads: 3, groups: 3, width: 64, window: 17 },
+  { tokens: 130, heads: 2, groups: 1, width: 8, window: 64, packed: true, rows: 3 },
+  { tokens: 64, heads: 2, groups: 2, width: 64 },
+  { tokens: 33, heads: 2, groups: 1, width: 6, window: 1 },
+  { tokens: 70, heads: 2, groups: 1, width: 128, packed: true },
+];
+
+describe("attention", () => {
+  let bench: Bench;
+  let profiles: Readonly<Record<string, DeviceProfile>>;
+  beforeAll(async () => {
+    bench = await openBench();
+    const { profile } = bench;
+    const limits = { ...profile.limits, maxStorageBuffersPerShaderStage: 8 };
+    profiles = {
+      direct: { ...profile, tiles: softwareTiles },
+      tiled: { ...profile, tiles: desktopTiles },
+      "tiled in 16 KiB": { ...profile, tiles: desktopTiles, limits: { ...limits, maxComputeWorkgroupStorageSize: 16_384 } },
+    };
+  });
+  afterAll(() => bench[Symbol.dispose]());
+
+  function profileOf(name: string): DeviceProfile {
+    const profile = profiles[name];
+    if (profile === undefined) throw new Error(`no profile ${name}`);
+    return profile;
+  }
+
+  async function check(name: string, node: Node, inputs: readonly Tensor[], layouts = plainLayouts): Promise<Tensor[]> {
+    const kernels = choose(node, profileOf(name), layouts);
+    for (const kernel of kernels) {
+      const read = readKernelText(kernel.wgsl);
+      expect(read.unclear).toEqual([]);
+      expect(read.workgroupMemory).toBe(kernel.workgroupMemory);
+      const uses = ({ name, reads, writes }: { name: string; reads: boolean; writes: boolean }) => ({ name, reads, writes });
+      expect(read.bindings.map(uses)).toEqual(kernel.bindings.map(uses));
+      expect(kernel.bindings.length).toBeLessThanOrEqual(profileOf(name).limits.maxStorageBuffersPerShaderStage);
+    }
+    const found = await runKernels(bench, kernels, node, inputs, layouts);
+    const expected = interpret(regionOf(node), inputs);
+    expected.forEach((tensor, index) => expect(relativeError(found[index], tensor), `result ${index}`).toBeLessThan(2e-5));
+    return found;
+  }
+
+  describe.each(["direct", "tiled", "tiled in 16 KiB"])("%s", (name) => {
+    test.each(cases)("$tokens tokens, $heads heads on $groups, width $width, window $window, packed $packed", async (shape) => {
+      const call = callOf(shape);
+      const inputs = inputsOf(call, shape);
+      const results = await check(name, call, inputs);
+      const backward = backwardOf(call, [0, 1, 2]);
+      const gradient = randomTensor(call.outputs[0] ?? { shape: [], type: "f32" }, numbersFrom(11));
+      const given = [gradient, ...inputs, ...results];
+      const gradients = await check(name, backward, given);
+      const again = await runKernels(bench, choose(backward, profileOf(name)), backward, given);
+      expect(again.map(({ data }) => data)).toEqual(gradients.map(({ data }) => data));
+      const once = await runKernels(bench, choose(call, profileOf(name)), call, inputs);
+      expect(once.map(({ data }) => data)).toEqual(results.map(({ data }) => data));
+    });
+
+    test("only the gradients that are wanted", async () => {
+      const shape = { tokens: 20, heads: 2, groups: 1, width: 8 };
+      const call = callOf(shape);
+      const inputs = inputsOf(call, shape);
+      const gradient = randomTensor(call.outputs[0] ?? { shape: [], type: "f32" }, numbersFrom(11));
+      const given = [gradient, ...inputs, ...interpret(regionOf(call), inputs)];
+      for (const wanted of [[0], [1], [2], [0, 2]]) {
+        const backward = backwardOf(call, wanted);
+        expect(backward.outputs).toHaveLength(wanted.length);
+        await check(name, backward, given);
+      }
+    });
+  });
+});
