@@ -1,6 +1,6 @@
 // The loss on held-out rows. Comes in: a session and the rows in batches of one micro-batch. Goes out: the summed loss and the
 // number of targets, for one division at the end, so that neither batch size nor padding enters the result.
-// Holds: rows come in the order of the file; sums are in float64; a batch that learns nothing costs nothing.
+// Holds: rows come in the order of the file; sums are in float64; a batch that learns nothing costs nothing; aborted, there is no result.
 import type { Batches } from "../data/batches.ts";
 import { writeMicro, type Feeding } from "./feed.ts";
 
@@ -12,8 +12,9 @@ export interface Evaluated {
 export async function evaluateRows(
   session: Feeding,
   held: Batches,
-  onProgress: (done: number, total: number) => void = () => undefined,
-): Promise<Evaluated> {
+  onProgress: (done: number, total: number) => void,
+  signal: AbortSignal | undefined,
+): Promise<Evaluated | undefined> {
   const { rows, tokens } = session.plan.job;
   let total = 0;
   let targets = 0;
@@ -23,6 +24,7 @@ export async function evaluateRows(
     pending = undefined;
   };
   for (let step = 1; step <= held.stepsPerEpoch; step += 1) {
+    if (signal?.aborted === true) return undefined;
     const batch = held.at(step);
     if (batch.learned > 0) {
       await writeMicro(session, batch, 0, rows * tokens);

@@ -29,7 +29,7 @@ export interface TrainOptions {
   readonly onLine?: ((line: LogLine) => Promise<void>) | undefined;
   /** Seconds from some moment on. */
   readonly clock: () => number;
-  /** Aborted: the step under way is finished, then saved. */
+  /** Aborted: the step under way is finished, then saved; an evaluation is given up; before the first step this rejects. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -123,8 +123,10 @@ export async function train(session: Feeding, options: TrainOptions): Promise<Tr
     if (options.evaluation === undefined) return;
     await settle();
     const onProgress = (done: number, total: number): void => emit({ kind: "evaluating", done, total });
-    const { total, targets } = await evaluateRows(session, options.evaluation.batches, onProgress);
+    const evaluated = await evaluateRows(session, options.evaluation.batches, onProgress, signal);
     before = clock();
+    if (evaluated === undefined) return;
+    const { total, targets } = evaluated;
     if (targets === 0) {
       emit({ kind: "warning", message: "no position of the evaluation rows is learned: there is no loss" });
       return;
@@ -160,12 +162,14 @@ export async function train(session: Feeding, options: TrainOptions): Promise<Tr
   };
 
   if (options.evaluation?.first === true) await evaluate(0);
+  signal?.throwIfAborted();
   before = clock();
   for (let step = 1; step <= steps; step += 1) {
     await doStep(step);
     const isLast = step === steps;
+    const isDue = isLast || step % (options.evaluation?.every ?? steps) === 0;
+    if (isDue && (isLast || signal?.aborted !== true)) await evaluate(step);
     const stops = signal?.aborted === true && !isLast;
-    if (!stops && (isLast || step % (options.evaluation?.every ?? steps) === 0)) await evaluate(step);
     if (stops || (options.save?.every !== undefined && step % options.save.every === 0)) {
       await settle();
       await options.save?.write({ step, updates });

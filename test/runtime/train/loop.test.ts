@@ -206,6 +206,28 @@ test("an interrupted run finishes its step, saves, and says so", async () => {
   expect(saved).toEqual([2, 4, 5].map((step) => ({ step, updates: step, told: step })));
 });
 
+test("an interruption gives up an evaluation, and before the first step the run", async () => {
+  const controller = new AbortController();
+  const evaluation = { batches: batches(two, { rows: 2, length: 4, seed: 1 }), every: 2, first: false };
+  const session = trainingSession();
+  const { lines, options } = watched(session, two, {
+    evaluation,
+    steps: 9,
+    signal: controller.signal,
+    onEvent: ({ kind }) => {
+      if (kind === "evaluating") controller.abort();
+    },
+  });
+  const held = { ...evaluation, batches: { ...evaluation.batches, stepsPerEpoch: 2 } };
+  expect(await train(session, { ...options, evaluation: held })).toMatchObject({
+    ended: "interrupted",
+    step: 2,
+  });
+  expect(lines.map(({ step }) => step)).toEqual([1, 2]);
+  const stopped = train(trainingSession(), { ...options, signal: AbortSignal.abort(new Error("early")) });
+  await expect(stopped).rejects.toThrow("early");
+});
+
 test("two runs tell the same", async () => {
   const [first, second] = [trainingSession(), trainingSession()];
   const [one, other] = [watched(first, two, { steps: 7 }), watched(second, two, { steps: 7 })];
