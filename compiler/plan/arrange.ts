@@ -40,6 +40,7 @@ export interface Premises {
 
 /** The step outputs that a stack is made of, in order, `strideBytes` from one to the next. */
 export interface Piece {
+  readonly stack: Held;
   readonly leaves: readonly Held[];
   readonly strideBytes: number;
 }
@@ -139,7 +140,7 @@ export function arrange(program: Unrolled, premises: Premises, obstacles: Obstac
       inPiece.add(leaf);
       return leaf;
     });
-    pieces.push({ leaves, strideBytes: sliceStride(held, alignment) });
+    pieces.push({ stack: held, leaves, strideBytes: sliceStride(held, alignment) });
     if (leaves.every((leaf, at) => leaf === held.parts[at])) return held;
     return stackOf(
       leaves.map((leaf) => reshaped(leaf, held.shape.slice(1))),

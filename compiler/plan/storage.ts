@@ -133,7 +133,7 @@ export function store(
   const pieceRooms = new Map<Arranged["pieces"][number], Room>();
 
   const transient = (held: Held, step: Step, bytes: number, strideBytes: number | undefined): Room => {
-    const kind = kinds(held);
+    const kind = kinds(held.from === "stack" && held.parts[0] !== undefined ? plain(held.parts[0]) : held);
     const room: Room = {
       target: undefined,
       bytes: roundUp(bytes, 4),
@@ -233,7 +233,7 @@ export function store(
       if (inPiece !== undefined) {
         const { piece, at: index } = inPiece;
         const bytes = (piece.leaves.length - 1) * piece.strideBytes + naturalBytes(held);
-        const room = pieceRooms.get(piece) ?? transient(held, step, bytes, piece.strideBytes);
+        const room = pieceRooms.get(piece) ?? transient(piece.stack, step, bytes, piece.strideBytes);
         pieceRooms.set(piece, room);
         room.lastStep = Math.max(room.lastStep, ...piece.leaves.map((leaf) => uses.get(leaf) ?? at));
         return within(room, index * piece.strideBytes, held, undefined);

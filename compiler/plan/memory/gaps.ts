@@ -1,13 +1,16 @@
 // Occupied addresses over time, for planners that place one interval after the other: finds the lowest address that is free
 // during a whole interval. A segment tree over time: each node keeps the ranges that are occupied during all of its time
-// (`through`) and those occupied at any moment of it (`within`), neighbours joined. Layers that lie side by side join to one range,
+// (`through`) and those occupied at some moment of it (`within`), neighbours joined. Layers that lie side by side join to one range,
 // so a search looks at a few ranges a node and takes logarithmic time, however many intervals are live.
+//
+// What is taken at some moment of an interval is `within` of the nodes that make up the interval, and `through` of the nodes above
+// them, which all stand on the ways from the interval's first and last moments to the root.
 
 /** Sorted, disjoint, not touching: start, end, start, end, … */
 type Ranges = number[];
 
 export interface Occupied {
-  /** The lowest address, a whole interval of `size` long, that is free from `first` to `last` and crosses no multiple of `limit`. */
+  /** The lowest address from which `size` bytes are free from `first` to `last` and cross no multiple of `limit`. */
   lowest(size: number, first: number, last: number, limit: number): number;
   add(offset: number, size: number, first: number, last: number): void;
 }
@@ -16,61 +19,51 @@ export interface Occupied {
 export function occupied(end: number): Occupied {
   let leaves = 1;
   while (leaves < end) leaves *= 2;
-  const through: Ranges[] = Array.from({ length: 2 * leaves }, () => []);
-  const within: Ranges[] = Array.from({ length: 2 * leaves }, () => []);
-
-  /** Visits the nodes that make up the interval, and their ancestors. */
-  const visit = (
-    first: number,
-    last: number,
-    exact: (node: number) => void,
-    above: (node: number) => void,
-  ): void => {
-    const highest: number[] = [];
-    for (let low = first + leaves, high = last + leaves + 1; low < high; low >>= 1, high >>= 1) {
-      if (low % 2 === 1) highest.push(low++);
-      if (high % 2 === 1) highest.push(--high);
-    }
-    for (const node of highest) exact(node);
-    const seen = new Set<number>();
-    for (const node of highest) {
-      for (let up = node >> 1; up >= 1 && !seen.has(up); up >>= 1) {
-        seen.add(up);
-        above(up);
-      }
-    }
+  const through: (Ranges | undefined)[] = Array.from({ length: 2 * leaves });
+  const within: (Ranges | undefined)[] = Array.from({ length: 2 * leaves });
+  const lists: Ranges[] = [];
+  const cursors: number[] = [];
+  const take = (ranges: Ranges | undefined): void => {
+    if (ranges === undefined) return;
+    lists.push(ranges);
+    cursors.push(0);
+  };
+  const put = (table: (Ranges | undefined)[], node: number, start: number, end: number): void => {
+    const ranges = table[node];
+    if (ranges === undefined) table[node] = [start, end];
+    else join(ranges, start, end);
   };
 
   return {
     lowest(size, first, last, limit) {
-      const lists: Ranges[] = [];
-      const take = (ranges: Ranges): void => {
-        if (ranges.length > 0) lists.push(ranges);
-      };
-      visit(
-        first,
-        last,
-        (node) => {
-          take(within[node] ?? []);
-        },
-        (node) => {
-          take(through[node] ?? []);
-        },
-      );
-      return lowestGap(lists, size, limit);
+      lists.length = 0;
+      cursors.length = 0;
+      for (let low = first + leaves, high = last + leaves + 1; low < high; low >>= 1, high >>= 1) {
+        if (low % 2 === 1) take(within[low++]);
+        if (high % 2 === 1) take(within[--high]);
+      }
+      for (let low = first + leaves, high = last + leaves; low >= 1; low >>= 1, high >>= 1) {
+        take(through[low]);
+        if (high !== low) take(through[high]);
+      }
+      return lowestGap(lists, cursors, size, limit);
     },
     add(offset, size, first, last) {
-      visit(
-        first,
-        last,
-        (node) => {
-          join(through[node] ?? [], offset, offset + size);
-          join(within[node] ?? [], offset, offset + size);
-        },
-        (node) => {
-          join(within[node] ?? [], offset, offset + size);
-        },
-      );
+      const stop = offset + size;
+      for (let low = first + leaves, high = last + leaves + 1; low < high; low >>= 1, high >>= 1) {
+        if (low % 2 === 1) {
+          put(within, low, offset, stop);
+          put(through, low++, offset, stop);
+        }
+        if (high % 2 === 1) {
+          put(within, --high, offset, stop);
+          put(through, high, offset, stop);
+        }
+      }
+      for (let low = first + leaves, high = last + leaves; low >= 1; low >>= 1, high >>= 1) {
+        put(within, low, offset, stop);
+        if (high !== low) put(within, high, offset, stop);
+      }
     },
   };
 }
@@ -81,9 +74,8 @@ function clear(offset: number, size: number, limit: number): number {
   return offset + size > next ? next : offset;
 }
 
-function lowestGap(lists: readonly Ranges[], size: number, limit: number): number {
-  // Every list is sorted; `cursors` walk them together. The address only moves up, past whatever range stands in its way.
-  const cursors = lists.map(() => 0);
+/** The address only moves up, past whatever range stands in its way; each list's cursor moves along. */
+function lowestGap(lists: readonly Ranges[], cursors: number[], size: number, limit: number): number {
   let offset = clear(0, size, limit);
   for (let moved = true; moved;) {
     moved = false;

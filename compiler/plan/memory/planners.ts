@@ -52,47 +52,66 @@ function fromThePeak(intervals: readonly Interval[], ...rules: readonly Compare[
   return sorted(intervals, (a, b) => rank(a) - rank(b), ...rules);
 }
 
-const orders: readonly { readonly name: string; order(intervals: readonly Interval[]): number[] }[] = [
-  { name: "longest first", order: (intervals) => sorted(intervals, longest, largest) },
-  {
+interface Order {
+  readonly name: string;
+  order(intervals: readonly Interval[]): number[];
+}
+
+const orders = {
+  earliest: { name: "earliest first", order: (intervals) => sorted(intervals, earliest, longest) },
+  longest: { name: "longest first", order: (intervals) => sorted(intervals, longest, largest) },
+  largest: { name: "largest first", order: (intervals) => sorted(intervals, largest, longest) },
+  area: { name: "largest area first", order: (intervals) => sorted(intervals, (a, b) => area(b) - area(a)) },
+  peakLongest: {
     name: "fullest moment first, then longest",
     order: (intervals) => fromThePeak(intervals, longest, largest),
   },
-  {
+  peakLargest: {
     name: "fullest moment first, then largest",
     order: (intervals) => fromThePeak(intervals, largest, longest),
   },
-  { name: "largest first", order: (intervals) => sorted(intervals, largest, longest) },
-  { name: "largest area first", order: (intervals) => sorted(intervals, (a, b) => area(b) - area(a)) },
-  { name: "earliest first", order: (intervals) => sorted(intervals, earliest, longest) },
-];
+} as const satisfies Record<string, Order>;
 
 function area({ size, first, last }: Interval): number {
   return size * (last - first + 1);
 }
 
-/** Planners of this file, the ones most often best first. */
-export const greedyPlanners: readonly Planner[] = orders.map(({ name, order }) => ({
-  name,
-  place: (problem) => placeInOrder(problem, order(problem.intervals)),
-}));
+function once({ name, order }: Order): Planner {
+  return { name, place: (problem) => placeInOrder(problem, order(problem.intervals)) };
+}
 
-const rounds = 12;
+/** The same order, with what ended above the lower bound put first again and again. */
+function retried({ name, order }: Order): Planner {
+  return { name: `${name}, retried`, place: (problem) => retry(problem, order(problem.intervals)) };
+}
 
-/** The same orders, with what ended too high put first again and again. */
-export const patientPlanners: readonly Planner[] = orders.map(({ name, order }) => ({
-  name: `${name}, retried`,
-  place: (problem) => retry(problem, order(problem.intervals)),
-}));
+/** In the order in which they are tried: the quick ones that do well on training steps, then the patient ones. */
+export const allPlanners: readonly Planner[] = [
+  once(orders.largest),
+  once(orders.longest),
+  retried(orders.earliest),
+  retried(orders.longest),
+  retried(orders.peakLongest),
+  retried(orders.peakLargest),
+  retried(orders.largest),
+  retried(orders.area),
+];
+
+/** Rounds of a retry: many for the small and hard, few where there are thousands of intervals. */
+function roundsFor(count: number): number {
+  return Math.max(2, Math.min(12, Math.floor(40_000 / Math.max(1, count))));
+}
 
 function retry(problem: MemoryProblem, start: readonly number[]): Placement {
   const { bytes: least } = fullest(problem.intervals);
+  const rounds = roundsFor(problem.intervals.length);
   let order = start;
   let best = placeInOrder(problem, order);
   let last = best;
   for (let round = 0; round < rounds && best.bytes > least; round += 1) {
+    const ends = last.offsets;
     const isHigh = (index: number): boolean =>
-      (last.offsets[index] ?? 0) + (problem.intervals[index]?.size ?? 0) > least;
+      (ends[index] ?? 0) + (problem.intervals[index]?.size ?? 0) > least;
     const high = order.filter(isHigh);
     if (high.length === 0) break;
     const chosen = new Set(high);
@@ -111,9 +130,7 @@ export interface Choice {
 }
 
 /** Near enough to the lower bound to try no further. */
-const enough = 1.0005;
-
-export const allPlanners: readonly Planner[] = [...greedyPlanners, ...patientPlanners];
+const enough = 1.001;
 
 export function choosePlacement(given: MemoryProblem, planners: readonly Planner[] = allPlanners): Choice {
   const problem = compressTimes(given);
