@@ -108,7 +108,8 @@ export function arrange(program: Unrolled, premises: Premises, obstacles: Obstac
       case "slice": {
         if (held.of.from === "variable" && (variables[held.of.variable]?.parts ?? 1) > 1) return held;
         const of = moved.get(held.of) ?? bindable(held.of, near);
-        if (isApart(of) || naturalBytes(held) % alignment === 0) return sliceOf(of, held.at);
+        const isOnly = of.shape[0] === 1;
+        if (isOnly || isApart(of) || naturalBytes(held) % alignment === 0) return sliceOf(of, held.at);
         const spread = copy(of, near);
         apart.add(spread);
         moved.set(held.of, spread);
@@ -185,7 +186,7 @@ function slicedOutputs(program: Unrolled, { variables, alignment }: Premises): S
     if (held.from === "reshape") look(held.of);
     if (held.from !== "slice") return;
     const { of } = held;
-    if (of.from === "step" && naturalBytes(held) % alignment !== 0) found.add(of);
+    if (of.from === "step" && of.shape[0] !== 1 && naturalBytes(held) % alignment !== 0) found.add(of);
     look(of);
   };
   for (const step of program.steps) step.inputs.forEach(look);

@@ -33,11 +33,11 @@ export type StepNumbers = Readonly<Record<string, number>>;
 export function evaluateScalar(expression: ScalarExpression, numbers: StepNumbers): number {
   if (typeof expression === "number") return expression;
   if ("name" in expression) {
-    const value = numbers[expression.name];
+    const value = Object.hasOwn(numbers, expression.name) ? numbers[expression.name] : undefined;
     if (value === undefined) throw new RangeError(`the step has no number '${expression.name}'`);
     return value;
   }
-  const compute = arithmetic[expression.apply];
+  const compute = Object.hasOwn(arithmetic, expression.apply) ? arithmetic[expression.apply] : undefined;
   if (compute === undefined) throw new RangeError(`no function of scalars is called '${expression.apply}'`);
   return compute(...expression.to.map((operand) => evaluateScalar(operand, numbers)));
 }

@@ -303,8 +303,11 @@ export function store(
 function checkOrder(kernels: readonly Kernel[], inPlace: Layouts["inPlace"]): void {
   for (const [output, input] of inPlace) {
     const writer = kernels.findIndex(({ values }) => values.some((value) => value.output === output));
-    const late = kernels.slice(writer + 1).find(({ values }) => values.some((value) => value.input === input && value.output !== output));
-    if (late !== undefined) throw new RangeError(`'${late.about}' reads input ${input} after output ${output} is written over it`);
+    const late = kernels
+      .slice(writer + 1)
+      .find(({ values }) => values.some((value) => value.input === input && value.output !== output));
+    if (late !== undefined)
+      throw new RangeError(`'${late.about}' reads input ${input} after output ${output} is written over it`);
   }
 }
 

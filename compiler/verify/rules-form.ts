@@ -52,6 +52,7 @@ export const form: Rule = {
         workgroupMemory,
         ...bindings.map(({ bytes }) => bytes),
       ];
+      if (!plainName.test(name)) report.refuse(`'${name}' is no name for a kernel`, { kernels: [index] });
       if (!numbers.every(isCount))
         report.refuse(`kernel '${name}' has a size that is no whole number`, { kernels: [index] });
     });
@@ -93,6 +94,9 @@ function checkNames(plan: Plan, refuse: (message: string) => void): void {
     }
   }
 }
+
+/** Kernels' names become names of files. */
+const plainName = /^[A-Za-z][A-Za-z0-9_]*$/;
 
 function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;

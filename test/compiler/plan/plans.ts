@@ -2,9 +2,14 @@
 import type { Module } from "../../../compiler/ir/graph.ts";
 import { buildPlan, type PlanResult } from "../../../compiler/plan/build.ts";
 import type { DeviceProfile, Plan } from "../../../compiler/plan/plan.ts";
+import type { KernelSource } from "../../../compiler/plan/storage.ts";
 import { desktop, fakeKernels } from "./fake.ts";
 
-export function planResult(module: Module, profile: DeviceProfile = desktop): PlanResult {
+export function planResult(
+  module: Module,
+  profile: DeviceProfile = desktop,
+  kernels: KernelSource = fakeKernels,
+): PlanResult {
   return buildPlan({
     module,
     profile,
@@ -13,7 +18,7 @@ export function planResult(module: Module, profile: DeviceProfile = desktop): Pl
     parameters: { total: 1000, trainable: 100 },
     perStep: { micro: 2, update: 1 },
     decisions: [],
-    kernels: fakeKernels,
+    kernels,
     interpret: (region) =>
       region.results.map(({ shape }) => ({
         shape,
@@ -22,8 +27,8 @@ export function planResult(module: Module, profile: DeviceProfile = desktop): Pl
   });
 }
 
-export function planOf(module: Module, profile?: DeviceProfile): Plan {
-  const result = planResult(module, profile);
+export function planOf(module: Module, profile?: DeviceProfile, kernels?: KernelSource): Plan {
+  const result = planResult(module, profile, kernels);
   if ("obstacles" in result) throw new Error(result.obstacles.map(({ message }) => message).join("\n"));
   return result.plan;
 }

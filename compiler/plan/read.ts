@@ -1,0 +1,304 @@
+// Reads a plan from JSON that anybody may have written. Checks the form of everything, says where what is missing or wrong, and
+// leaves meaning to the verifier. What the form does not know is refused: nothing passes unread.
+import { planFormat, type Plan } from "./plan.ts";
+
+export type PlanReading = { readonly plan: Plan } | { readonly problems: readonly string[] };
+
+/** Checks a value found at a place such as "tensors[3].offset"; gives it back as the type it was checked for. */
+type Form<T> = (value: unknown, at: string, problems: string[]) => T;
+
+/** Problems that are listed; a file that is no plan at all has a problem in every line. */
+const most = 50;
+
+export function readPlan(text: string): PlanReading {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    return { problems: [`the plan is no JSON: ${error instanceof Error ? error.message : String(error)}`] };
+  }
+  const problems: string[] = [];
+  const read = plan(json, "", problems);
+  return problems.length === 0 ? { plan: read } : { problems: problems.slice(0, most) };
+}
+
+function expected(what: string, value: unknown, at: string, problems: string[]): void {
+  const found =
+    value === undefined
+      ? "nothing"
+      : value === null
+        ? "null"
+        : Array.isArray(value)
+          ? "a list"
+          : typeof value;
+  const shown =
+    typeof value === "string" || typeof value === "number" ? JSON.stringify(value).slice(0, 40) : found;
+  problems.push(`${at === "" ? "the plan" : at}: expected ${what}, found ${shown}`);
+}
+
+const string: Form<string> = (value, at, problems) => {
+  if (typeof value === "string") return value;
+  expected("a text", value, at, problems);
+  return "";
+};
+
+const number: Form<number> = (value, at, problems) => {
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  expected("a number", value, at, problems);
+  return 0;
+};
+
+/** A whole number from `least` on. */
+const whole =
+  (least = 0): Form<number> =>
+  (value, at, problems) => {
+    if (typeof value === "number" && Number.isSafeInteger(value) && value >= least) return value;
+    expected(`a whole number from ${least}`, value, at, problems);
+    return 0;
+  };
+
+const count = whole();
+
+const boolean: Form<boolean> = (value, at, problems) => {
+  if (typeof value === "boolean") return value;
+  expected("true or false", value, at, problems);
+  return false;
+};
+
+function oneOf<const T extends string | number>(...words: readonly T[]): Form<T> {
+  return (value, at, problems) => {
+    const found = words.find((word) => word === value);
+    if (found === undefined)
+      expected(words.map((word) => JSON.stringify(word)).join(" or "), value, at, problems);
+    return found ?? (words[0] as T);
+  };
+}
+
+function optional<T>(form: Form<T>): Form<T | undefined> {
+  return (value, at, problems) => (value === undefined ? undefined : form(value, at, problems));
+}
+
+function listOf<T>(form: Form<T>): Form<readonly T[]> {
+  return (value, at, problems) => {
+    if (Array.isArray(value)) return value.map((item, index) => form(item, `${at}[${index}]`, problems));
+    expected("a list", value, at, problems);
+    return [];
+  };
+}
+
+function triple<T>(form: Form<T>): Form<readonly [T, T, T]> {
+  return (value, at, problems) => {
+    if (Array.isArray(value) && value.length !== 3) expected("a list of three", value, at, problems);
+    const [a, b, c] = Array.isArray(value) ? value : [value, value, value];
+    return [form(a, `${at}[0]`, problems), form(b, `${at}[1]`, problems), form(c, `${at}[2]`, problems)];
+  };
+}
+
+type Fields<T> = { readonly [K in keyof T]-?: Form<T[K]> };
+
+function record<T extends object>(fields: Fields<T>): Form<T> {
+  const names = Object.keys(fields);
+  return (value, at, problems) => {
+    const isRecord = typeof value === "object" && value !== null && !Array.isArray(value);
+    if (!isRecord) expected("an object", value, at, problems);
+    const given = new Map(isRecord ? Object.entries(value) : []);
+    const inside = (name: string): string => (at === "" ? name : `${at}.${name}`);
+    for (const name of given.keys()) {
+      if (!names.includes(name)) problems.push(`${inside(name)}: a plan has no such field`);
+    }
+    const read = names.map((name) => [
+      name,
+      fields[name as keyof T](given.get(name), inside(name), isRecord ? problems : []),
+    ]);
+    return Object.fromEntries(read) as T;
+  };
+}
+
+const kind = oneOf(
+  "weights",
+  "adapter",
+  "gradients",
+  "optimizer",
+  "activations",
+  "workspace",
+  "constants",
+  "io",
+);
+const type = oneOf("f32", "f16", "bf16", "i32", "u32", "bool");
+const shape = listOf(count);
+const span = optional(
+  record<NonNullable<Plan["tensors"][number]["span"]>>({ file: string, line: whole(1), column: whole(1) }),
+);
+
+const limits = record<Plan["device"]["limits"]>({
+  maxBufferSize: count,
+  maxStorageBufferBindingSize: count,
+  maxStorageBuffersPerShaderStage: count,
+  minStorageBufferOffsetAlignment: whole(4),
+  maxComputeWorkgroupStorageSize: count,
+  maxComputeInvocationsPerWorkgroup: count,
+  maxComputeWorkgroupSizeX: count,
+  maxComputeWorkgroupSizeY: count,
+  maxComputeWorkgroupSizeZ: count,
+  maxComputeWorkgroupsPerDimension: count,
+});
+
+const tile = record<Plan["device"]["tiles"][number]>({
+  kind: oneOf("shared", "direct"),
+  atLeast: triple(count),
+  rows: count,
+  columns: count,
+  inner: count,
+  rowsEach: count,
+  columnsEach: count,
+});
+
+const device = record<Plan["device"]>({
+  name: string,
+  limits,
+  features: listOf(string),
+  memory: count,
+  tiles: listOf(tile),
+});
+
+const initial: Form<Plan["variables"][number]["initial"]> = (value, at, problems) => {
+  const from = typeof value === "object" && value !== null ? Reflect.get(value, "from") : undefined;
+  switch (from) {
+    case "checkpoint":
+    case "adapter":
+      return record<{ from: "checkpoint" | "adapter"; names: readonly string[] }>({
+        from: oneOf("checkpoint", "adapter"),
+        names: listOf(string),
+      })(value, at, problems);
+    case "table":
+      return record<{ from: "table"; data: string }>({ from: oneOf("table"), data: string })(
+        value,
+        at,
+        problems,
+      );
+    default:
+      return record<{ from: "program" | "host" | "zero" }>({ from: oneOf("program", "host", "zero") })(
+        value,
+        at,
+        problems,
+      );
+  }
+};
+
+/** Expressions nest; their depth is bounded, so that no file can exhaust the stack. */
+const expressionAt =
+  (depth: number): Form<Plan["scalars"][number]["expression"]> =>
+  (value, at, problems) => {
+    if (typeof value === "number") return number(value, at, problems);
+    if (depth === 0) {
+      problems.push(`${at}: the expression is nested too deep`);
+      return 0;
+    }
+    const isName = typeof value === "object" && value !== null && "name" in value;
+    if (isName) return record<{ name: string }>({ name: string })(value, at, problems);
+    return record<{ apply: string; to: readonly Plan["scalars"][number]["expression"][] }>({
+      apply: string,
+      to: listOf(expressionAt(depth - 1)),
+    })(value, at, problems);
+  };
+
+const plan = record<Plan>({
+  format: oneOf(planFormat),
+  recipe: string,
+  hash: string,
+  device,
+  budget: count,
+  peakBytes: count,
+  lowerBoundBytes: count,
+  job: record<Plan["job"]>({
+    batch: count,
+    accumulation: count,
+    rows: count,
+    tokens: count,
+    vocabulary: count,
+  }),
+  parameters: record<Plan["parameters"]>({ total: count, trainable: count }),
+  buffers: listOf(record<Plan["buffers"][number]>({ name: string, size: count })),
+  tensors: listOf(
+    record<Plan["tensors"][number]>({
+      name: string,
+      kind,
+      type,
+      shape,
+      stride: count,
+      buffer: count,
+      offset: count,
+      size: count,
+      aliasOf: optional(count),
+      lifetime: optional(
+        record<NonNullable<Plan["tensors"][number]["lifetime"]>>({
+          program: string,
+          first: count,
+          last: count,
+        }),
+      ),
+      span,
+    }),
+  ),
+  variables: listOf(
+    record<Plan["variables"][number]>({
+      name: string,
+      kind,
+      type,
+      shape,
+      stack: boolean,
+      parts: listOf(count),
+      initial,
+    }),
+  ),
+  kernels: listOf(
+    record<Plan["kernels"][number]>({
+      name: string,
+      about: string,
+      wgsl: string,
+      hash: string,
+      bindings: listOf(
+        record<Plan["kernels"][number]["bindings"][number]>({
+          name: string,
+          access: oneOf("read", "read_write"),
+          reads: boolean,
+          writes: boolean,
+          bytes: count,
+        }),
+      ),
+      workgroupSize: triple(count),
+      workgroups: triple(count),
+      workgroupMemory: count,
+      features: listOf(string),
+    }),
+  ),
+  programs: listOf(
+    record<Plan["programs"][number]>({
+      name: string,
+      dispatches: listOf(
+        record<Plan["programs"][number]["dispatches"][number]>({
+          kernel: count,
+          tensors: listOf(count),
+          workgroups: triple(count),
+          path: string,
+          span,
+          flops: number,
+          bytes: number,
+        }),
+      ),
+      perStep: count,
+      operations: count,
+      peakBytes: count,
+      peakAt: whole(-1),
+    }),
+  ),
+  scalars: listOf(record<Plan["scalars"][number]>({ name: string, expression: expressionAt(100) })),
+  decisions: listOf(
+    record<Plan["decisions"][number]>({
+      what: string,
+      chosen: string,
+      why: string,
+      considered: listOf(string),
+    }),
+  ),
+});

@@ -1,0 +1,73 @@
+// The report's keys and sums, and its text in 80 columns.
+import { describe, expect, test } from "vitest";
+import { bytesText, reportJson, reportText } from "../../../compiler/plan/report.ts";
+import { verify } from "../../../compiler/verify/verify.ts";
+import { samplePlans } from "./samples.ts";
+
+const samples = samplePlans();
+
+describe("the report as data", () => {
+  test.each(samples)("$name: kinds sum to the peak, programs and checks are there", ({ plan }) => {
+    const report = reportJson(plan);
+    const { memory, work, checks } = report;
+    expect(Object.values(memory.by_kind).reduce((sum, bytes) => sum + bytes, 0)).toBe(memory.peak_bytes);
+    expect(memory.by_kind.free).toBeGreaterThanOrEqual(0);
+    expect(memory.peak_bytes).toBe(plan.buffers.reduce((sum, { size }) => sum + size, 0));
+    expect(Math.max(...Object.values(memory.programs).map(({ peak_bytes }) => peak_bytes))).toBe(
+      memory.lower_bound_bytes,
+    );
+    expect(memory.top.map(({ bytes }) => bytes)).toEqual(
+      memory.top.map(({ bytes }) => bytes).toSorted((a, b) => b - a),
+    );
+    expect(report).toMatchObject({ format: 1, verified: true, fits: true, hash: plan.hash });
+    expect(report).not.toHaveProperty("repairs");
+    expect(checks.every(({ passed, examined }) => passed && examined > 0)).toBe(true);
+    expect(work.kernels).toBe(plan.kernels.length);
+  });
+
+  test("a step counts programs as often as it runs them", () => {
+    const plan = samples[0]?.plan;
+    if (plan === undefined) throw new Error("a plan");
+    const [micro, update] = plan.programs;
+    const { work } = reportJson(plan);
+    expect(work.dispatches_per_step).toBe(
+      2 * (micro?.dispatches.length ?? 0) + (update?.dispatches.length ?? 0),
+    );
+  });
+
+  test("what does not fit has repairs", () => {
+    const plan = { ...samples[0]?.plan, budget: 1 } as NonNullable<(typeof samples)[0]>["plan"];
+    const report = reportJson(plan, { ...verify(plan), fits: false }, [{ edit: "batch 1", peak_bytes: 1 }]);
+    expect(report.fits).toBe(false);
+    expect(report.repairs).toEqual([{ edit: "batch 1", peak_bytes: 1 }]);
+  });
+});
+
+describe("the report as text", () => {
+  test.each(samples)("$name: in 80 columns", ({ plan }) => {
+    const text = reportText(plan);
+    expect(text.split("\n").filter((line) => line.length > 80)).toEqual([]);
+    expect(text).toMatch(/^\w+ on \w+: fits\n/);
+    for (const title of [
+      "Device memory at the peak",
+      "Programs",
+      "A step",
+      "Largest at the peak",
+      "Decisions",
+      "Checks",
+    ]) {
+      expect(text).toContain(`\n${title}\n`);
+    }
+  });
+
+  test("sizes are in binary units", () => {
+    expect([0, 1023, 1024, 1536, 2 ** 30, 2.5 * 2 ** 40].map(bytesText)).toEqual([
+      "0 B",
+      "1023 B",
+      "1.00 KiB",
+      "1.50 KiB",
+      "1.00 GiB",
+      "2.50 TiB",
+    ]);
+  });
+});
