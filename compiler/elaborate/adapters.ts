@@ -107,6 +107,7 @@ function adapterOwner(ws: Workspace, part: Part, use: AdapterUse): Owner {
         shape: dimensions.map(({ size }) => size),
         type: "f32",
       };
+      part.place.declared?.set(variable.local, variable);
       env.bindings.set(declaration.name.text, { kind: "variable", variable, dimensions });
     },
     method: (method, env) => env.bindings.set(method.name.text, methodMeaning(ws, env, method)),

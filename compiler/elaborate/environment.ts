@@ -17,6 +17,13 @@ export interface Environment {
   readonly bindings: Map<string, Meaning>;
   readonly parent: Environment | undefined;
   readonly owner: Owner;
+  /** A name bound here whose first use is to be noticed. */
+  readonly watched?: Watched;
+}
+
+export interface Watched {
+  readonly name: string;
+  used: boolean;
 }
 
 export function inner(parent: Environment | undefined, owner: Owner = parent?.owner ?? {}): Environment {
@@ -26,7 +33,9 @@ export function inner(parent: Environment | undefined, owner: Owner = parent?.ow
 export function find(env: Environment, name: string): Meaning | undefined {
   for (let at: Environment | undefined = env; at !== undefined; at = at.parent) {
     const meaning = at.bindings.get(name);
-    if (meaning !== undefined) return meaning;
+    if (meaning === undefined) continue;
+    if (at.watched?.name === name) at.watched.used = true;
+    return meaning;
   }
   return undefined;
 }

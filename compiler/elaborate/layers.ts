@@ -4,7 +4,7 @@
 import type { Layer } from "../../grammar/syntax.ts";
 import { applyAll, parameter } from "../ir/build.ts";
 import { topological, type Node, type Region, type Value } from "../ir/graph.ts";
-import { inner, type Environment, type Owner } from "./environment.ts";
+import { inner, type Environment, type Owner, type Watched } from "./environment.ts";
 import { evaluate, evaluateStatements, interpolate } from "./expressions.ts";
 import {
   number,
@@ -45,22 +45,25 @@ export function layerRecord(
       : interpolate(ws, scope, layer.at);
   };
   const template = join(outer.shown, named({ kind: "string", value: "{i}" }));
-  const bodies: Environment[] = [];
+  const watched: Watched = { name: layer.index.text, used: false };
+  const bodies: Body[] = [];
   for (let index = range.first; index < last; index += 1) {
+    const declared = new Map<string, Declared>();
     const place: Place = {
       path: join(outer.path, named(number(index))),
       local: "",
       shown: template,
       layer: { template, index },
+      declared,
     };
-    const own = inner(env, ownerAt(place));
+    const own = { ...inner(env, ownerAt(place)), watched };
     own.bindings.set(layer.index.text, number(index));
     evaluateStatements(ws, own, layer.body.statements);
-    bodies.push(own);
+    bodies.push({ env: own, declared });
   }
   const call: FunctionMeaning["call"] = (passed, at) => {
     const given = passed.map(({ meaning, span }) => asTensor(ws, meaning, span));
-    const steps = bodies.map((body) => traceLayer(ws, body, given, layer, at.span));
+    const steps = traceLayers(bodies, watched, (body) => traceLayer(ws, body, given, layer, at.span));
     return runs(steps).reduce<Meaning>(
       (x, run) =>
         x.kind === "tensor"
@@ -71,6 +74,42 @@ export function layerRecord(
   };
   const forward: FunctionMeaning = { kind: "function", label: layer.name.text, call };
   return { kind: "record", label: layer.name.text, fields: new Map(), open: false, call: forward };
+}
+
+/** A layer's scope, and what it declares by local name. */
+interface Body {
+  readonly env: Environment;
+  readonly declared: ReadonlyMap<string, Declared>;
+}
+
+/**
+ * Every layer traced; but one that declares the same as an earlier one, in a body that never looks at its index, is that one with
+ * other variables.
+ */
+function traceLayers(
+  bodies: readonly Body[],
+  watched: Watched,
+  trace: (env: Environment) => Step,
+): readonly Step[] {
+  const known = new Map<string, Step>();
+  return bodies.map(({ env, declared }): Step => {
+    const signature = [...declared.values()]
+      .map(({ local, shape, type, trainable }) => `${local} ${shape.join(" ")} ${type} ${trainable}`)
+      .join("\n");
+    const like = watched.used ? undefined : known.get(signature);
+    const step = like === undefined ? trace(env) : { ...like, frame: exchanged(like.frame, declared) };
+    known.set(signature, step);
+    return step;
+  });
+}
+
+/** The frame with another layer's variables in the places of its own. */
+function exchanged({ reads }: Frame, declared: ReadonlyMap<string, Declared>): Frame {
+  const entries = [...reads.values()].map((read) => {
+    const own = declared.get(read.declared.local);
+    return read.declared.layer === undefined || own === undefined ? read : { ...read, declared: own };
+  });
+  return { reads: new Map(entries.map((read) => [read.declared.name, read])) };
 }
 
 /** One layer as a region over its arguments and what it read. */

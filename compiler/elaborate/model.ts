@@ -94,6 +94,7 @@ function weight(
     shape: dimensions.map(({ size }) => size),
     type: trainable ? "f32" : choice.frozen,
   };
+  place.declared?.set(variable.local, variable);
   return { kind: "variable", variable, dimensions };
 }
 

@@ -14,6 +14,8 @@ export interface Place {
   readonly local: string;
   readonly shown: string;
   readonly layer: Declared["layer"];
+  /** In a layer: everything declared there so far, by local name. */
+  readonly declared?: Map<string, Declared>;
 }
 
 /** A module of the model. */

@@ -8,6 +8,8 @@ import { evaluateProgram } from "../../../compiler/ir/interpret.ts";
 import { evaluateScalar } from "../../../compiler/plan/scalars.ts";
 import { validate } from "../../../compiler/ir/validate.ts";
 import type { Module } from "../../../compiler/ir/graph.ts";
+import { kernelGradients } from "../../../compiler/kernels/library.ts";
+import { desktop } from "../../../compiler/profile/builtin.ts";
 import { stages } from "../../../compiler/stages.ts";
 import type { Tensor } from "../../../compiler/ops/operation.ts";
 import { batchOf, expectedOf, filled, learnedTargets, modelFolder, tensorsIn } from "./reference.ts";
@@ -42,10 +44,14 @@ function moduleOf(model: string, text: string): { module: Module; gradients: Map
   if (elaborated === undefined) throw new Error("not elaborated");
   const policy = front.settings?.checkpoint.value ?? "none";
   const checkpoint = policy === "sqrt" || policy === "auto" ? "none" : policy;
-  const kernelGradients = new Map([["attention", "attention_backward"]]);
   let { module } = elaborated;
   for (const stage of stages) {
-    module = stage.run(module, { trained: elaborated.trained, checkpoint, kernelGradients });
+    module = stage.run(module, {
+      trained: elaborated.trained,
+      checkpoint,
+      kernelGradients,
+      profile: desktop,
+    });
     expect(validate(module), stage.name).toEqual([]);
   }
   return { module, gradients: new Map(elaborated.trained.map(({ weight, gradient }) => [weight, gradient])) };
