@@ -8,8 +8,10 @@ export const form: Rule = {
   about: "every index names something, every number is whole and in range, every name is used once",
   check(plan, report) {
     report.examine();
-    if (plan.format !== planFormat)
-      report.refuse(`the plan's format is ${String(plan.format)}; this verifier reads ${planFormat}`);
+    const format: number = plan.format;
+    if (format !== planFormat) {
+      report.refuse(`the plan's format is ${format}; this verifier reads ${String(planFormat)}`);
+    }
     checkNames(plan, report.refuse);
     plan.tensors.forEach((tensor, index) => {
       report.examine();

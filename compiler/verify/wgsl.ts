@@ -144,8 +144,8 @@ function usesOf(text: string, name: string): { readonly reads: boolean; readonly
     if (before.endsWith("&") && /[(,=]\s*&$/.test(before)) {
       const call = /(\w+)(?:\s*<[^()]*>)?\s*\(\s*&$/.exec(before)?.[1] ?? "";
       if (call === "arrayLength") continue;
-      reads ||= !/Store$/.test(call);
-      writes ||= !/Load$/.test(call);
+      reads ||= !call.endsWith("Store");
+      writes ||= !call.endsWith("Load");
       continue;
     }
     const rest = afterAccess(after);

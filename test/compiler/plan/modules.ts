@@ -10,9 +10,9 @@ import {
   type Value,
   type Variable,
 } from "../../../compiler/ir/graph.ts";
-import { sourceOf } from "./span.ts";
+import { originsIn } from "./span.ts";
 
-const { origin } = sourceOf("test.ftl", "model tiny\nadapter lora\nbatch 4\n");
+const origin = originsIn("test.ftl", "model tiny\nadapter lora\nbatch 4\n");
 
 export function f32(...shape: number[]): TensorType {
   return { shape, type: "f32" };

@@ -24,7 +24,8 @@ const prime = 1_000_003;
 export const digest: Evaluate = (node, inputs) => {
   const label = String(node.attributes["label"] ?? "copy");
   if (label === "copy") return inputs;
-  let sum = [...label].reduce((hash, letter) => (hash * 31 + (letter.codePointAt(0) ?? 0)) % prime, 7);
+  let sum = 7;
+  for (let at = 0; at < label.length; at += 1) sum = (sum * 31 + label.charCodeAt(at)) % prime;
   for (const input of inputs)
     for (const value of [...input, 13]) sum = (sum * 29 + Math.trunc(value)) % prime;
   return node.outputs.map(({ shape }, output) =>

@@ -15,7 +15,7 @@ export function draftOf(plan: Plan): Draft {
 }
 
 export function rehash(draft: Draft): Draft {
-  draft.hash = hashPlan(draft as Plan);
+  draft.hash = hashPlan(draft);
   return draft;
 }
 

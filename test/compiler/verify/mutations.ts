@@ -240,7 +240,9 @@ const memory: Mutation[] = [
     }),
   ),
   make("live ranges", "an alias with memory of its own", (draft, random) =>
-    one(aliases(draft), random, (of) => (of.aliasOf = undefined) === undefined),
+    one(aliases(draft), random, (of) => {
+      of.aliasOf = undefined;
+    }),
   ),
   make("accounting", "a buffer with room to spare", (draft, random) =>
     one(draft.buffers, random, (of) => {
@@ -383,7 +385,9 @@ const flow: Mutation[] = [
     one(
       draft.variables.filter(({ kind }) => kind !== "io"),
       random,
-      (of) => (of.initial = { from: "program" }) !== undefined,
+      (of) => {
+        of.initial = { from: "program" };
+      },
     ),
   ),
   make("variables", "a part too few", (draft, random) =>
@@ -434,7 +438,9 @@ const flow: Mutation[] = [
     one(draft.variables, random, (of) => draft.variables.splice(draft.variables.indexOf(of), 1)),
   ),
   make("variables", "a table too short", (draft, random) =>
-    one(draft.variables, random, (of) => (of.initial = { from: "table", data: "AAAA" }) !== undefined),
+    one(draft.variables, random, (of) => {
+      of.initial = { from: "table", data: "AAAA" };
+    }),
   ),
   make("variables", "names that do not count the layers", (draft, random) =>
     one(
@@ -738,7 +744,9 @@ const hashes: Mutation[] = [
       one(
         draft.variables.filter(({ initial }) => initial.from === "checkpoint"),
         random,
-        (of) => (of.initial = { from: "checkpoint", names: ["other"] }) !== undefined,
+        (of) => {
+          of.initial = { from: "checkpoint", names: ["other"] };
+        },
       ),
     "all",
   ),

@@ -34,7 +34,7 @@ describe("correct plans", () => {
     const [sample] = samples;
     const draft = draftOf(sample?.plan ?? ({} as Plan));
     draft.budget = draft.peakBytes - 1;
-    const { verified, fits } = verify(rehash(draft) as Plan);
+    const { verified, fits } = verify(rehash(draft));
     expect(verified).toBeDefined();
     expect(fits).toBe(false);
   });
@@ -53,7 +53,7 @@ describe("corrupted plans", () => {
         if (mutation.keepsHash === undefined) rehashKernels(draft);
         if (mutation.keepsHash !== "all") rehash(draft);
         made += 1;
-        const { refusals, verified } = verify(draft as Plan);
+        const { refusals, verified } = verify(draft);
         if (verified === undefined && refusals.some(({ rule }) => rule === mutation.rule)) continue;
         missed.push(
           `${name}, ${turn}: ${refusals.map(({ rule, message }) => `${rule}: ${message}`).join("; ") || "passed"}`,
@@ -79,7 +79,7 @@ describe("corrupted plans", () => {
     );
     if (a === undefined || b === undefined) throw new Error("two tensors that are live at once");
     a.offset = b.offset;
-    const [refusal] = verify(rehash(draft) as Plan).refusals;
+    const [refusal] = verify(rehash(draft)).refusals;
     expect(refusal).toMatchObject({ rule: "live ranges", buffers: ["arena"], tensors: [a.name, b.name] });
     expect(refusal?.dispatches[0]?.program).toBe("micro");
     expect(refusal?.spans).toContainEqual({ file: "test.ftl", line: 1, column: 1 });
@@ -139,7 +139,7 @@ describe("harmless changes", () => {
       const draft = draftOf(plan);
       apply(draft);
       rehashKernels(draft);
-      expect(verify(rehash(draft) as Plan).refusals).toEqual([]);
+      expect(verify(rehash(draft)).refusals).toEqual([]);
     }
   });
 });
