@@ -41,19 +41,19 @@ export function tiledForward(call: ForwardCall, tile: AttentionTile, task: Atten
     "var total = vec4<f32>();",
     ...blocksOfKeys(sizes, tile),
     ...indent([
-      ...score("s", tile, reader("q", "t0", "head"), reader("k", "s0", "group_head")),
+      ...score("p", tile, reader("q", "t0", "head"), reader("k", "s0", "group_head")),
       ...columns.flatMap((j) => [
         ...seesColumn(sizes, tile, j),
-        `s${j} = select(vec4<f32>(-1e30f), s${j} * ${literal(sizes.scale, "f32")}, sees${j});`,
+        `p${j} = select(vec4<f32>(-1e30f), p${j} * ${literal(sizes.scale, "f32")}, sees${j});`,
       ]),
-      `stage[x * ${tile.down}u + y] = max(max(s0, s1), max(s2, s3));`,
+      `stage[x * ${tile.down}u + y] = max(max(p0, p1), max(p2, p3));`,
       "workgroupBarrier();",
       "var next = top;",
       `for (var part = 0u; part < ${tile.across}u; part++) { next = max(next, stage[part * ${tile.down}u + y]); }`,
       "let kept = exp(top - next);",
       "top = next;",
       // What is masked has no weight, even before anything was seen.
-      ...columns.map((j) => `let p${j} = select(vec4<f32>(), exp(s${j} - next), sees${j});`),
+      ...columns.map((j) => `p${j} = select(vec4<f32>(), exp(p${j} - next), sees${j});`),
       "total = total * kept + (p0 + p1) + (p2 + p3);",
       ...each(4 * tile.quadsEach, (at) => `o${at % 4}_${Math.floor(at / 4)} *= kept[${at % 4}];`),
       ...putTile(tile, (j) => `p${j}`),
@@ -109,11 +109,11 @@ export function tiledQueries(
     "workgroupBarrier();",
     ...blocksOfKeys(sizes, tile),
     ...indent([
-      ...score("s", tile, reader("q", "t0", "head"), reader("k", "s0", "group_head")),
+      ...score("p", tile, reader("q", "t0", "head"), reader("k", "s0", "group_head")),
       ...score("g", tile, reader("do", "t0", "head"), reader("v", "s0", "group_head")),
       ...columns.flatMap((j) => [
         ...seesColumn(sizes, tile, j),
-        `let p${j} = exp(s${j} * ${literal(sizes.scale, "f32")} - lse);`,
+        `p${j} = exp(p${j} * ${literal(sizes.scale, "f32")} - lse);`,
       ]),
       ...putTile(tile, (j) => `select(vec4<f32>(), p${j} * (g${j} - mean), sees${j})`),
       "workgroupBarrier();",
