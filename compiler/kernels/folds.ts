@@ -29,27 +29,32 @@ export function foldsIn(region: Region): readonly Fold[] {
   const folds: Fold[] = [];
   for (const node of nodesOf(region)) {
     const below = Math.max(0, ...node.inputs.map((input) => levels.get(input) ?? 0));
-    const { lowering } = operationOf(node.operation);
-    const [source] = node.inputs;
-    const [result] = node.outputs;
-    const isFold = lowering.kind === "reduce" && source !== undefined && result !== undefined;
-    for (const output of node.outputs) levels.set(output, below + (isFold ? 1 : 0));
-    if (!isFold) continue;
-    const kept = sizeOf(result.shape);
-    folds.push({
-      node,
-      source,
-      result,
-      axes: lowering.axes(node.attributes),
-      kept,
-      folded: sizeOf(source.shape) / kept,
-      level: below,
-      type: registerType(result.type),
-      identity: lowering.identity(result.type),
-      combine: (a, b) => lowering.combine(a, b),
-    });
+    const fold = foldOf(node, below);
+    for (const output of node.outputs) levels.set(output, below + (fold === undefined ? 0 : 1));
+    if (fold !== undefined) folds.push(fold);
   }
   return folds;
+}
+
+/** The fold that a node is, if it is one. */
+export function foldOf(node: Node, level: number = 0): Fold | undefined {
+  const { lowering } = operationOf(node.operation);
+  const [source] = node.inputs;
+  const [result] = node.outputs;
+  if (lowering.kind !== "reduce" || source === undefined || result === undefined) return undefined;
+  const kept = sizeOf(result.shape);
+  return {
+    node,
+    source,
+    result,
+    axes: lowering.axes(node.attributes),
+    kept,
+    folded: sizeOf(source.shape) / kept,
+    level,
+    type: registerType(result.type),
+    identity: lowering.identity(result.type),
+    combine: (a, b) => lowering.combine(a, b),
+  };
 }
 
 /** Whether the folded axes are the last ones, sizes of 1 aside. */

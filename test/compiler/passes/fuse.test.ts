@@ -207,6 +207,64 @@ describe("what does not belong together stays apart", () => {
   });
 });
 
+describe("large sums are made in two", () => {
+  const check = (region: Region, templates: readonly string[], seed: number): void => {
+    const fused = fuse(region, desktop);
+    expect(templatesOf(fused)).toEqual(templates);
+    expectSame(region, fused, seed);
+  };
+
+  test("over everything, whatever the size", () => {
+    const [x, y] = [input("x", 64, 257), input("y", 9973)];
+    check({ parameters: [x], results: [op("sqrt", total(op("multiply", x, x)))] }, ["row", "row"], 10);
+    check({ parameters: [y], results: [total(y)] }, ["row", "row"], 11);
+  });
+
+  test("down columns", () => {
+    const [x, g] = [input("x", 2, 600, 24), input("g", 24)];
+    check(
+      { parameters: [x, g], results: [op("add", g, reshape(sum(x, 0, 1), 24))] },
+      ["reduce", "reduce"],
+      12,
+    );
+  });
+
+  test("the largest of a prime number of elements stays in one kernel", () => {
+    const x = input("x", 9973);
+    check({ parameters: [x], results: [view("max", x, { axes: [0] })] }, ["row"], 13);
+  });
+
+  test("products with a long inner axis", () => {
+    for (const [flipA, flipB] of [
+      [true, false],
+      [false, true],
+    ] as const) {
+      const [a, b, g] = [
+        input("a", ...(flipA ? [1030, 8] : [8, 1030])),
+        input("b", ...(flipB ? [12, 1030] : [1030, 12])),
+        input("g", 8, 12),
+      ];
+      check(
+        { parameters: [a, b, g], results: [op("add", g, matmul(a, b, flipA, flipB))] },
+        ["matmul", "reduce"],
+        14,
+      );
+    }
+  });
+
+  test("a join of many", () => {
+    const many = Array.from({ length: 40 }, (_, index) => input(`x${index}`, 3));
+    const region = {
+      parameters: many,
+      results: [op("exp", applyAll("concat", many, { axis: 0 })[0] as Value)],
+    };
+    const fused = fuse(region, webgpu);
+    for (const kernel of kernelsOf(fused))
+      expect(kernel.inputs.length + kernel.outputs.length).toBeLessThanOrEqual(8);
+    expectSame(region, fused, 15);
+  });
+});
+
 describe("edges of regions", () => {
   test("parameters, reshapes and repetitions pass through", () => {
     const x = input("x", 4, 6);
