@@ -6,14 +6,14 @@ import * as tokens from "./tokens.ts";
 
 const wantsMore = new Set<TokenType>(
   [
-    [tokens.Assign, tokens.FatArrow, tokens.Arrow, tokens.Dot, tokens.OptionalDot, tokens.Comma],
+    [tokens.Assign, tokens.FatArrow, tokens.Arrow, tokens.Comma],
     [tokens.LeftBrace, tokens.LeftParen, tokens.LeftSquare, tokens.And, tokens.Or, tokens.Not],
   ].flat(),
 );
 const endsOperand = new Set<TokenType>(
   [
     [tokens.Identifier, tokens.Numeral, tokens.Text, tokens.True, tokens.False, tokens.None],
-    [tokens.RightParen, tokens.RightSquare, tokens.RightBrace],
+    [tokens.RightParen, tokens.RightSquare, tokens.RightBrace, tokens.As, tokens.At],
   ].flat(),
 );
 

@@ -5,7 +5,7 @@ import { builders } from "prettier/doc";
 import { precedence } from "../precedence.ts";
 import type * as syntax from "../syntax.ts";
 import type { Options, Path, Print, Root } from "./nodes.ts";
-import { bracketed } from "./parts.ts";
+import { ownBrackets } from "./parts.ts";
 
 const { group, indent, join, line } = builders;
 
@@ -42,9 +42,9 @@ export function range(node: syntax.RangeExpression, print: Print): Doc {
   return [first, node.inclusive ? ".." : "..<", node.last === undefined ? "" : print("last")];
 }
 
-export function call(node: syntax.Call, print: Print): Doc {
+export function call(node: syntax.Call, path: Path, print: Print): Doc {
   const given = node.arguments.map((_, at) => print(["arguments", at]));
-  return [print("callee"), bracketed("(", given, ")")];
+  return [print("callee"), ownBrackets("(", given, ")", path)];
 }
 
 export function lambda(node: syntax.Lambda, print: Print): Doc {

@@ -3,7 +3,15 @@ import type { Doc } from "prettier";
 import { builders } from "prettier/doc";
 import type * as syntax from "../syntax.ts";
 import type { Options, Path, Print } from "./nodes.ts";
-import { braces, bracketed, dangling, emptyLineAfter, separated, startsOnOwnLine } from "./parts.ts";
+import {
+  braces,
+  bracketed,
+  dangling,
+  ownBrackets,
+  emptyLineAfter,
+  separated,
+  startsOnOwnLine,
+} from "./parts.ts";
 
 const { group, hardline, indent, join } = builders;
 
@@ -107,7 +115,7 @@ export function declaration(node: syntax.Declaration, options: Options, path: Pa
   const words: Doc[] = [node.what.text, node.name.text];
   if (shape !== undefined) {
     const sizes = shape.map((_, index) => print(["shape", index]));
-    words.push(arrow ? group(["[", join(" -> ", sizes), "]"]) : bracketed("[", sizes, "]"));
+    words.push(arrow ? group(["[", join(" -> ", sizes), "]"]) : ownBrackets("[", sizes, "]", path));
   }
   if (at !== undefined) words.push(["at ", print("at")]);
   if (role !== undefined) words.push(`as ${role.text}`);

@@ -40,17 +40,23 @@ export function startsOnOwnLine(entries: readonly Node[], options: Options): boo
 }
 
 /** `(a, b)` or `[a, b]`; over several lines with a comma after the last. */
-export function bracketed(open: string, elements: Doc[], close: string, separator = ","): Doc {
+export function bracketed(open: string, elements: Doc[], close: string): Doc {
   if (elements.length === 0) return [open, close];
-  const comma = separator === "," ? ifBreak(",") : "";
-  return group([open, indent([softline, join([separator, line], elements)]), comma, softline, close]);
+  return group([open, indent([softline, join([",", line], elements)]), ifBreak(","), softline, close]);
+}
+
+/** The same for what makes up the node itself, whose comments stand inside where it is empty. */
+export function ownBrackets(open: string, elements: Doc[], close: string, path: Path): Doc {
+  const comments = elements.length === 0 ? dangling(path) : [];
+  if (comments.length === 0) return bracketed(open, elements, close);
+  return [open, indent([hardline, join(hardline, comments)]), hardline, close];
 }
 
 /** Comments that belong to a node that has no place of its own for them: they end its line. */
 export function dangling(path: Path): Doc[] {
   const comments = (path.node as Commented).comments ?? [];
   return comments
-    .filter((comment) => comment.leading !== true && comment.trailing !== true)
+    .filter((comment) => comment.leading !== true && comment.trailing !== true && comment.printed !== true)
     .map((comment) => {
       comment.printed = true;
       return comment.text;
@@ -58,7 +64,7 @@ export function dangling(path: Path): Doc[] {
 }
 
 export function suffixed(doc: Doc, comments: Doc[]): Doc {
-  return comments.length === 0 ? doc : [doc, lineSuffix([" ", join(" ", comments)]), breakParent];
+  return comments.length === 0 ? doc : [doc, lineSuffix([" ", join(hardline, comments)]), breakParent];
 }
 
 /** Whether the line after the one where a node ends is empty; its own comment and comma do not count. */

@@ -5,9 +5,9 @@ import { builders } from "prettier/doc";
 import * as expressions from "./expressions.ts";
 import * as items from "./items.ts";
 import type { Node, Options, Path, Print, Root } from "./nodes.ts";
-import { braces, bracketed, dangling, suffixed } from "./parts.ts";
+import { braces, bracketed, dangling, ownBrackets, suffixed } from "./parts.ts";
 
-const { group, indent, join, line, softline } = builders;
+const { group, hardline, indent, join, line, softline } = builders;
 
 /** How a node is asked to print: a block without its own group, an `if` that goes on another. */
 interface Manner {
@@ -20,17 +20,17 @@ export function printNode(path: Path, options: Options, print: Print, args?: unk
   const root = path.root as Root;
   const manner = (args ?? {}) as Manner;
   const printed = construct(node, manner, root, options, path, print);
-  const inside = (root.parenthesized as ReadonlyMap<Node, unknown>).has(node)
-    ? group(["(", indent([softline, printed]), softline, ")"])
-    : printed;
-  // Files, recipes and braces print their own when they are empty.
-  return printsOwnComments(node) ? inside : suffixed(inside, dangling(path));
+  if ((root.parenthesized as ReadonlyMap<Node, unknown>).has(node))
+    return parentheses(printed, dangling(path));
+  // Those that have not been printed inside: empty braces print their own.
+  return suffixed(printed, dangling(path));
 }
 
-const printsOwnComments = (node: Node): boolean =>
-  (node.kind === "file" && node.items.length === 0) ||
-  (node.kind === "recipe" && node.clauses.length === 0) ||
-  (node.kind === "block" && node.statements.length === 0);
+/** What stands in parentheses, below the comments that it has no other place for. */
+function parentheses(inside: Doc, comments: Doc[]): Doc {
+  const above = comments.map((comment) => [comment, hardline]);
+  return group(["(", indent([softline, above, inside]), softline, ")"]);
+}
 
 function construct(node: Node, manner: Manner, root: Root, options: Options, path: Path, print: Print): Doc {
   const each = (field: string, nodes: readonly unknown[]): Doc[] => nodes.map((_, at) => print([field, at]));
@@ -50,11 +50,11 @@ function construct(node: Node, manner: Manner, root: Root, options: Options, pat
     case "parameter":
       return items.parameter(node, print);
     case "shape":
-      return bracketed("[", each("dimensions", node.dimensions), "]");
+      return ownBrackets("[", each("dimensions", node.dimensions), "]", path);
     case "named":
       return node.name.text;
     case "tupleType":
-      return bracketed("(", each("elements", node.elements), ")");
+      return ownBrackets("(", each("elements", node.elements), ")", path);
     case "any":
       return "..";
     case "size":
@@ -94,9 +94,9 @@ function construct(node: Node, manner: Manner, root: Root, options: Options, pat
     case "reference":
       return node.name.text;
     case "list":
-      return bracketed("[", each("elements", node.elements), "]");
+      return ownBrackets("[", each("elements", node.elements), "]", path);
     case "tuple":
-      return bracketed("(", each("elements", node.elements), ")");
+      return ownBrackets("(", each("elements", node.elements), ")", path);
     case "unary":
       return expressions.unary(node, print);
     case "binary":
@@ -104,7 +104,7 @@ function construct(node: Node, manner: Manner, root: Root, options: Options, pat
     case "range":
       return expressions.range(node, print);
     case "call":
-      return expressions.call(node, print);
+      return expressions.call(node, path, print);
     case "argument":
       return [node.name === undefined ? "" : `${node.name.text}: `, print("value")];
     case "index":
