@@ -2,6 +2,7 @@
 // (`undefined`) what it cannot do; then the region itself is compiled.
 import type { Node } from "../ir/graph.ts";
 import type { DeviceProfile } from "../plan/plan.ts";
+import { attention, attentionBackward } from "./attention.ts";
 import type { Kernel, Layouts } from "./kernel.ts";
 
 export interface LibraryKernel {
@@ -12,7 +13,7 @@ export interface LibraryKernel {
   choose(node: Node, layouts: Layouts, profile: DeviceProfile): readonly Kernel[] | undefined;
 }
 
-const all: readonly LibraryKernel[] = [];
+const all: readonly LibraryKernel[] = [attention, attentionBackward];
 
 export const libraryKernels: ReadonlyMap<string, LibraryKernel> = new Map(
   all.map((kernel) => [kernel.name, kernel]),
