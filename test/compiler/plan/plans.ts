@@ -1,6 +1,6 @@
 // Plans of hand-made modules with kernels that only look like some.
 import type { Module } from "../../../compiler/ir/graph.ts";
-import { buildPlan, type PlanResult } from "../../../compiler/plan/build.ts";
+import { buildPlan, type PlanRequest, type PlanResult } from "../../../compiler/plan/build.ts";
 import type { DeviceProfile, Plan } from "../../../compiler/plan/plan.ts";
 import type { KernelSource } from "../../../compiler/plan/storage.ts";
 import { desktop, fakeKernels } from "./fake.ts";
@@ -9,6 +9,7 @@ export function planResult(
   module: Module,
   profile: DeviceProfile = desktop,
   kernels: KernelSource = fakeKernels,
+  interpret: PlanRequest["interpret"] = zeros,
 ): PlanResult {
   return buildPlan({
     module,
@@ -19,16 +20,21 @@ export function planResult(
     perStep: { micro: 2, update: 1 },
     decisions: [],
     kernels,
-    interpret: (region) =>
-      region.results.map(({ shape }) => ({
-        shape,
-        data: new Float64Array(shape.reduce((a, b) => a * b, 1)),
-      })),
+    interpret,
   });
 }
 
-export function planOf(module: Module, profile?: DeviceProfile, kernels?: KernelSource): Plan {
-  const result = planResult(module, profile, kernels);
+export function planOf(
+  module: Module,
+  profile?: DeviceProfile,
+  kernels?: KernelSource,
+  interpret?: PlanRequest["interpret"],
+): Plan {
+  const result = planResult(module, profile, kernels, interpret);
   if ("obstacles" in result) throw new Error(result.obstacles.map(({ message }) => message).join("\n"));
   return result.plan;
 }
+
+/** Tables of hand-made modules: all zero. */
+const zeros: PlanRequest["interpret"] = (region) =>
+  region.results.map(({ shape }) => ({ shape, data: new Float64Array(shape.reduce((a, b) => a * b, 1)) }));

@@ -41,7 +41,9 @@ export function remembering(source: KernelSource): KernelSource & { find(kernel:
   return {
     choose: (node, layouts, profile) => {
       const kernels = source.choose(node, layouts, profile);
-      for (const kernel of kernels) known.set(key(kernel), { node, layouts, kernel });
+      kernels.forEach((kernel, at) =>
+        known.set(key(kernel), { node, layouts, kernel, isLast: at === kernels.length - 1 }),
+      );
       return kernels;
     },
     inPlaceCandidates: (node, profile) => source.inPlaceCandidates(node, profile),
@@ -57,6 +59,8 @@ export interface Chosen {
   readonly node: Node;
   readonly layouts: Layouts;
   readonly kernel: Kernel;
+  /** Whether it is the last of the node's dispatches. */
+  readonly isLast: boolean;
 }
 
 /** The variables' values after the programs have run one after the other, by the plan. */
@@ -96,29 +100,35 @@ export function runPlan(
     });
   }
   for (const program of programs) {
+    // A node of several dispatches is computed with the last of them, from all that they bind.
+    let inputs: Values[] = [];
+    let outputs: { readonly output: number; readonly tensor: number }[] = [];
     for (const { kernel, tensors } of plan.programs.find(({ name }) => name === program)?.dispatches ?? []) {
       const planned = plan.kernels[kernel];
       if (planned === undefined) throw new Error("no kernel");
-      const { node, layouts, kernel: chosen } = find(planned);
-      const inputs: Values[] = node.inputs.map(() => []);
-      chosen.values.forEach(({ input }, slot) => {
+      const { node, layouts, kernel: chosen, isLast } = find(planned);
+      chosen.values.forEach(({ input, output }, slot) => {
         const value = node.inputs[input ?? -1];
-        const tensor = tensors[slot];
-        if (input === undefined || value === undefined || tensor === undefined) return;
-        inputs[input] = addresses(tensor, value, layouts.inputStrides[input]).map(
-          (address) => bufferOf(tensor)[address] ?? Number.NaN,
-        );
+        const tensor = tensors[slot] ?? -1;
+        if (output !== undefined) outputs.push({ output, tensor });
+        if (input === undefined || value === undefined) return;
+        const from = addresses(tensor, value, layouts.inputStrides[input]);
+        inputs[input] = from.map((address) => bufferOf(tensor)[address] ?? Number.NaN);
       });
-      const outputs = evaluate(node, inputs);
-      chosen.values.forEach(({ output }, slot) => {
-        const value = node.outputs[output ?? -1];
-        const tensor = tensors[slot];
-        if (output === undefined || value === undefined || tensor === undefined) return;
-        const made = outputs[output] ?? [];
-        addresses(tensor, value, layouts.outputStrides[output]).forEach(
-          (address, at) => (bufferOf(tensor)[address] = made[at] ?? Number.NaN),
-        );
-      });
+      if (!isLast) continue;
+      // What no kernel binds has no part in the result.
+      const given = node.inputs.map(
+        ({ shape }, at) => inputs[at] ?? Array.from({ length: sizeOf(shape) }, () => 0),
+      );
+      const made = evaluate(node, given);
+      for (const { output, tensor } of outputs) {
+        const value = node.outputs[output];
+        if (value === undefined) throw new Error("no output");
+        const to = addresses(tensor, value, layouts.outputStrides[output]);
+        to.forEach((address, at) => (bufferOf(tensor)[address] = made[output]?.[at] ?? Number.NaN));
+      }
+      inputs = [];
+      outputs = [];
     }
   }
   return new Map(
