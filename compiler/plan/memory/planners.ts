@@ -130,7 +130,7 @@ export interface Choice {
 }
 
 /** Near enough to the lower bound to try no further. */
-const enough = 1.001;
+const enough = 1.002;
 
 export function choosePlacement(given: MemoryProblem, planners: readonly Planner[] = allPlanners): Choice {
   const problem = compressTimes(given);
