@@ -1,8 +1,6 @@
 // Plans of real recipes with real kernels: verified, as large as the lower bound, and doing with simulated memory what the modules
 // mean: every dispatch computes its fused region in float64 from the bytes it is given and writes the bytes it is given.
-import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { compile } from "../../../compiler/compile.ts";
 import { evaluateProgram, interpret } from "../../../compiler/ir/interpret.ts";
 import { sizeOf, type Module } from "../../../compiler/ir/graph.ts";
 import { chooseKernel, inPlaceCandidates } from "../../../compiler/kernels/choose.ts";
@@ -11,39 +9,8 @@ import type { DeviceProfile, Plan } from "../../../compiler/plan/plan.ts";
 import { desktop } from "../../../compiler/profile/builtin.ts";
 import { verify } from "../../../compiler/verify/verify.ts";
 import { planOf } from "./plans.ts";
+import { lora, moduleOf, recipe } from "./recipes.ts";
 import { remembering, runPlan, type Evaluate, type Values } from "./simulate.ts";
-
-const folder = new URL("../../fixtures/reference/models/llama/", import.meta.url);
-
-function recipe(options: string, model = ""): string {
-  return `recipe parity {
-  model     "base"${model}
-  precision f32
-  data      "rows.jsonl" { format: tokens, length: 16 }
-  batch     2
-  optimizer adamw { rate: 3e-3, weight_decay: 0.01, clip: 1.0 }
-  training  20 steps
-  ${options}
-}`;
-}
-
-const lora = "adapter lora { rank: 4, alpha: 8, on: [all_linear] }";
-
-/** The module that kernels are chosen for. */
-function moduleOf(text: string, profile: DeviceProfile): Module {
-  const path = new URL("recipe.ftl", folder).pathname;
-  const read = (name: string): string | undefined => {
-    try {
-      return readFileSync(name, "utf8");
-    } catch {
-      return undefined;
-    }
-  };
-  const { modules, diagnostics } = compile(text, { path, read, profile });
-  const module = modules.get("fuse");
-  if (module === undefined) throw new Error(diagnostics.map(({ message }) => message).join("\n"));
-  return module;
-}
 
 /** Small numbers for what is computed with, whole ones for what counts. */
 function firstTensors({ variables }: Module): Map<string, Tensor> {

@@ -383,7 +383,7 @@ const flow: Mutation[] = [
   make("writes before reads", "two dispatches exchanged", (draft, random) => exchange(draft, random)),
   make("writes before reads", "a variable that begins with nothing", (draft, random) =>
     one(
-      draft.variables.filter(({ kind }) => kind !== "io"),
+      draft.variables.filter(({ kind }) => kind === "weights" || kind === "optimizer"),
       random,
       (of) => {
         of.initial = { from: "program" };
