@@ -123,6 +123,8 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   const job: Job = {
     rows: input.rows,
     tokens: settings.data.length.value,
+    rowsSpan: settings.batch.span,
+    tokensSpan: settings.data.length.span,
     task: input.task,
     optimizer: input.optimizer,
     optimizerOptions: passedOptions(settings.optimizer.options),

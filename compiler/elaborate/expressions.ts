@@ -293,15 +293,10 @@ function matched(
       patterns.some((pattern) => truthOf(plainEqual(subject, evaluate(ws, env, pattern))));
     if (hit) return evaluate(ws, env, value);
   }
-  const known = cases.flatMap(({ patterns }) =>
-    patterns.map((pattern) => describe(evaluate(ws, env, pattern))),
-  );
-  return fail(
-    "FTL0722",
-    span,
-    `${describe(subject)} is not supported here; what is: ${known.join(", ")}`,
-    "no case fits",
-  );
+  const plain = (meaning: Meaning): string => ("value" in meaning ? `${meaning.value}` : describe(meaning));
+  const known = cases.flatMap(({ patterns }) => patterns.map((pattern) => plain(evaluate(ws, env, pattern))));
+  const found = subject.kind === "string" ? `"${subject.value}"` : describe(subject);
+  return fail("FTL0722", span, `${found} is not supported here; ${known.join(", ")} are`, "no case fits");
 }
 
 /** The text of a string literal, its expressions filled in. */

@@ -6,7 +6,7 @@ import type { ElementType, Value } from "../ir/graph.ts";
 import { describe, number, shapeText, type Dimension, type Meaning, type TensorMeaning } from "./meaning.ts";
 import { arithmetic } from "../plan/scalars.ts";
 import { comparisons } from "./numbers.ts";
-import { emit, fail, read, scalarSlot, scalarSlots, type Workspace } from "./workspace.ts";
+import { emit, fail, read, Silenced, scalarSlot, scalarSlots, type Workspace } from "./workspace.ts";
 import { scalarsVariable } from "./io.ts";
 
 /** Operations whose result is a float whatever goes in. */

@@ -31,6 +31,9 @@ import { emit, fail, read, type Workspace } from "./workspace.ts";
 export interface Job {
   readonly rows: number;
   readonly tokens: number;
+  /** Where the recipe says how many rows and positions there are. */
+  readonly rowsSpan: Span;
+  readonly tokensSpan: Span;
   readonly task: Definition;
   readonly optimizer: Definition;
   readonly optimizerOptions: readonly Passed[];
@@ -107,7 +110,7 @@ function taskLoss(ws: Workspace, model: RecordMeaning, job: Job): Meaning {
 function batchTensors(ws: Workspace, job: Job): Readonly<Record<BatchVariable, TensorMeaning>> {
   const { rows, tokens, span } = job;
   const batch = batchVariables(rows, tokens, span);
-  const dimensions = [anonymous(rows, span), anonymous(tokens, span)];
+  const dimensions = [anonymous(rows, job.rowsSpan), anonymous(tokens, job.tokensSpan)];
   const make = (name: BatchVariable): TensorMeaning => tensor(read(ws, batch[name]), dimensions);
   return {
     ids: make("ids"),

@@ -16,6 +16,9 @@ export class Problem extends Error {
   }
 }
 
+/** Unwinds from an expression whose mistake has been reported already. */
+export class Silenced extends Error {}
+
 /** Finds the library's and the recipe's definitions as seen from a file. */
 export interface Library {
   lookup(what: Definition["what"], name: string, from: Span): Definition | undefined;
@@ -56,13 +59,13 @@ export function fail(
   throw new Problem(problem(code, span, message, label, extra));
 }
 
-/** Runs `work`; a mistake inside is recorded and `otherwise` returned. */
+/** Runs `work`; a mistake inside is recorded, once, and `otherwise` returned. */
 export function guarded<T>(ws: Workspace, otherwise: T, work: () => T): T {
   try {
     return work();
   } catch (error) {
-    if (!(error instanceof Problem)) throw error;
-    ws.diagnostics.push(error.diagnostic);
+    if (error instanceof Problem) ws.diagnostics.push(error.diagnostic);
+    else if (!(error instanceof Silenced)) throw error;
     return otherwise;
   }
 }

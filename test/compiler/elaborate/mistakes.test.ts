@@ -1,0 +1,58 @@
+// Mistakes in definitions, as the reader sees them: where they are, and the other place that matters. Refresh with `vitest -u`.
+import { expect, test } from "vitest";
+import { renderText } from "../../../compiler/diagnostics/render.ts";
+import { elaborate } from "../../../compiler/elaborate/elaborate.ts";
+import { readRecipe } from "../../../compiler/front.ts";
+
+const recipe = `import "own.ftl"
+recipe own {
+  model     "model" { train: all }
+  data      "rows.jsonl" { format: tokens, length: 8 }
+  batch     2
+  optimizer sgd { rate: 1e-3 }
+  training  3 steps
+}`;
+
+/** A model whose body is given; everything else is right. */
+const architecture = (body: string): string => `import "stdlib/modules/embedding.ftl"
+import "stdlib/modules/linear.ftl"
+import "stdlib/functions/activations.ftl"
+
+architecture bag(config) {
+  let vocabulary = config.vocab_size
+  embedding embed [vocabulary, config.width] at "embed"
+  linear mix [config.width -> config.wide] at "mix"
+  forward(ids: [rows, tokens], positions: [rows, tokens], segments: [rows, tokens]) {
+    let x = embed(ids)
+    ${body}
+  }
+  logits(x: [n, config.width]) -> [n, vocabulary] { x @ embed.W.T }
+}
+`;
+
+const cases: Readonly<Record<string, string>> = {
+  "sizes that do not fit": "x + mix(x)",
+  "a product with the wrong side": "x @ mix.W",
+  "a shape that is not the declared one": "mix(mix(x))",
+  "a reshape that loses elements": "reshape(x, [rows, tokens, 3])",
+  "a call without an argument": "activation(x)",
+  "an activation that nobody knows": "activation(config.act, x)",
+  "a condition on a tensor": "if x > 0 { x } else { x }",
+  "an index outside": "x[.., 4]",
+  "a field that a module does not have": "x + mix.weight",
+  "an axis that is not there": "sum(x, over: 3)",
+};
+
+test.each(Object.keys(cases))("%s", (name) => {
+  const files = new Map([
+    ["own.ftl", architecture(cases[name] ?? "")],
+    [
+      "model/config.json",
+      JSON.stringify({ model_type: "bag", vocab_size: 11, width: 4, wide: 6, act: "swash" }),
+    ],
+  ]);
+  const { input, diagnostics } = readRecipe({ path: "recipe.ftl", text: recipe }, (path) => files.get(path));
+  const found = input === undefined ? diagnostics : elaborate(input).diagnostics;
+  expect(found.length).toBeGreaterThan(0);
+  expect(renderText(found)).toMatchSnapshot();
+});
