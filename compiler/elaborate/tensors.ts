@@ -48,6 +48,8 @@ export function asTensor(ws: Workspace, meaning: Meaning, span: Span): TensorMea
       const one = emit(ws, span, "slice", [all], { starts: [slot], sizes: [1] });
       return tensor(emit(ws, span, "reshape", [one], { shape: [] }), []);
     }
+    case "poison":
+      throw new Silenced();
     default:
       return fail(
         "FTL0703",
