@@ -18,7 +18,8 @@ import {
   type PlanProgram,
   type PlanVariable,
 } from "./plan.ts";
-import { chooser, store, type KernelSource, type StoredProgram } from "./storage.ts";
+import { chooser, type KernelSource } from "./choice.ts";
+import { store, type StoredProgram } from "./storage.ts";
 import { initialOf } from "./tables.ts";
 import { unroll, type Unrolled } from "./unroll.ts";
 

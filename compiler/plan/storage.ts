@@ -1,19 +1,14 @@
 // Gives every value of a program a room: memory of its own, a place in a variable, or the room of an input that dies where the
 // value is written. Then kernels are chosen and dispatches bound. Kernels are chosen once for a node and a layout, so that the
 // iterations of a repetition share them. Out: dispatches over rooms, with the first and last dispatch that uses each.
-import { bytesOf, type Node } from "../ir/graph.ts";
-import type { ChooseKernel, Kernel, Layouts } from "../kernels/kernel.ts";
+import { bytesOf } from "../ir/graph.ts";
+import type { Kernel } from "../kernels/kernel.ts";
 import type { Arranged, Premises } from "./arrange.ts";
+import { checkOrder, type Chooser } from "./choice.ts";
 import { makeStep, naturalBytes, plain, roundUp, type Held, type Step } from "./held.ts";
 import { isKept, type VariableLayout } from "./layout.ts";
-import type { DeviceProfile, MemoryKind } from "./plan.ts";
-import { canPair, findTargets, lastUses, rootsOf, type InPlacePairs, type Target } from "./targets.ts";
-
-/** Where kernels come from. */
-export interface KernelSource {
-  readonly choose: ChooseKernel;
-  inPlaceCandidates(node: Node, profile: DeviceProfile): readonly (readonly [number, number])[];
-}
+import type { MemoryKind } from "./plan.ts";
+import { canPair, findTargets, lastUses, rootsOf, type Target } from "./targets.ts";
 
 /** Memory that is one tensor of the plan: a variable, a part of one, or a transient value's. */
 export interface Room {
@@ -58,33 +53,6 @@ export interface StoredProgram {
   readonly rooms: readonly Room[];
   /** Copies made for layouts, and those that move results into variables. */
   readonly copies: number;
-}
-
-/** Chooses kernels, each node and layout once. */
-export interface Chooser {
-  kernels(node: Node, layouts: Layouts): readonly Kernel[];
-  readonly pairs: InPlacePairs;
-}
-
-export function chooser(source: KernelSource, profile: DeviceProfile): Chooser {
-  const chosen = new Map<Node, Map<string, readonly Kernel[]>>();
-  const paired = new Map<Node, readonly (readonly [number, number])[]>();
-  const kernels = (node: Node, layouts: Layouts): readonly Kernel[] => {
-    const ofNode = chosen.get(node) ?? new Map<string, readonly Kernel[]>();
-    chosen.set(node, ofNode);
-    const key = JSON.stringify([layouts.inputStrides, layouts.outputStrides, layouts.inPlace]);
-    const known = ofNode.get(key);
-    if (known !== undefined) return known;
-    const made = source.choose(node, layouts, profile);
-    ofNode.set(key, made);
-    return made;
-  };
-  const pairs = (node: Node): readonly (readonly [number, number])[] => {
-    const known = paired.get(node) ?? source.inPlaceCandidates(node, profile);
-    paired.set(node, known);
-    return known;
-  };
-  return { kernels, pairs };
 }
 
 export function store(
@@ -297,18 +265,6 @@ export function store(
   });
   const copies = program.copies + steps.length - program.steps.length;
   return { name: program.name, steps, dispatches, rooms: rooms.filter((room) => room.first !== -1), copies };
-}
-
-/** Of several dispatches, none may read an input after another has written over it. */
-function checkOrder(kernels: readonly Kernel[], inPlace: Layouts["inPlace"]): void {
-  for (const [output, input] of inPlace) {
-    const writer = kernels.findIndex(({ values }) => values.some((value) => value.output === output));
-    const late = kernels
-      .slice(writer + 1)
-      .find(({ values }) => values.some((value) => value.input === input && value.output !== output));
-    if (late !== undefined)
-      throw new RangeError(`'${late.about}' reads input ${input} after output ${output} is written over it`);
-  }
 }
 
 function strideIn(layout: VariableLayout | undefined, held: Held): number | undefined {

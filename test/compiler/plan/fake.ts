@@ -3,7 +3,7 @@
 import { bytesOf, sizeOf, type Node, type TensorType } from "../../../compiler/ir/graph.ts";
 import type { Kernel, Layouts } from "../../../compiler/kernels/kernel.ts";
 import type { DeviceProfile, KernelBinding } from "../../../compiler/plan/plan.ts";
-import type { KernelSource } from "../../../compiler/plan/storage.ts";
+import type { KernelSource } from "../../../compiler/plan/choice.ts";
 
 export const desktop: DeviceProfile = {
   name: "desktop",

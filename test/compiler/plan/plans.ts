@@ -2,7 +2,7 @@
 import type { Module } from "../../../compiler/ir/graph.ts";
 import { buildPlan, type PlanRequest, type PlanResult } from "../../../compiler/plan/build.ts";
 import type { DeviceProfile, Plan } from "../../../compiler/plan/plan.ts";
-import type { KernelSource } from "../../../compiler/plan/storage.ts";
+import type { KernelSource } from "../../../compiler/plan/choice.ts";
 import { desktop, fakeKernels } from "./fake.ts";
 
 export function planResult(

@@ -11,7 +11,7 @@ import {
 } from "../../../compiler/ir/graph.ts";
 import type { Kernel, Layouts } from "../../../compiler/kernels/kernel.ts";
 import type { Plan, PlanKernel } from "../../../compiler/plan/plan.ts";
-import type { KernelSource } from "../../../compiler/plan/storage.ts";
+import type { KernelSource } from "../../../compiler/plan/choice.ts";
 
 export type Values = readonly number[];
 
