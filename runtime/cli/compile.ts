@@ -45,8 +45,9 @@ export async function compileCommand(
   return fits(planned, terminal) ? exitCodes.done : exitCodes.refused;
 }
 
-export function planReport(form: "text" | "json", { plan }: Planned): string {
-  return form === "text" ? reportText(plan) : JSON.stringify(reportJson(plan), undefined, 2);
+export function planReport(form: "text" | "json", { plan, verification }: Planned): string {
+  if (form === "text") return reportText(plan, verification);
+  return JSON.stringify(reportJson(plan, verification), undefined, 2);
 }
 
 /** Says so where the plan needs more than it may have. */

@@ -22,7 +22,7 @@ export interface Changes {
   readonly memory?: number | undefined;
 }
 
-type Whole = "plan" | "settings" | "facts";
+type Whole = "plan" | "verification" | "settings" | "facts";
 
 /** A compilation that went well. */
 export type Planned = Compilation & { readonly [K in Whole]: NonNullable<Compilation[K]> };
@@ -36,7 +36,8 @@ export async function planRecipe(
   const failed = (diagnostics: readonly Diagnostic[]): ExitCode => {
     sayDiagnostics(diagnostics, terminal);
     if (json) writeJson(diagnostics, terminal);
-    return exitCodes.failed;
+    const errors = diagnostics.filter(({ severity }) => severity === "error");
+    return errors.every(({ code }) => isAboutDevice(code)) ? exitCodes.refused : exitCodes.failed;
   };
   const source = readSource(path);
   const set = changes.set ?? [];
@@ -51,12 +52,13 @@ export async function planRecipe(
     ...(profile === undefined ? {} : { profile }),
     ...(changes.memory === undefined ? {} : { memory: changes.memory }),
   });
-  const { plan, settings, facts, diagnostics, refusals } = compiled;
+  const { plan, verification, settings, facts, diagnostics } = compiled;
   if (hasErrors(diagnostics)) return failed(diagnostics);
   sayDiagnostics(diagnostics, terminal);
-  if (plan !== undefined && settings !== undefined && facts !== undefined) {
-    return { ...compiled, plan, settings, facts };
+  if (plan !== undefined && verification !== undefined && settings !== undefined && facts !== undefined) {
+    return { ...compiled, plan, verification, settings, facts };
   }
+  const refusals = verification?.refusals ?? [];
   for (const { rule, message } of refusals)
     terminal.err(`the verifier refuses the plan: ${rule}: ${message}`);
   terminal.err("there is no plan to run: this is a bug of ftlc, please report it with the recipe");
@@ -66,4 +68,9 @@ export async function planRecipe(
 
 function profileOf({ device }: Settings): DeviceProfile | undefined {
   return device === undefined ? undefined : findProfile(device.value, exitCodes.failed);
+}
+
+/** Codes of a right recipe that cannot be planned for a device. */
+function isAboutDevice(code: string): boolean {
+  return code.startsWith("FTL05");
 }
