@@ -1,15 +1,21 @@
-// Attention for processors that pose as GPUs: one invocation a query (or a key, for the gradients of keys and values), its
-// vectors in registers, no workgroup memory and no barriers. All invocations of a group walk the same keys together, so that
-// a key is at one address for all of them; what a query does not see counts for nothing.
+// Attention for processors that pose as GPUs: one invocation a query (or a key, for the gradients of keys and values), no
+// workgroup memory and no barriers. All invocations of a group walk the same keys together, four at a time; what a query does
+// not see counts for nothing. Such devices compile every load into a loop over their lanes, which takes them longer than
+// running it: so the walk along a vector is a loop, with a bound that they cannot know and unroll.
 import { literal } from "../ops/wgsl.ts";
 import type { AttentionSizes, BackwardCall, ForwardCall } from "./attention-call.ts";
 import { pairsOf } from "./attention-call.ts";
 import { Bindings, each, type KernelText } from "./attention-text.ts";
-import type { Kernel } from "./kernel.ts";
 import type { AttentionTask } from "./attention-tile.ts";
+import type { Kernel } from "./kernel.ts";
 
 /** Invocations of a group: as many as the vector units of processors take at once, twice. */
 const together = 16;
+
+/** Positions that are walked at once. */
+const abreast = 4;
+
+const LANES = ["x", "y", "z", "w"] as const;
 
 export function directForward(call: ForwardCall, { node, layouts, profile }: AttentionTask): Kernel {
   const { sizes } = call;
@@ -20,62 +26,67 @@ export function directForward(call: ForwardCall, { node, layouts, profile }: Att
   bindings.readSegments(call.segments);
   bindings.putVectors("o", call.outO);
   bindings.putStatistics(call.outLse);
-  const quads = Math.ceil(sizes.width / 4);
   const body = [
-    ...place(sizes, "heads", "t"),
-    `let group_head = head / ${sizes.heads / sizes.groups}u;`,
-    ...each(quads, (i) => `let q${i} = read_q(row, t, head, ${i}u) * ${literal(sizes.scale, "f32")};`),
-    ...each(quads, (i) => `var o${i} = vec4<f32>();`),
+    ...queryPlace(sizes, bindings),
+    ...sums(sizes, "o"),
     "var top = -1e30f;",
     "var total = 0.0f;",
-    ...keysSeen(sizes),
-    ...each(
-      quads,
-      (i) => `  ${i === 0 ? "var score =" : "score +="} dot(q${i}, read_k(row, s, group_head, ${i}u));`,
-    ),
-    `  score = select(-1e30f, score, ${visible(sizes)});`,
-    "  let next = max(top, score);",
-    "  let kept = exp(top - next);",
-    // What is masked has no weight, even before anything was seen.
-    "  let weight = select(0.0f, exp(score - next), score > -1e30f);",
-    ...each(quads, (i) => `  o${i} = o${i} * kept + read_v(row, s, group_head, ${i}u) * weight;`),
-    "  total = total * kept + weight;",
-    "  top = next;",
-    "}",
-    `if (block * ${together}u + local.x >= ${sizes.tokens}u) { return; }`,
-    ...each(quads, (i) => `put_o(row, t, head, ${i}u, o${i} / total);`),
+    ...keysSeen(sizes, [
+      "var scores = vec4<f32>();",
+      ...alongQuads([
+        "let mine = read_q(row, t, head, quad);",
+        ...each(abreast, (n) => `scores.${LANES[n]} += dot(mine, read_k(row, s${n}, group_head, quad));`),
+      ]),
+      `scores = select(vec4<f32>(-1e30f), scores * ${literal(sizes.scale, "f32")}, sees);`,
+      "let next = max(max(top, max(scores.x, scores.y)), max(scores.z, scores.w));",
+      "let kept = exp(top - next);",
+      // What is masked has no weight, even before anything was seen.
+      "let weights = select(vec4<f32>(), exp(scores - next), sees);",
+      ...alongQuads([
+        "var sum = o[quad] * kept;",
+        ...each(abreast, (n) => `sum += read_v(row, s${n}, group_head, quad) * weights.${LANES[n]};`),
+        "o[quad] = sum;",
+      ]),
+      "total = total * kept + (weights.x + weights.y) + (weights.z + weights.w);",
+      "top = next;",
+    ]),
+    endAt(sizes),
+    ...alongQuads(["put_o(row, t, head, quad, o[quad] / total);"]),
     "put_lse(row, head, t, top + log(total));",
   ];
-  return bindings.kernel(
-    { ...textOf(sizes, sizes.heads, body), about: "attention", flops: 4 * sizes.width * pairsOf(sizes) },
-    profile,
-  );
+  const flops = 4 * sizes.width * pairsOf(sizes);
+  return bindings.kernel({ ...textOf(sizes, sizes.heads, body), about: "attention", flops }, profile);
 }
 
 export function directQueries(call: BackwardCall, outQ: number, task: AttentionTask): Kernel {
   const { sizes } = call;
   const bindings = backwardInputs(call, task);
   bindings.putVectors("dq", outQ);
-  const quads = Math.ceil(sizes.width / 4);
+  const scale = literal(sizes.scale, "f32");
   const body = [
-    ...place(sizes, "heads", "t"),
-    `let group_head = head / ${sizes.heads / sizes.groups}u;`,
-    ...each(quads, (i) => `let q${i} = read_q(row, t, head, ${i}u) * ${literal(sizes.scale, "f32")};`),
-    ...each(quads, (i) => `let g${i} = read_do(row, t, head, ${i}u);`),
-    ...each(quads, (i) => `var d${i} = vec4<f32>();`),
-    ...each(quads, (i) => `${i === 0 ? "var mean =" : "mean +="} dot(g${i}, read_o(row, t, head, ${i}u));`),
+    ...queryPlace(sizes, bindings),
+    ...sums(sizes, "dq"),
+    "var mean = 0.0f;",
+    ...alongQuads(["mean += dot(read_do(row, t, head, quad), read_o(row, t, head, quad));"]),
     "let lse = read_lse(row, head, t);",
-    ...keysSeen(sizes),
-    "  var score = 0.0f;",
-    "  var slope = 0.0f;",
-    ...each(quads, (i) => `  let k${i} = read_k(row, s, group_head, ${i}u);`),
-    ...each(quads, (i) => `  score += dot(q${i}, k${i});`),
-    ...each(quads, (i) => `  slope += dot(g${i}, read_v(row, s, group_head, ${i}u));`),
-    `  let change = select(0.0f, exp(score - lse) * (slope - mean), ${visible(sizes)});`,
-    ...each(quads, (i) => `  d${i} += k${i} * change;`),
-    "}",
-    `if (block * ${together}u + local.x >= ${sizes.tokens}u) { return; }`,
-    ...each(quads, (i) => `put_dq(row, t, head, ${i}u, d${i} * ${literal(sizes.scale, "f32")});`),
+    ...keysSeen(sizes, [
+      "var scores = vec4<f32>();",
+      "var slopes = vec4<f32>();",
+      ...alongQuads([
+        "let mine = read_q(row, t, head, quad);",
+        "let gradient = read_do(row, t, head, quad);",
+        ...each(abreast, (n) => `scores.${LANES[n]} += dot(mine, read_k(row, s${n}, group_head, quad));`),
+        ...each(abreast, (n) => `slopes.${LANES[n]} += dot(gradient, read_v(row, s${n}, group_head, quad));`),
+      ]),
+      `let changes = select(vec4<f32>(), exp(scores * ${scale} - lse) * (slopes - mean), sees);`,
+      ...alongQuads([
+        "var sum = dq[quad];",
+        ...each(abreast, (n) => `sum += read_k(row, s${n}, group_head, quad) * changes.${LANES[n]};`),
+        "dq[quad] = sum;",
+      ]),
+    ]),
+    endAt(sizes),
+    ...alongQuads([`put_dq(row, t, head, quad, dq[quad] * ${scale});`]),
   ];
   const flops = 6 * sizes.width * pairsOf(sizes);
   return bindings.kernel(
@@ -91,66 +102,73 @@ export function directKeys(
   task: AttentionTask,
 ): Kernel {
   const { sizes } = call;
-  const { tokens, heads, groups, width, window } = sizes;
+  const { rows, tokens, heads, groups, width, window } = sizes;
   const share = heads / groups;
   const [isK, isV] = [outK !== undefined, outV !== undefined];
   const bindings = backwardInputs(call, task, isK);
   if (outK !== undefined) bindings.putVectors("dk", outK);
   if (outV !== undefined) bindings.putVectors("dv", outV);
-  const quads = Math.ceil(width / 4);
   const only = (wanted: boolean, lines: readonly string[]): readonly string[] => (wanted ? lines : []);
-  const body = [
-    ...place(sizes, "groups", "s"),
-    ...each(quads, (i) => `let k${i} = read_k(row, s, head, ${i}u) * ${literal(sizes.scale, "f32")};`),
-    ...only(
-      isK,
-      each(quads, (i) => `let v${i} = read_v(row, s, head, ${i}u);`),
-    ),
-    ...only(
-      isK,
-      each(quads, (i) => `var dk${i} = vec4<f32>();`),
-    ),
-    ...only(
-      isV,
-      each(quads, (i) => `var dv${i} = vec4<f32>();`),
-    ),
-    "let segment = read_segment(row, s);",
-    `let last = min(block * ${together}u + ${together + window - 2}u, ${tokens - 1}u);`,
-    `for (var share = 0u; share < ${share}u; share++) {`,
-    `  let asking = head * ${share}u + share;`,
-    `  for (var t = block * ${together}u; t <= last; t++) {`,
-    ...each(quads, (i) => `    let q${i} = read_q(row, t, asking, ${i}u);`),
-    ...each(quads, (i) => `    let g${i} = read_do(row, t, asking, ${i}u);`),
-    "    var score = 0.0f;",
-    ...each(quads, (i) => `    score += dot(q${i}, k${i});`),
-    `    let weight = select(0.0f, exp(score - read_lse(row, asking, t)), ${visible(sizes, "t")});`,
-    ...only(
-      isV,
-      each(quads, (i) => `    dv${i} += g${i} * weight;`),
-    ),
-    ...only(isK, [
-      "    var mean = 0.0f;",
-      "    var slope = 0.0f;",
-      ...each(quads, (i) => `    mean += dot(g${i}, read_o(row, t, asking, ${i}u));`),
-      ...each(quads, (i) => `    slope += dot(g${i}, v${i});`),
-      "    let change = weight * (slope - mean);",
-      ...each(quads, (i) => `    dk${i} += q${i} * change;`),
+  const scale = literal(sizes.scale, "f32");
+  const near = window < tokens ? ` && t - s < ${window}u` : "";
+  const forBlock = [
+    ...each(abreast, (n) => `let t${n} = min(t + ${n}u, ${tokens - 1}u);`),
+    "var scores = vec4<f32>();",
+    ...only(isK, ["var slopes = vec4<f32>();", "var means = vec4<f32>();"]),
+    ...alongQuads([
+      "let mine = read_k(row, s, group_head, quad);",
+      ...only(isK, ["let value = read_v(row, s, group_head, quad);"]),
+      ...each(abreast, (n) => `scores.${LANES[n]} += dot(mine, read_q(row, t${n}, head, quad));`),
+      ...only(isK, [
+        ...each(abreast, (n) => `let g${n} = read_do(row, t${n}, head, quad);`),
+        ...each(abreast, (n) => `slopes.${LANES[n]} += dot(value, g${n});`),
+        ...each(abreast, (n) => `means.${LANES[n]} += dot(read_o(row, t${n}, head, quad), g${n});`),
+      ]),
     ]),
-    "  }",
+    `let sees = vec4<bool>(${each(abreast, (n) => `sees_key(row, t + ${n}u, s, segment)`).join(", ")});`,
+    `let lse = vec4<f32>(${each(abreast, (n) => `read_lse(row, head, t${n})`).join(", ")});`,
+    `let weights = select(vec4<f32>(), exp(scores * ${scale} - lse), sees);`,
+    ...only(isK, ["let changes = select(vec4<f32>(), weights * (slopes - means), sees);"]),
+    ...alongQuads([
+      ...only(isK, [
+        "var sum_k = dk[quad];",
+        ...each(abreast, (n) => `sum_k += read_q(row, t${n}, head, quad) * changes.${LANES[n]};`),
+        "dk[quad] = sum_k;",
+      ]),
+      ...only(isV, [
+        "var sum_v = dv[quad];",
+        ...each(abreast, (n) => `sum_v += read_do(row, t${n}, head, quad) * weights.${LANES[n]};`),
+        "dv[quad] = sum_v;",
+      ]),
+    ]),
+  ];
+  const seesKey = [
+    "fn sees_key(row: u32, t: u32, s: u32, segment: i32) -> bool {",
+    `  return s <= t && t < ${tokens}u && read_segment(row, min(t, ${tokens - 1}u)) == segment${near};`,
     "}",
-    `if (block * ${together}u + local.x >= ${tokens}u) { return; }`,
-    ...only(
-      isK,
-      each(quads, (i) => `put_dk(row, s, head, ${i}u, dk${i} * ${literal(sizes.scale, "f32")});`),
-    ),
-    ...only(
-      isV,
-      each(quads, (i) => `put_dv(row, s, head, ${i}u, dv${i});`),
-    ),
+  ].join("\n");
+  const body = [
+    ...place(rows, groups, "group_head", bindings, sizes),
+    `let s = min(block * ${together}u + local.x, ${tokens - 1}u);`,
+    "let segment = read_segment(row, s);",
+    ...only(isK, sums(sizes, "dk")),
+    ...only(isV, sums(sizes, "dv")),
+    `let last = min(block * ${together}u + ${together + window - 2}u, ${tokens - 1}u);`,
+    `let steps = (last - block * ${together}u) / ${abreast}u + 1u;`,
+    // One loop over the heads and their queries: of two, such devices unroll the outer one.
+    `for (var step = 0u; step < steps * ${share}u; step++) {`,
+    `  let head = group_head * ${share}u + step / steps;`,
+    `  let t = block * ${together}u + step % steps * ${abreast}u;`,
+    ...forBlock.map((line) => `  ${line}`),
+    "}",
+    endAt(sizes),
+    ...only(isK, alongQuads([`put_dk(row, s, group_head, quad, dk[quad] * ${scale});`])),
+    ...only(isV, alongQuads(["put_dv(row, s, group_head, quad, dv[quad]);"])),
   ];
   const about = `attention: gradient of ${isK && isV ? "keys and values" : isK ? "keys" : "values"}`;
   const flops = (2 + 4 * Number(isK) + 2 * Number(isV)) * width * pairsOf(sizes);
-  return bindings.kernel({ ...textOf(sizes, groups, body), about, flops }, task.profile);
+  const text = { ...textOf(sizes, groups, body), about, flops };
+  return bindings.kernel({ ...text, globals: [seesKey] }, task.profile);
 }
 
 function backwardInputs(call: BackwardCall, { node, layouts }: AttentionTask, all: boolean = true): Bindings {
@@ -174,30 +192,62 @@ function textOf(
   return { globals: [], body, workgroupSize: [together, 1, 1], groups, workgroupMemory: 0 };
 }
 
-/** Row, head and block of the group, and the invocation's position; past the end it repeats the last one and stores nothing. */
-function place(sizes: AttentionSizes, over: "heads" | "groups", position: string): string[] {
-  const { rows, tokens } = sizes;
-  const heads = sizes[over];
+/** Row, head and block of the group, and the number of quads: all of them, but for all that a device can tell it may be fewer. */
+function place(
+  rows: number,
+  heads: number,
+  head: string,
+  bindings: Bindings,
+  { width }: AttentionSizes,
+): string[] {
   return [
+    `let quads = select(${Math.ceil(width / 4)}u, 0u, arrayLength(&${bindings.nameOf("q")}) == 0u);`,
     `let block = group / ${rows * heads}u;`,
     `let row = group / ${heads}u % ${rows}u;`,
-    `let head = group % ${heads}u;`,
-    `let ${position} = min(block * ${together}u + local.x, ${tokens - 1}u);`,
+    `let ${head} = group % ${heads}u;`,
   ];
 }
 
-/** Opens the loop over the keys that any query of the block may see. */
-function keysSeen({ tokens, window }: AttentionSizes): string[] {
+/** The invocation's query; past the end it repeats the last one and stores nothing. */
+function queryPlace(sizes: AttentionSizes, bindings: Bindings): string[] {
+  const { rows, tokens, heads, groups } = sizes;
   return [
+    ...place(rows, heads, "head", bindings, sizes),
+    `let group_head = head / ${heads / groups}u;`,
+    `let t = min(block * ${together}u + local.x, ${tokens - 1}u);`,
     "let segment = read_segment(row, t);",
-    `let first = max(block * ${together}u, ${window - 1}u) - ${window - 1}u;`,
-    `let last = min(block * ${together}u + ${together - 1}u, ${tokens - 1}u);`,
-    "for (var s = first; s <= last; s++) {",
   ];
 }
 
-/** Whether query t sees key s. `segment` is that of the invocation's own position. */
-function visible({ tokens, window }: AttentionSizes, other: "s" | "t" = "s"): string {
-  const near = window < tokens ? ` && t - s < ${window}u` : "";
-  return `(s <= t && read_segment(row, ${other}) == segment${near})`;
+/** Declares the sums along the width. */
+function sums({ width }: AttentionSizes, name: string): string[] {
+  return [`var ${name} = array<vec4<f32>, ${Math.ceil(width / 4)}>();`];
+}
+
+function alongQuads(lines: readonly string[]): string[] {
+  return ["for (var quad = 0u; quad < quads; quad++) {", ...lines.map((line) => `  ${line}`), "}"];
+}
+
+function endAt({ tokens }: AttentionSizes): string {
+  return `if (block * ${together}u + local.x >= ${tokens}u) { return; }`;
+}
+
+/** For the keys that any query of the block may see, four at a time: `s0` to `s3`, and in `sees` which of them the query sees. */
+function keysSeen({ tokens, window }: AttentionSizes, lines: readonly string[]): string[] {
+  const sees = (n: number): string =>
+    [
+      `s + ${n}u <= t`,
+      `read_segment(row, s${n}) == segment`,
+      ...(window < tokens ? [`t - (s + ${n}u) < ${window}u`] : []),
+    ].join(" && ");
+  return [
+    `let first = max(block * ${together}u, ${window - 1}u) - ${window - 1}u;`,
+    `let steps = (min(block * ${together}u + ${together - 1}u, ${tokens - 1}u) - first) / ${abreast}u;`,
+    "for (var step = 0u; step <= steps; step++) {",
+    `  let s = first + step * ${abreast}u;`,
+    ...each(abreast, (n) => `  let s${n} = min(s + ${n}u, ${tokens - 1}u);`),
+    `  let sees = vec4<bool>(${each(abreast, sees).join(", ")});`,
+    ...lines.map((line) => `  ${line}`),
+    "}",
+  ];
 }

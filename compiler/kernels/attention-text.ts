@@ -35,6 +35,7 @@ export class Bindings {
   readonly #layouts: Layouts;
   readonly #bound: Bound[] = [];
   readonly #functions: string[] = [];
+  readonly #names = new Map<string, string>();
 
   constructor(node: Node, layouts: Layouts) {
     this.#node = node;
@@ -101,6 +102,13 @@ export class Bindings {
     );
   }
 
+  /** The variable that holds the input declared under a name. */
+  nameOf(name: string): string {
+    const bound = this.#names.get(name);
+    if (bound === undefined) throw new RangeError(`nothing is called ${name}`);
+    return bound;
+  }
+
   kernel(text: KernelText, profile: DeviceProfile): Kernel {
     const { groups, workgroupSize, workgroupMemory } = text;
     const workgroups = spread(groups, profile.limits.maxComputeWorkgroupsPerDimension);
@@ -148,7 +156,10 @@ export class Bindings {
     const value = this.#node.inputs[input];
     if (value === undefined) throw new RangeError(`no input ${input}`);
     const same = this.#bound.find(({ tensor }) => tensor === value);
-    return same ?? this.#bind(name, { input, output: undefined }, value, this.#layouts.inputStrides[input]);
+    const stride = this.#layouts.inputStrides[input];
+    const bound = same ?? this.#bind(name, { input, output: undefined }, value, stride);
+    this.#names.set(name, bound.name);
+    return bound;
   }
 
   #output(name: string, output: number): Bound {
