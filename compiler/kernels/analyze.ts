@@ -1,6 +1,7 @@
 // Whether a region can be one kernel, of which template, and what it would cost: what fusion decides by. The cost is an
 // estimate in bytes of memory traffic; computing and launching are converted to what could be moved meanwhile.
 import { bytesOf, sizeOf, type Region } from "../ir/graph.ts";
+import { operationOf } from "../ops/index.ts";
 import type { DeviceProfile } from "../plan/plan.ts";
 import { templates } from "./choose.ts";
 import { busyGroups, draftOnce, isSerial, nodesOf } from "./draft.ts";
@@ -26,8 +27,9 @@ export function analyze(region: Region, profile: DeviceProfile): Analysis | unde
   if (nodes.length > MOST_NODES) return undefined;
   const product = nodes.find(isProduct);
   if (product !== undefined) return attempt("matmul", () => surveyMatmul(region, profile), region, profile);
+  const kinds = new Set(nodes.map(({ operation }) => operationOf(operation).lowering.kind));
   for (const [template, drafter] of templates) {
-    if (template === "matmul") continue;
+    if (template === "matmul" || !mayTake(template, kinds)) continue;
     const found = attempt(
       template,
       () => {
@@ -42,6 +44,12 @@ export function analyze(region: Region, profile: DeviceProfile): Analysis | unde
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** Whether a template is worth trying, by the classes of operations in the region: a try that fails is costly. */
+function mayTake(template: string, kinds: ReadonlySet<string>): boolean {
+  if (kinds.has("scatter")) return template === "scatter";
+  return kinds.has("reduce") ? template === "row" || template === "reduce" : template === "map";
 }
 
 function surveyMatmul(region: Region, profile: DeviceProfile): Survey {
