@@ -3,7 +3,15 @@
 import type { Span } from "../../grammar/source.ts";
 import { sizeOf, type TensorType, type Value } from "../ir/graph.ts";
 import { applied, chunks } from "./chunks.ts";
-import { describe, number, poison, type Dimension, type Meaning, type Passed } from "./meaning.ts";
+import {
+  describe,
+  number,
+  poison,
+  type Dimension,
+  type Meaning,
+  type Passed,
+  type Purpose,
+} from "./meaning.ts";
 import { randomUniform } from "./random.ts";
 import { dimensionsOf, whole } from "./sizes.ts";
 import { anonymous, asTensor, casted, elementwise, tensor } from "./tensors.ts";
@@ -109,7 +117,7 @@ function rootOfSquares(mean: boolean): (ws: Workspace, given: Arguments, at: Spa
 }
 
 function initial(
-  draw: (ws: Workspace, type: TensorType, purpose: string, at: Span) => Value,
+  draw: (ws: Workspace, type: TensorType, purpose: Purpose, at: Span) => Value,
   ws: Workspace,
   at: Span,
 ): Meaning {

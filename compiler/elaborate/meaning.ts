@@ -96,7 +96,13 @@ export interface FunctionMeaning {
 /** How to fill a tensor before the first step: `draw` builds it in the program "initialize". */
 export interface InitialMeaning {
   readonly kind: "initial";
-  readonly draw: (type: TensorType, purpose: string) => Value;
+  readonly draw: (type: TensorType, purpose: Purpose) => Value;
+}
+
+/** What random numbers are drawn for: a name, and in a stack the number of the part, a u32 scalar of the region at hand. */
+export interface Purpose {
+  readonly name: string;
+  readonly part: Value | undefined;
 }
 
 /** A variable as it was declared inside a definition, before layers are gathered into stacks. */

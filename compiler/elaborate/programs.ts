@@ -1,10 +1,11 @@
 // Programs from traced regions: what a region read becomes the program's reads, and every variable that any program touches is
 // gathered once, with its stored type and where its first value comes from.
+import { parameter } from "../ir/build.ts";
 import type { Initial, Program, Region, Value, Variable } from "../ir/graph.ts";
 import type { Span } from "../../grammar/source.ts";
 import { casted } from "./tensors.ts";
-import { describe, number, type Declared, type Meaning } from "./meaning.ts";
-import { emit, fail, traced, type Frame, type Workspace } from "./workspace.ts";
+import { describe, number, type Declared, type Meaning, type Purpose } from "./meaning.ts";
+import { emit, fail, read, traced, type Frame, type Workspace } from "./workspace.ts";
 
 /** What a program leaves in a variable. */
 export interface Write {
@@ -94,17 +95,39 @@ function initialOf(declared: Declared, beginnings: Beginnings): Initial {
   }
 }
 
-/** The first value of a variable that is filled by a program. */
+/** The first value of a variable that is drawn by a program; a stack's is made part by part, so that no kernel binds all of it. */
 export function firstValue(ws: Workspace, declared: Declared, span: Span): Value {
+  const { parts, shape, shown } = declared;
+  if (parts === undefined) return drawn(ws, declared, shape, { name: shown, part: undefined }, span);
+  const count = parts.length;
+  const places = emit(ws, span, "iota", [], { shape: [count], axis: 0, type: "u32" });
+  const part = parameter({ shape: [], type: "u32" }, "part", { ...ws.origin, source: span });
+  const { result, frame } = traced(ws, () =>
+    drawn(ws, declared, shape.slice(1), { name: shown, part }, span),
+  );
+  const reads = [...frame.reads.values()];
+  const region: Region = { parameters: [...reads.map(({ value }) => value), part], results: [result] };
+  const inputs = [...reads.map((each) => read(ws, each.declared)), places];
+  const attributes = { count, constants: reads.length, carried: 0, reverse: false };
+  return emit(ws, span, "repeat", inputs, attributes, [region]);
+}
+
+function drawn(
+  ws: Workspace,
+  declared: Declared,
+  shape: readonly number[],
+  purpose: Purpose,
+  span: Span,
+): Value {
   const initial = declared.initial ?? number(0);
-  const type = { shape: declared.shape, type: "f32" } as const;
-  if (initial.kind === "initial") return casted(ws, initial.draw(type, declared.shown), declared.type, span);
-  if (initial.kind !== "number")
-    return fail(
-      "FTL0703",
-      span,
-      `expected an initial value, found ${describe(initial)}`,
-      "not an initial value",
-    );
-  return emit(ws, span, "constant", [], { value: initial.value, type: declared.type, shape: declared.shape });
+  if (initial.kind === "initial")
+    return casted(ws, initial.draw({ shape, type: "f32" }, purpose), declared.type, span);
+  if (initial.kind === "number")
+    return emit(ws, span, "constant", [], { value: initial.value, type: declared.type, shape });
+  return fail(
+    "FTL0703",
+    span,
+    `expected an initial value, found ${describe(initial)}`,
+    "not an initial value",
+  );
 }

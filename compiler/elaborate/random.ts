@@ -3,13 +3,17 @@
 import type { Span } from "../../grammar/source.ts";
 import { sizeOf, type Value } from "../ir/graph.ts";
 import { keysVariable } from "./io.ts";
+import type { Purpose } from "./meaning.ts";
 import { emit, read, type Workspace } from "./workspace.ts";
 
-/** Uniform numbers in (0, 1) of a shape; `stream` tells apart several draws for one purpose. */
+/** Draws that one purpose may have. */
+const streams = 2;
+
+/** Uniform numbers in (0, 1) of a shape; `stream` (0 or 1) tells apart two draws for one purpose. */
 export function randomUniform(
   ws: Workspace,
   shape: readonly number[],
-  purpose: string,
+  purpose: Purpose,
   stream: number,
   span: Span,
 ): Value {
@@ -17,8 +21,13 @@ export function randomUniform(
   const filled = (value: number): Value =>
     emit(ws, span, "constant", [], { value, type: "u32", shape: [count] });
   const seed = emit(ws, span, "broadcast", [read(ws, keysVariable(span))], { shape: [count] });
+  const streamOf = (): Value => {
+    if (purpose.part === undefined) return filled(stream);
+    const parts = emit(ws, span, "broadcast", [purpose.part], { shape: [count] });
+    return emit(ws, span, "add", [emit(ws, span, "multiply", [parts, filled(streams)]), filled(stream)]);
+  };
   const place = emit(ws, span, "iota", [], { shape: [count], axis: 0, type: "u32" });
-  const flat = emit(ws, span, "random", [seed, filled(hash(purpose)), filled(stream), place]);
+  const flat = emit(ws, span, "random", [seed, filled(hash(purpose.name)), streamOf(), place]);
   return emit(ws, span, "reshape", [flat], { shape });
 }
 
