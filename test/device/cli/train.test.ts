@@ -147,15 +147,16 @@ test("what is wrong with files is one clear message, without a stack", async () 
   };
   const weights = join(folder, "base/model.safetensors");
   const whole = readFileSync(weights);
+  const rows = readFileSync(join(folder, "rows.jsonl"));
   await fails(() => writeFileSync(weights, whole.subarray(0, 5000)), "base/model.safetensors: ");
   await fails(() => {
     writeFileSync(weights, whole);
     writeFileSync(join(folder, "rows.jsonl"), '{"input_ids": [1, 2, 3]}\n{"input_ids": [1, 99999]}\n');
   }, "rows.jsonl:2: ");
-  await fails(
-    () => writeFileSync(join(folder, "tiny.ftl"), recipe.replace("adapter_init", "nowhere")),
-    "nowhere: ",
-  );
+  await fails(() => {
+    writeFileSync(join(folder, "rows.jsonl"), rows);
+    writeFileSync(join(folder, "tiny.ftl"), recipe.replace("adapter_init", "nowhere"));
+  }, "nowhere: ");
   await fails(
     () => writeFileSync(join(folder, "tiny.ftl"), recipe.replace('"base"', '"gone"')),
     "gone/config.json",
