@@ -70,8 +70,16 @@ export function readBackward(node: Node): BackwardCall | undefined {
   };
   return {
     sizes,
-    ...{ dO: 0, q: 1, k: 2, v: 3, segments: 4, o: 5, lse: 6 },
-    ...{ outQ: place(0), outK: place(1), outV: place(2) },
+    dO: 0,
+    q: 1,
+    k: 2,
+    v: 3,
+    segments: 4,
+    o: 5,
+    lse: 6,
+    outQ: place(0),
+    outK: place(1),
+    outV: place(2),
   };
 }
 

@@ -5,7 +5,7 @@
 import { literal } from "../ops/wgsl.ts";
 import type { AttentionSizes, BackwardCall, ForwardCall } from "./attention-call.ts";
 import { pairsOf } from "./attention-call.ts";
-import { Bindings, each, type KernelText } from "./attention-text.ts";
+import { bindBackward, bindForward, each, type Bindings, type KernelText } from "./attention-text.ts";
 import type { AttentionTask } from "./attention-tile.ts";
 import type { Kernel } from "./kernel.ts";
 
@@ -19,13 +19,7 @@ const LANES = ["x", "y", "z", "w"] as const;
 
 export function directForward(call: ForwardCall, { node, layouts, profile }: AttentionTask): Kernel {
   const { sizes } = call;
-  const bindings = new Bindings(node, layouts);
-  bindings.readVectors("q", call.q);
-  bindings.readVectors("k", call.k);
-  bindings.readVectors("v", call.v);
-  bindings.readSegments(call.segments);
-  bindings.putVectors("o", call.outO);
-  bindings.putStatistics(call.outLse);
+  const bindings = bindForward(call, node, layouts);
   const body = [
     ...queryPlace(sizes, bindings),
     ...sums(sizes, "o"),
@@ -60,7 +54,7 @@ export function directForward(call: ForwardCall, { node, layouts, profile }: Att
 
 export function directQueries(call: BackwardCall, outQ: number, task: AttentionTask): Kernel {
   const { sizes } = call;
-  const bindings = backwardInputs(call, task);
+  const bindings = bindBackward(call, task.node, task.layouts);
   bindings.putVectors("dq", outQ);
   const scale = literal(sizes.scale, "f32");
   const body = [
@@ -105,7 +99,7 @@ export function directKeys(
   const { rows, tokens, heads, groups, width, window } = sizes;
   const share = heads / groups;
   const [isK, isV] = [outK !== undefined, outV !== undefined];
-  const bindings = backwardInputs(call, task, isK);
+  const bindings = bindBackward(call, task.node, task.layouts, isK);
   if (outK !== undefined) bindings.putVectors("dk", outK);
   if (outV !== undefined) bindings.putVectors("dv", outV);
   const only = (wanted: boolean, lines: readonly string[]): readonly string[] => (wanted ? lines : []);
@@ -169,18 +163,6 @@ export function directKeys(
   const flops = (2 + 4 * Number(isK) + 2 * Number(isV)) * width * pairsOf(sizes);
   const text = { ...textOf(sizes, groups, body), about, flops };
   return bindings.kernel({ ...text, globals: [seesKey] }, task.profile);
-}
-
-function backwardInputs(call: BackwardCall, { node, layouts }: AttentionTask, all: boolean = true): Bindings {
-  const bindings = new Bindings(node, layouts);
-  bindings.readVectors("do", call.dO);
-  bindings.readVectors("q", call.q);
-  bindings.readVectors("k", call.k);
-  if (all) bindings.readVectors("v", call.v);
-  bindings.readSegments(call.segments);
-  if (all) bindings.readVectors("o", call.o);
-  bindings.readStatistics(call.lse);
-  return bindings;
 }
 
 function textOf(

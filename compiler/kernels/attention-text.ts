@@ -3,6 +3,7 @@
 // inputs is bound once. What is never asked for has no binding.
 import { sizeOf, type Node, type TensorType } from "../ir/graph.ts";
 import type { DeviceProfile, KernelBinding } from "../plan/plan.ts";
+import type { BackwardCall, ForwardCall } from "./attention-call.ts";
 import { spread } from "./draft.ts";
 import type { BoundValue, Kernel, Layouts } from "./kernel.ts";
 import { touched } from "./memory.ts";
@@ -182,6 +183,36 @@ export class Bindings {
     this.#bound.push(bound);
     return bound;
   }
+}
+
+/** All that the forward kernel reads and writes. */
+export function bindForward(call: ForwardCall, node: Node, layouts: Layouts): Bindings {
+  const bindings = new Bindings(node, layouts);
+  bindings.readVectors("q", call.q);
+  bindings.readVectors("k", call.k);
+  bindings.readVectors("v", call.v);
+  bindings.readSegments(call.segments);
+  bindings.putVectors("o", call.outO);
+  bindings.putStatistics(call.outLse);
+  return bindings;
+}
+
+/** What the backward kernels read; without `all`, what the gradient of values alone takes. */
+export function bindBackward(
+  call: BackwardCall,
+  node: Node,
+  layouts: Layouts,
+  all: boolean = true,
+): Bindings {
+  const bindings = new Bindings(node, layouts);
+  bindings.readVectors("do", call.dO);
+  bindings.readVectors("q", call.q);
+  bindings.readVectors("k", call.k);
+  if (all) bindings.readVectors("v", call.v);
+  bindings.readSegments(call.segments);
+  if (all) bindings.readVectors("o", call.o);
+  bindings.readStatistics(call.lse);
+  return bindings;
 }
 
 function quadAt({ tensor, stride }: Bound): string {

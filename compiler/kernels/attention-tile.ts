@@ -200,7 +200,7 @@ export function storeMixed(
 /** Lines for each `item` of many, shared among the invocations. */
 export function perItem(items: number, threads: number, lines: readonly string[]): string[] {
   const rounds = Math.ceil(items / threads);
-  const inner = ["let item = thread + round * " + `${threads}u;`, ...lines];
+  const inner = [`let item = thread + round * ${threads}u;`, ...lines];
   const guarded =
     items % threads === 0
       ? inner

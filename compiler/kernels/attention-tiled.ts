@@ -4,7 +4,7 @@
 import { literal } from "../ops/wgsl.ts";
 import type { AttentionSizes, BackwardCall, ForwardCall } from "./attention-call.ts";
 import { pairsOf } from "./attention-call.ts";
-import { Bindings, each, type KernelText } from "./attention-text.ts";
+import { bindBackward, bindForward, each, type KernelText } from "./attention-text.ts";
 import {
   columnsEach,
   indent,
@@ -23,13 +23,7 @@ import type { Kernel } from "./kernel.ts";
 
 export function tiledForward(call: ForwardCall, tile: AttentionTile, task: AttentionTask): Kernel {
   const { sizes } = call;
-  const bindings = new Bindings(task.node, task.layouts);
-  bindings.readVectors("q", call.q);
-  bindings.readVectors("k", call.k);
-  bindings.readVectors("v", call.v);
-  bindings.readSegments(call.segments);
-  bindings.putVectors("o", call.outO);
-  bindings.putStatistics(call.outLse);
+  const bindings = bindForward(call, task.node, task.layouts);
   const reader = readers(sizes);
   const columns = each(columnsEach, (j) => j);
   const body = [
@@ -94,7 +88,7 @@ export function tiledQueries(
   task: AttentionTask,
 ): Kernel {
   const { sizes } = call;
-  const bindings = backwardInputs(call, task);
+  const bindings = bindBackward(call, task.node, task.layouts);
   bindings.putVectors("dq", outQ);
   const reader = readers(sizes);
   const columns = each(columnsEach, (j) => j);
@@ -146,7 +140,7 @@ export function tiledKeys(
   const { rows, tokens, heads, groups, width, window } = sizes;
   const share = heads / groups;
   const [isK, isV] = [outK !== undefined, outV !== undefined];
-  const bindings = backwardInputs(call, task, isK);
+  const bindings = bindBackward(call, task.node, task.layouts, isK);
   if (outK !== undefined) bindings.putVectors("dk", outK);
   if (outV !== undefined) bindings.putVectors("dv", outV);
   const reader = readers(sizes);
@@ -219,18 +213,6 @@ export function tiledKeys(
   const about = `attention: gradient of ${isK && isV ? "keys and values" : isK ? "keys" : "values"}`;
   const flops = (2 + 4 * Number(isK) + 2 * Number(isV)) * width * pairsOf(sizes);
   return bindings.kernel({ ...textOf(sizes, groups, tile, body), about, flops }, task.profile);
-}
-
-function backwardInputs(call: BackwardCall, { node, layouts }: AttentionTask, all: boolean = true): Bindings {
-  const bindings = new Bindings(node, layouts);
-  bindings.readVectors("do", call.dO);
-  bindings.readVectors("q", call.q);
-  bindings.readVectors("k", call.k);
-  if (all) bindings.readVectors("v", call.v);
-  bindings.readSegments(call.segments);
-  if (all) bindings.readVectors("o", call.o);
-  bindings.readStatistics(call.lse);
-  return bindings;
 }
 
 function textOf(
