@@ -24,6 +24,8 @@ export function balance(raw: readonly IToken[], source: Source): Balanced {
   return indented.diagnostics.length <= plain.diagnostics.length ? indented : plain;
 }
 
+export const surplusLabel = "one too many";
+
 interface Open {
   readonly token: IToken;
   readonly closer: TokenType;
@@ -152,13 +154,13 @@ class Balancer {
     const end = offsetAfter(before);
     const text = images.get(open.closer) ?? "";
     this.out.splice(at, 0, { ...retype(before, open.closer, text), startOffset: end, endOffset: end - 1 });
-    const onOwnLine = open.closer === tokens.RightBrace && before.startLine !== open.token.startLine;
+    const onOwnLine = this.out[open.at + 1]?.tokenType === tokens.Newline && at > open.at + 1;
     const touching = open.closer === tokens.RightBrace ? " }" : text;
     const after = before === open.token ? "here" : `after \`${before.image}\``;
     const place = before.startLine === open.token.startLine ? "" : ` on line ${before.startLine ?? 1}`;
     const edit = {
       span: { source: this.source, start: end, end },
-      text: onOwnLine ? `\n${" ".repeat(open.indent - 1)}}` : touching,
+      text: onOwnLine ? `\n${" ".repeat(open.indent - 1)}${text}` : touching,
       label: onOwnLine
         ? `write \`${text}\` below line ${before.startLine ?? 1}`
         : `write \`${text}\` ${after}${place}`,
@@ -181,14 +183,13 @@ class Balancer {
       if (closers.has(type)) depth += 1;
       if (isCloser(type)) depth -= 1;
       if (type === tokens.Newline && depth === 0) {
-        if (at > open.at + 1) return at;
-        break;
+        return at > open.at + 1 ? at : this.endOfBlock(open);
       }
     }
     return this.endOfOutput();
   }
 
-  /** Where the block of an open brace ends: before the first line that is indented no deeper than the opener's. */
+  /** Where the block of an open bracket ends: before the first line that is indented no deeper than the opener's. */
   endOfBlock(open: Open): number {
     let depth = 0;
     for (let at = open.at + 1; at < this.out.length; at += 1) {
@@ -197,7 +198,8 @@ class Balancer {
       const type = token.tokenType;
       const previous = this.out[at - 1];
       const startsLine = previous?.tokenType === tokens.Newline && type !== tokens.Newline;
-      if (depth === 0 && startsLine && (token.startColumn ?? 1) <= open.indent && this.byIndent) {
+      const byLines = this.byIndent || open.closer !== tokens.RightBrace;
+      if (depth === 0 && startsLine && (token.startColumn ?? 1) <= open.indent && byLines) {
         let end = at;
         while (end > open.at + 1 && this.out[end - 1]?.tokenType === tokens.Newline) end -= 1;
         return end;
@@ -229,7 +231,7 @@ class Balancer {
   surplus(token: IToken): void {
     const span = this.spanOf(token);
     const edits = [{ span, text: "", label: "remove it" }];
-    this.report("FTL0105", span, `this \`${token.image}\` closes nothing`, "one too many", edits);
+    this.report("FTL0105", span, `this \`${token.image}\` closes nothing`, surplusLabel, edits);
   }
 
   tooDeep(token: IToken): void {

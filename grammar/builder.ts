@@ -4,7 +4,19 @@ import type { CstElement, CstNode, IToken } from "chevrotain";
 import { endOf, isNode, ordered, startOf, tokensOf } from "./cst.ts";
 import { problem, type Diagnostic, type Edit } from "./diagnostic.ts";
 import type { Source, Span } from "./source.ts";
-import type { Comment, Expression, Missing, Name } from "./syntax.ts";
+import { closest } from "./suggest.ts";
+import type { Comment, DefinitionKind, Expression, Missing, Name } from "./syntax.ts";
+
+export const definitionKinds = [
+  "function",
+  "module",
+  "architecture",
+  "adapter",
+  "optimizer",
+  "schedule",
+  "task",
+  "method",
+] as const satisfies readonly DefinitionKind[];
 
 /** No path from the root of a tree through expressions is longer. */
 export const deepestTree = 400;
@@ -36,18 +48,22 @@ export abstract class Builder {
 
   /** Builds what adds `cost` levels to the tree, or nothing where the tree would grow too deep. */
   deeper(cost: number, span: Span, build: () => Expression): Expression {
-    if (this.depth + cost > deepestTree) {
-      if (!this.tooDeepSaid) {
-        this.tooDeepSaid = true;
-        const message = `an expression of more than ${deepestTree} steps`;
-        this.report("FTL0109", span, message, "give parts of it names with `let`");
-      }
-      return { kind: "missing", span };
-    }
+    if (this.tooDeep(cost, span)) return { kind: "missing", span };
     this.depth += cost;
     const built = build();
     this.depth -= cost;
     return built;
+  }
+
+  /** Whether the tree would grow too deep; says so once. */
+  tooDeep(cost: number, span: Span): boolean {
+    if (this.depth + cost <= deepestTree) return false;
+    if (!this.tooDeepSaid) {
+      this.tooDeepSaid = true;
+      const message = `an expression or an \`if\` of more than ${deepestTree} steps`;
+      this.report("FTL0109", this.at(span.start), message, "give parts of it names with `let`");
+    }
+    return true;
   }
 
   // Spans.
@@ -82,7 +98,7 @@ export abstract class Builder {
 
   /** The elements between two brackets, each parted from the next by a comma. */
   listed(node: CstNode, kinds: readonly string[], extra: readonly string[] = []): readonly CstElement[] {
-    return this.parted(node, kinds, extra, "Comma", (before, _after) => {
+    return this.parted(node, kinds, extra, "Comma", "elements", (before, _after) => {
       const edits = [{ span: this.at(before), text: ",", label: "write `,`" }];
       this.report(
         "FTL0104",
@@ -96,7 +112,7 @@ export abstract class Builder {
 
   /** The entries of a block, each parted from the next by a newline or a comma. */
   lined(node: CstNode, kinds: readonly string[], what: string): readonly CstElement[] {
-    return this.parted(node, kinds, [], "Newline", (before, after) => {
+    return this.parted(node, kinds, [], "Newline", what, (before, after) => {
       const edits = [{ span: this.span(before, after), text: ", ", label: "write `,`" }];
       const message = `a new line or a comma is missing between two ${what}`;
       this.report("FTL0104", this.at(before), message, `the next one starts here`, edits);
@@ -108,32 +124,43 @@ export abstract class Builder {
     kinds: readonly string[],
     extra: readonly string[],
     separator: "Comma" | "Newline",
+    what: string,
     absent: (before: number, after: number) => void,
   ): readonly CstElement[] {
     const found: CstElement[] = [];
     let parted = true;
     let first = true;
+    // What stands beside tokens that fit nowhere is not judged: they have been reported.
+    let excused = false;
+    let lineStarts = false;
     for (const { kind, element: child } of ordered(node)) {
       if (kind === "Newline") {
         parted = true;
-      } else if (kind === "Comma") {
-        if (first || (parted && separator === "Comma")) this.doubled(child);
+        lineStarts = found.length > 0;
+        excused = false;
+        continue;
+      }
+      if (kind === "Comma") {
+        if (!excused && (first || (parted && separator === "Comma"))) this.doubled(child);
         parted = true;
+        excused = false;
         first = separator === "Newline";
         if (separator === "Newline") continue;
       } else if (extra.includes(kind)) {
         parted = true;
       } else if (kind === "stray" || kind === "strayElement") {
-        this.stray(child, found.length > 0 && !parted);
-        parted = true;
+        this.stray(child, lineStarts && parted, separator === "Newline" ? what : "");
+        excused = true;
       } else if (kinds.includes(kind)) {
-        if (!parted) absent(endOf(found.at(-1) ?? child), startOf(child));
+        if (!parted && !excused) absent(endOf(found.at(-1) ?? child), startOf(child));
         found.push(child);
         parted = false;
+        excused = false;
       } else {
         continue;
       }
       first = false;
+      lineStarts = false;
     }
     return found;
   }
@@ -145,25 +172,36 @@ export abstract class Builder {
     ]);
   }
 
-  /** Tokens that fit nowhere; `follows` where they follow something on their line. */
-  stray(element: CstElement, follows: boolean): void {
+  /** Tokens that fit nowhere: `onLine` where they begin a line after another entry, `what` for the kind of entries. */
+  stray(element: CstElement, onLine: boolean, what: string): void {
     const first = firstToken(element);
     const span = first === undefined ? this.spanOf(element) : this.spanOf(first);
     const image = first?.image ?? "";
     const kind = first?.tokenType.name ?? "";
     if (kind === "Else") {
       this.report("FTL0111", span, "this `else` belongs to no `if`", "no `if { … }` before it");
-    } else if (
-      first?.tokenType.CATEGORIES?.some((category) => category.name === "Operator") === true &&
-      !follows
-    ) {
-      const label = "put the operator at the end of the line before";
+    } else if (first?.tokenType.CATEGORIES?.some((category) => category.name === "Operator") === true) {
+      const label = onLine ? "put the operator at the end of the line before" : "expected a value before it";
       this.report("FTL0111", span, `nothing stands before \`${image}\``, label);
+    } else if (what === "items" && /^\w/.test(image)) {
+      this.noItem(image, span);
     } else if (kind === "LeftBrace") {
       this.report("FTL0111", span, "this block belongs to nothing", "no clause or definition before it");
     } else {
       this.report("FTL0111", span, `\`${image}\` does not fit here`, "unexpected");
     }
+  }
+
+  /** A word that begins nothing at the top of a file; gives the one that may have been meant. */
+  noItem(word: string, span: Span): string | undefined {
+    const guess = closest(word, ["recipe", "import", ...definitionKinds]);
+    const edits = guess === undefined ? [] : [{ span, text: guess, label: `write \`${guess}\`` }];
+    const label =
+      guess === undefined
+        ? "expected `import`, `recipe` or a kind of definition"
+        : `did you mean \`${guess}\`?`;
+    this.report("FTL0110", span, `\`${word}\` begins no item of a file`, label, edits);
+    return guess;
   }
 
   /** The documentation comments that stand on the lines right above an offset, without their slashes. */

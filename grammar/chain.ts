@@ -81,7 +81,7 @@ export class Chain {
       builder.report("FTL0117", own, "a range has two ends", "a second range");
     }
     if (!this.open && (left === undefined || right === undefined)) {
-      const label = left === undefined ? "expected where it begins" : "expected where it ends";
+      const label = left === undefined ? "its beginning is missing" : "its end is missing";
       builder.report("FTL0119", own, "a range is open only inside `[ ]`", label);
     }
     const span = builder.span(left?.span.start ?? own.start, right?.span.end ?? own.end);

@@ -45,8 +45,12 @@ export abstract class ExpressionBuilder extends Builder {
   /** Folds operands and operators by precedence. */
   chain(node: CstNode, open: boolean): Expression {
     const items = ordered(node).map((child) => child.element);
+    const signs = nodes(node, "operand").reduce(
+      (sum, operand) => sum + this.operand(operand).signs.length,
+      0,
+    );
     // Steps of one chain may all nest.
-    return this.deeper(items.length, this.spanOf(node), () => new Chain(this, items, open).whole());
+    return this.deeper(items.length + signs, this.spanOf(node), () => new Chain(this, items, open).whole());
   }
 
   operand(node: CstNode): Operand {
@@ -169,7 +173,7 @@ export abstract class ExpressionBuilder extends Builder {
     const span = this.span(start, end);
     const message = `strings have no escape \`${piece}\``;
     const edits = [{ span: this.at(start), text: "\\", label: "write `\\\\` for the backslash itself" }];
-    this.report("FTL0103", span, message, 'known are `\\{`, `\\}`, `\\"`, `\\\\`, `\\n` and `\\t`', edits);
+    this.report("FTL0103", span, message, 'known are `\\{`, `\\}`, `\\"`, `\\\\` and `\\n`', edits);
   }
 
   private interpolation(start: number, end: number): Expression {
@@ -177,11 +181,11 @@ export abstract class ExpressionBuilder extends Builder {
     const balanced = balance(lexed.tokens, this.source);
     const { tree, errors } = parseTokens(layOut(balanced.tokens), "expression");
     this.diagnostics.push(...lexed.diagnostics, ...balanced.diagnostics);
-    this.diagnostics.push(...errors.map((error) => explainMistake(error, this.source)));
+    this.diagnostics.push(...errors.flatMap((error) => explainMistake(error, this.source)));
     const node = nodes(tree, "expression")[0];
     const rest = nodes(tree, "strayInside")[0];
     const strays = rest === undefined ? undefined : ordered(rest)[0]?.element;
-    if (strays !== undefined) this.stray(strays, node !== undefined);
+    if (strays !== undefined) this.stray(strays, false, "");
     if (node !== undefined) return this.expression(node);
     return strays === undefined
       ? this.missing(start, "a value is missing between `{` and `}`")

@@ -19,6 +19,8 @@ interface Expected {
   readonly text?: string;
 }
 
+export const expectedBrace = "expected `{`";
+
 /** Keyed by rule and token, then by rule, then by token. */
 const expectations: Readonly<Record<string, Expected>> = {
   "importItem.Text": {
@@ -71,12 +73,19 @@ const expectations: Readonly<Record<string, Expected>> = {
   Word: { message: "a name is missing", label: "expected a name" },
   Assign: { message: "a value is given with `=`", label: "expected `=`", text: " =" },
   Colon: { message: "`:` is missing", label: "expected `:`", text: ":" },
-  LeftBrace: { message: "a block in braces is missing", label: "expected `{`", text: " {" },
+  LeftBrace: { message: "a block in braces is missing", label: expectedBrace, text: " {" },
   Text: { message: "a string in quotes is missing", label: "expected a string" },
 };
 const otherwise: Expected = { message: "this does not fit here", label: "unexpected" };
 
-export function explainMistake(error: IRecognitionException, source: Source): Diagnostic {
+/** Nothing for a closing bracket that is missed: brackets balance, so another mistake has come before. */
+export function explainMistake(error: IRecognitionException, source: Source): readonly Diagnostic[] {
+  return closers.has(error.message) ? [] : [explain(error, source)];
+}
+
+const closers = new Set(["RightBrace", "RightParen", "RightSquare"]);
+
+function explain(error: IRecognitionException, source: Source): Diagnostic {
   const rule = error.context.ruleStack.at(-1) ?? "";
   const expected =
     expectations[`${rule}.${error.message}`] ??

@@ -1,9 +1,9 @@
 // The front door of the grammar: source text in, the typed tree and every syntax error out. Never throws, on any input.
-import { balance } from "./brackets.ts";
+import { balance, surplusLabel } from "./brackets.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import { layOut } from "./layout.ts";
 import { lex } from "./lexer.ts";
-import { explainMistake } from "./mistakes.ts";
+import { expectedBrace, explainMistake } from "./mistakes.ts";
 import { parseTokens } from "./parser.ts";
 import type { Source, Span } from "./source.ts";
 import type { Expression, File } from "./syntax.ts";
@@ -25,18 +25,20 @@ export function parse(source: Source): Parsed {
   const builder = new TreeBuilder(source, lexed.comments);
   const file = builder.file(tree);
 
-  const sure = [...lexed.diagnostics, ...balanced.diagnostics];
-  const mistakes = errors.map((error) => explainMistake(error, source));
+  const mistakes = errors.flatMap((error) => explainMistake(error, source));
   // Where a bracket was put in or left out, what the parser says is an echo; so is a second mistake at one place.
   const heard = new Echoes(balanced.regions).drop(mistakes);
+  // Without its opening brace, a block's closing one is no mistake of its own.
+  let unopened = heard.filter((each) => each.label === expectedBrace).length;
+  const brackets = balanced.diagnostics.filter((each) => each.label !== surplusLabel || (unopened -= 1) < 0);
   // After a mistake the parser goes on at the next word that may begin something: the rest of its line is judged no more.
-  const lines = heard.map(({ span }): Span => ({
-    source,
-    start: span.start,
-    end: endOfLine(source.text, span.start),
-  }));
+  const lines = heard.map(({ span }): Span => around(source, span.start));
   heard.push(...new Echoes([...balanced.regions, ...lines]).drop(builder.diagnostics));
-  return { file, diagnostics: [...sure, ...heard].sort(byPlace), parenthesized: builder.parenthesized };
+  return {
+    file,
+    diagnostics: [...lexed.diagnostics, ...brackets, ...heard].sort(byPlace),
+    parenthesized: builder.parenthesized,
+  };
 }
 
 /** Regions in which no diagnostic counts. One pass over both, in order, whatever their number. */
@@ -67,9 +69,12 @@ class Echoes {
   }
 }
 
-function endOfLine(text: string, offset: number): number {
-  const end = text.indexOf("\n", offset);
-  return end === -1 ? text.length : end;
+/** From the end of the word before an offset to the end of its line. */
+function around(source: Source, offset: number): Span {
+  let start = offset;
+  while (/\s/.test(source.text[start - 1] ?? "")) start -= 1;
+  const end = source.text.indexOf("\n", offset);
+  return { source, start, end: end === -1 ? source.text.length : end };
 }
 
 function byPlace(a: Diagnostic, b: Diagnostic): number {

@@ -84,5 +84,5 @@ function closingBrace(text: string, open: number, depth: number): number {
 
 /** What an escape stands for; `undefined` for one the language does not have. */
 export function escaped(escape: string): string | undefined {
-  return { "\\{": "{", "\\}": "}", '\\"': '"', "\\\\": "\\", "\\n": "\n", "\\t": "\t" }[escape];
+  return { "\\{": "{", "\\}": "}", '\\"': '"', "\\\\": "\\", "\\n": "\n" }[escape];
 }

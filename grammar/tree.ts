@@ -1,22 +1,11 @@
 // Chevrotain's concrete tree in, the typed tree out: files, recipes, definitions and statements. Whatever was missing or
 // too much is reported here in the language's own words, and the tree is complete all the same.
 import type { CstNode } from "chevrotain";
-import { first } from "./builder.ts";
+import { definitionKinds, first } from "./builder.ts";
 import { endOf, isNode, nodes, startOf, tokensOf } from "./cst.ts";
 import { ExpressionBuilder } from "./expressions.ts";
-import { closest } from "./suggest.ts";
 import type * as syntax from "./syntax.ts";
 
-const definitionKinds = [
-  "function",
-  "module",
-  "architecture",
-  "adapter",
-  "optimizer",
-  "schedule",
-  "task",
-  "method",
-] as const satisfies readonly syntax.DefinitionKind[];
 const statementRules = [
   ["letStatement", "tableStatement", "layer", "requireStatement", "peft", "conditional"],
   ["method", "declaration", "assign", "result"],
@@ -170,14 +159,7 @@ export class TreeBuilder extends ExpressionBuilder {
   private definitionKind(name: syntax.Name): syntax.DefinitionKind {
     const kind = definitionKinds.find((known) => known === name.text);
     if (kind !== undefined) return kind;
-    const guess = closest(name.text, ["recipe", "import", ...definitionKinds]);
-    const edits = guess === undefined ? [] : [{ span: name.span, text: guess, label: `write \`${guess}\`` }];
-    const message = `\`${name.text}\` begins no item of a file`;
-    const label =
-      guess === undefined
-        ? "expected `import`, `recipe` or a kind of definition"
-        : `did you mean \`${guess}\`?`;
-    this.report("FTL0110", name.span, message, label, edits);
+    const guess = this.noItem(name.text, name.span);
     return definitionKinds.find((known) => known === guess) ?? "function";
   }
 
@@ -325,7 +307,8 @@ export class TreeBuilder extends ExpressionBuilder {
   private ifStatement(node: CstNode): syntax.If {
     const span = this.spanOf(node);
     const last = nodes(node, "block")[0];
-    const [outermost = node, ...elseIfs] = nodes(node, "branch");
+    const [outermost = node, ...others] = nodes(node, "branch");
+    const elseIfs = this.tooDeep(others.length, span) ? [] : others;
     let otherwise: syntax.Block | syntax.If | undefined =
       last === undefined ? undefined : this.block(last, span.end);
     for (const branch of elseIfs.toReversed()) {

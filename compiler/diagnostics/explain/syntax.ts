@@ -12,7 +12,7 @@ string ends; a brace that is meant as text is written \`\\{\`.
 
   at "model.layers.{i}"
   "a brace: \\{"`,
-  FTL0103: `A backslash in a string is followed by one of \`{ } " \\ n t\`. A backslash itself is written twice; paths are written with \`/\` on every
+  FTL0103: `A backslash in a string is followed by one of \`{ } " \\ n\`. A backslash itself is written twice; paths are written with \`/\` on every
 system.
 
   data "rows\\new.jsonl"      refused
