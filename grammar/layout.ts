@@ -7,7 +7,7 @@ import * as tokens from "./tokens.ts";
 const wantsMore = new Set<TokenType>(
   [
     [tokens.Assign, tokens.FatArrow, tokens.Arrow, tokens.Comma],
-    [tokens.LeftBrace, tokens.LeftParen, tokens.LeftSquare, tokens.And, tokens.Or, tokens.Not],
+    [tokens.LeftBrace, tokens.LeftParen, tokens.LeftSquare, tokens.And, tokens.Or, tokens.Not, tokens.Else],
   ].flat(),
 );
 const endsOperand = new Set<TokenType>(

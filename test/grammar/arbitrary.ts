@@ -252,84 +252,21 @@ export const wellFormed: Text = fc
   .tuple(edge, fc.array(fc.tuple(item, separator), { maxLength: 3 }))
   .map(([first, items]) => first + items.flat().join(""));
 
+const fragments = (text: string): Text => fc.constantFrom(...text.split(" "));
+
 /** Anything: fragments of the language and of others, in any order. */
 export const soup: Text = fc
   .array(
     fc.oneof(
+      { weight: 6, arbitrary: fragments("{ } ( ) [ ] \n , : = => -> . .. ..< ?? ?.") },
       {
         weight: 6,
-        arbitrary: fc.constantFrom(
-          ...["{", "}", "(", ")", "[", "]", "\n", ",", ":", "=", "=>", "->", ".", "..", "..<", "??", "?."],
+        arbitrary: fragments(
+          "if else match not and let layer require peft recipe import function table train",
         ),
       },
-      {
-        weight: 6,
-        arbitrary: fc.constantFrom(
-          ...[
-            "if",
-            "else",
-            "match",
-            "not",
-            "and",
-            "let",
-            "layer",
-            "require",
-            "peft",
-            "recipe",
-            "import",
-            "function",
-            "table",
-            "train",
-          ],
-        ),
-      },
-      {
-        weight: 4,
-        arbitrary: fc.constantFrom(
-          ...[
-            "x",
-            "in",
-            "on",
-            "as",
-            "at",
-            "1",
-            "3%",
-            '"a"',
-            '"{x}"',
-            '"{',
-            "'",
-            "//c\n",
-            "///d\n",
-            "/*",
-            "#",
-            ";",
-            "&&",
-          ],
-        ),
-      },
-      {
-        weight: 4,
-        arbitrary: fc.constantFrom(
-          ...[
-            "+",
-            "-",
-            "*",
-            "/",
-            "%",
-            "@",
-            "^",
-            "<",
-            "==",
-            "\\",
-            "\u0000",
-            "é",
-            "😀",
-            "\ud800",
-            "\r\n",
-            "\t",
-          ],
-        ),
-      },
+      { weight: 4, arbitrary: fragments('x in on as at 1 3% "a" "{x}" "{ \' //c\n ///d\n /* # ; &&') },
+      { weight: 4, arbitrary: fragments("+ - * / % @ ^ < == \\ \u0000 é 😀 \ud800 \r\n \t") },
       { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 8 }) },
     ),
     { maxLength: 120 },
