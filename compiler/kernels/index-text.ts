@@ -1,6 +1,6 @@
 // Reads the WGSL that records of views write for coordinates back into indices, so that what a chain of views does to an
 // address is seen through. The grammar is that of whole numbers: names, literals such as 12u, + - * / % and parentheses.
-import { add, constant, isConstant, quotient, remainder, scale, variable, type Index } from "./index.ts";
+import { add, constant, isConstant, quotient, remainder, scale, type Index } from "./index.ts";
 
 /** The index that a text means, given what its names mean; `undefined` where it is not of the grammar. */
 export function readIndex(text: string, names: ReadonlyMap<string, Index>): Index | undefined {
@@ -52,9 +52,4 @@ function multiplied(
   }
   if (!isConstant(right) || right.constant < 1) return undefined;
   return sign === "/" ? quotient(left, right.constant) : remainder(left, right.constant);
-}
-
-/** A name that stands for a number which nothing else is known of than its range. */
-export function named(name: string, size: number): Index {
-  return variable(name, size);
 }

@@ -19,7 +19,7 @@ interface Term {
   readonly atom: Atom;
 }
 
-/** What is not taken apart further. `text` is WGSL that stands for a number in range, made of the names in `names`. */
+/** What is not taken apart further: a name of the kernel's text, or a division that leaves a rest. */
 export type Atom =
   | {
       readonly kind: "variable";
@@ -157,30 +157,6 @@ export function aligned(
     [Math.floor(a.least / step), Math.floor(a.most / step)],
   );
   return { part, offset };
-}
-
-/** The multiple of a variable in a sum, where the rest does not depend on it. */
-export function factorOf(a: Index, name: string): number | undefined {
-  let factor = 0;
-  for (const term of a.terms) {
-    if (term.atom.kind === "variable" && term.atom.name === name) factor = term.factor;
-    else if (mentions(term.atom, name)) return undefined;
-  }
-  return factor;
-}
-
-/** The names an index is made of. */
-export function namesIn(a: Index, into: Set<string> = new Set()): Set<string> {
-  for (const { atom } of a.terms) {
-    if (atom.kind === "variable") into.add(atom.name);
-    else namesIn(atom.of, into);
-  }
-  return into;
-}
-
-function mentions(atom: Atom, name: string): boolean {
-  if (atom.kind === "variable") return atom.name === name;
-  return atom.of.terms.some((term) => mentions(term.atom, name));
 }
 
 function single(atom: Atom): Index {
