@@ -30,7 +30,9 @@ export function adapterFields(
   const own = [...fields].map(([name, value]): readonly [string, FieldToWrite] => {
     return [name, floats.has(name) && typeof value === "number" ? float(value) : value];
   });
-  return new Map([...common, ...before, ...own, ["target_modules", targetModules(parts, modules)]]);
+  // A base that the file does not name is the recipe's.
+  const stored = [...before].filter(([name, value]) => name !== "base_model_name_or_path" || value !== null);
+  return new Map([...common, ...stored, ...own, ["target_modules", targetModules(parts, modules)]]);
 }
 
 /**

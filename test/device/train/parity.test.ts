@@ -1,0 +1,129 @@
+// Recipes compiled and trained on the device that is there, against PyTorch's values: losses of 20 updates, the final adapter;
+// accumulation and repetition change nothing.
+import { cpSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { compile } from "../../../compiler/compile.ts";
+import { profileFromDevice } from "../../../compiler/profile/device.ts";
+import { toFloats } from "../../../runtime/checkpoint/convert.ts";
+import { openSafetensors, readTensor } from "../../../runtime/checkpoint/safetensors.ts";
+import { openDevice } from "../../../runtime/device/open.ts";
+import type { StepLine } from "../../../runtime/train/lines.ts";
+import { runJob } from "../../../runtime/train/job.ts";
+import { fixtures, put, temporaryFolder } from "../../runtime/checkpoint/files.ts";
+
+const models = ["llama", "qwen2", "llama3-scaled-rope"];
+
+const recipe = (what: string): string => `
+recipe parity {
+  ${what}
+  precision f32
+  data      "rows.jsonl" { format: tokens, length: 48, shuffle: false }
+  batch     2
+  optimizer adamw { rate: 3e-3, weight_decay: 0.01, clip: 1.0 }
+  schedule  constant { warmup: 4 steps }
+  training  20 steps
+  output    "out"
+}`;
+const lora = recipe(
+  `model "base", adapter lora { rank: 4, alpha: 8, on: [all_linear], start: "adapter_init" }`,
+);
+const full = recipe(`model "base" { train: all }`);
+
+interface Expected {
+  readonly losses: readonly number[];
+  readonly total_grad_norms: readonly number[];
+}
+
+interface Run {
+  /** What is in the adapter's folder; empty without one. */
+  readonly adapter: ReadonlyMap<string, Float32Array>;
+  readonly lines: readonly StepLine[];
+  readonly expected: { readonly lora: Expected; readonly full: Expected };
+}
+
+async function run(model: string, text: string, set: readonly string[] = []): Promise<Run> {
+  const folder = temporaryFolder();
+  const from = join(fixtures, "reference/models", model);
+  for (const name of ["base", "adapter_init"])
+    cpSync(join(from, name), join(folder, name), { recursive: true });
+  const batch = JSON.parse(readFileSync(join(from, "batch.json"), "utf8")) as Record<string, unknown[]>;
+  const rows = (batch["input_ids"] ?? []).map((_, row) => {
+    return JSON.stringify(Object.fromEntries(Object.entries(batch).map(([name, list]) => [name, list[row]])));
+  });
+  put(folder, "rows.jsonl", rows.join("\n"));
+  using opened = await openDevice();
+  const compiled = compile(text, {
+    path: join(folder, "parity.ftl"),
+    read: (path) => readFileSync(path, "utf8"),
+    profile: profileFromDevice(opened.facts),
+    set,
+  });
+  const { plan, settings, facts } = compiled;
+  if (plan === undefined || settings === undefined || facts === undefined)
+    throw new Error(JSON.stringify(compiled.diagnostics.map(({ message }) => message)));
+  await runJob({ plan, settings, facts, folder, device: opened.device });
+  expect(opened.takeErrors()).toEqual([]);
+  const log = readFileSync(join(folder, "out/log.jsonl"), "utf8").trimEnd().split("\n");
+  return {
+    adapter: facts.adapters.length === 0 ? new Map() : await adapterOf(join(folder, "out/adapter")),
+    lines: log.map((line) => JSON.parse(line) as StepLine),
+    expected: JSON.parse(readFileSync(join(from, "expected.json"), "utf8")) as Run["expected"],
+  };
+}
+
+const known = new Map<string, Promise<Run>>();
+
+/** The model's run with LoRA, made once for all tests: software devices take their time to compile. */
+function once(model: string): Promise<Run> {
+  const found = known.get(model) ?? run(model, lora);
+  known.set(model, found);
+  return found;
+}
+
+/** The largest relative difference between what was logged and what was expected. */
+function apart(lines: readonly StepLine[], name: "loss" | "grad_norm", expected: readonly number[]): number {
+  expect(lines).toHaveLength(expected.length);
+  return Math.max(...expected.map((value, at) => Math.abs((lines[at]?.[name] ?? NaN) / value - 1)));
+}
+
+async function adapterOf(folder: string): Promise<Map<string, Float32Array>> {
+  const file = await openSafetensors(join(folder, "adapter_model.safetensors"));
+  const tensors = new Map<string, Float32Array>();
+  for (const name of [...file.tensors.keys()].sort())
+    tensors.set(name, toFloats(await readTensor(file, name), "F32"));
+  return tensors;
+}
+
+test.each(models)("%s: LoRA trains as PyTorch does", async (model) => {
+  const { adapter: made, lines, expected } = await once(model);
+  expect(apart(lines, "loss", expected.lora.losses)).toBeLessThan(1e-5);
+  expect(apart(lines, "grad_norm", expected.lora.total_grad_norms)).toBeLessThan(1e-3);
+  const wanted = await adapterOf(join(fixtures, "reference/models", model, "adapter_final"));
+  expect([...made.keys()]).toEqual([...wanted.keys()]);
+  for (const [name, values] of wanted) {
+    const own = made.get(name) ?? new Float32Array();
+    expect(Math.max(...values.map((value, at) => Math.abs(value - (own[at] ?? NaN)))), name).toBeLessThan(
+      1e-3,
+    );
+  }
+});
+
+test.each(models)("%s: all parameters train as PyTorch has it", async (model) => {
+  const { lines, expected } = await run(model, full);
+  expect(apart(lines, "loss", expected.full.losses)).toBeLessThan(3e-5);
+});
+
+test("a second run is the same bit for bit", async () => {
+  const [first, second] = [await once("llama"), await run("llama", lora)];
+  const timeless = ({ lines }: Run): unknown =>
+    lines.map((line) => ({ ...line, seconds: 0, tokens_per_second: 0 }));
+  expect(timeless(second)).toEqual(timeless(first));
+  expect(second.adapter).toEqual(first.adapter);
+});
+
+test("accumulation changes nothing beyond rounding", async () => {
+  const [whole, halves] = [await once("llama"), await run("llama", lora, ["accumulation=2"])];
+  const losses = whole.lines.map(({ loss }) => loss ?? NaN);
+  expect(apart(halves.lines, "loss", losses)).toBeLessThan(1e-5);
+});
