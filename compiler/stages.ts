@@ -77,7 +77,10 @@ export const stages: readonly Stage[] = [
   {
     name: "fuse",
     why: "values become kernels: what is computed together is read and written once",
-    run: (module, { profile }) => everywhere(module, (region) => fuse(region, profile)),
+    run: (module, { profile }) => ({
+      ...module,
+      programs: module.programs.map((program) => fused(program, profile)),
+    }),
   },
 ];
 
@@ -97,4 +100,10 @@ function changed(module: Module, name: string, change: (program: Program) => Pro
     ...module,
     programs: module.programs.map((program) => (program.name === name ? change(program) : program)),
   };
+}
+
+/** A result that is left in a variable the program has read takes that one's place, so one kernel may read and write it. */
+function fused(program: Program, profile: DeviceProfile): Program {
+  const previous = program.writes.map((name) => program.reads.indexOf(name));
+  return { ...program, region: fuse(program.region, profile, { previous }) };
 }

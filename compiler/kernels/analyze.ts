@@ -1,6 +1,6 @@
 // Whether a region can be one kernel, of which template, and what it would cost: what fusion decides by. The cost is an
 // estimate in bytes of memory traffic; computing and launching are converted to what could be moved meanwhile.
-import { bytesOf, sizeOf, type Region } from "../ir/graph.ts";
+import { bytesOf, sizeOf, type Node, type Region } from "../ir/graph.ts";
 import { operationOf } from "../ops/index.ts";
 import type { DeviceProfile } from "../plan/plan.ts";
 import { templates } from "./choose.ts";
@@ -18,6 +18,12 @@ export interface Analysis {
 /** What a launch and its barrier cost: some microseconds, in bytes. */
 const LAUNCH = 1_000_000;
 
+/**
+ * What an operation that branches costs in a product, in bytes: more than a launch. Its text is repeated for each operand of a tile,
+ * keeps tiles from plain wide loads, and takes a processor's driver long to compile (lavapipe: 10 s a kernel instead of 1).
+ */
+const BRANCH = 4 * LAUNCH;
+
 /** Larger kernels take long to compile and run out of registers. */
 const MOST_NODES = 300;
 
@@ -26,7 +32,11 @@ export function analyze(region: Region, profile: DeviceProfile): Analysis | unde
   const nodes = nodesOf(region);
   if (nodes.length > MOST_NODES) return undefined;
   const product = nodes.find(isProduct);
-  if (product !== undefined) return attempt("matmul", () => surveyMatmul(region, profile), region, profile);
+  if (product !== undefined) {
+    const found = attempt("matmul", () => surveyMatmul(region, profile), region, profile);
+    const penalty = nodes.filter(branches).length * BRANCH;
+    return found === undefined ? undefined : { ...found, cost: found.cost + penalty };
+  }
   const kinds = new Set(nodes.map(({ operation }) => operationOf(operation).lowering.kind));
   for (const [template, drafter] of templates) {
     if (template === "matmul" || !mayTake(template, kinds)) continue;
@@ -44,6 +54,12 @@ export function analyze(region: Region, profile: DeviceProfile): Analysis | unde
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** Whether an operation's text branches or loads by index: no matter for a map, dear in the inner loop of a product. */
+function branches({ operation }: Node): boolean {
+  const { kind } = operationOf(operation).lowering;
+  return kind === "join" || kind === "gather";
 }
 
 /** Whether a template is worth trying, by the classes of operations in the region: a try that fails is costly. */

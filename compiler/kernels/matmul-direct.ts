@@ -41,7 +41,7 @@ export function directTile(task: TileTask): TileText {
   const steps = Math.floor(k / 4);
   if (steps > 0) {
     lines.push(
-      `for (var k4 = 0u; k4 < ${steps}u; k4++) {`,
+      `for (var k4 = 0u; k4 < ${steps}u * once; k4++) {`,
       ...group(task, 4, "k4").map((line) => `  ${line}`),
       "}",
     );
@@ -108,18 +108,22 @@ function group({ tile, left, right }: TileTask, count: number, k4: string): stri
   return lines;
 }
 
+/** The sums handed over row by row, in a loop: what is done with them stands in the text once. */
 function finish({ tile, m, n, lanes }: TileTask): string[] {
   const { rows, columns, rowsEach, columnsEach } = tile;
-  const lines: string[] = [];
-  for (let i = 0; i < rowsEach; i++) {
-    const guard = m % rows === 0 ? "" : `m0 + ${i}u < ${m}u`;
-    for (let j = 0; j < columnsEach / 4; j++) {
-      lines.push(
-        ...storeQuad(`m0 + ${i}u`, `n0 + ${j * 4}u`, `c${i}_${j}`, n, n % columns === 0, lanes, guard),
-      );
-    }
-  }
-  return lines;
+  const quads = Array.from({ length: columnsEach / 4 }, (_, j) => j);
+  const guard = m % rows === 0 ? "" : `m0 + i < ${m}u`;
+  const store = (j: number): string[] =>
+    storeQuad("m0 + i", `n0 + ${j * 4}u`, `sums${j}[i]`, n, n % columns === 0, lanes, guard);
+  return [
+    ...quads.map((j) => {
+      const own = Array.from({ length: rowsEach }, (_, i) => `c${i}_${j}`);
+      return `var sums${j} = array<vec4<f32>, ${rowsEach}>(${own.join(", ")});`;
+    }),
+    `for (var i = 0u; i < ${rowsEach}u * once; i++) {`,
+    ...quads.flatMap(store).map((line) => `  ${line}`),
+    "}",
+  ];
 }
 
 /** Calls of `finish` for four neighbouring columns, those outside left out. */

@@ -2,7 +2,7 @@
 // over mixed axes, over everything. Neighbouring results lie side by side in a workgroup, so that loads of a column sum are
 // contiguous; some invocations share the fold of one result.
 import { sizeOf, type Value } from "../ir/graph.ts";
-import { describe, has16Bit, isSerial, powerOfTwo, type Drafter, type Task } from "./draft.ts";
+import { describe, has16Bit, isSerial, powerOfTwo, turns, type Drafter, type Task } from "./draft.ts";
 import { finished, foldsIn, joinParts, type Fold } from "./folds.ts";
 import { unravel, variable, zero, type Index } from "./index.ts";
 import { NoExpression, Tracer } from "./trace.ts";
@@ -41,7 +41,7 @@ export const draftReduce: Drafter = (task, scene) => {
   });
   const steps = Math.ceil(folded / threads);
   const guarded = folded % threads !== 0;
-  writer.open(`for (var step = 0u; step < ${steps}u; step++)`, {
+  writer.open(`for (var step = 0u; step < ${turns(steps, task.profile)}; step++)`, {
     names: ["step", "item"],
     times: folded / threads,
   });

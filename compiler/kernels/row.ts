@@ -2,7 +2,8 @@
 // belong to one result of a fold; some invocations share it. Each stage folds along the row, reading memory again for what it
 // needs; the last walk writes the results that have an element for each column, and one invocation those of one a row.
 import { bytesOf, sizeOf, type Region, type Value } from "../ir/graph.ts";
-import { describe, isSerial, powerOfTwo, type Draft, type Drafter, type Task } from "./draft.ts";
+import type { DeviceProfile } from "../plan/plan.ts";
+import { describe, isSerial, powerOfTwo, turns, type Draft, type Drafter, type Task } from "./draft.ts";
 import { finished, foldsIn, foldsRows, joinParts, type Fold } from "./folds.ts";
 import { add, constant, scale, unravel, variable, type Index } from "./index.ts";
 import { NoExpression, Tracer, type Scene } from "./trace.ts";
@@ -52,7 +53,7 @@ export const draftRow: Drafter = (task, scene): Draft => {
     });
     const width = stage[0]?.folded ?? 1;
     const lanes = lanesAlong(width, false);
-    walkRow(writer, width, lanes, threads, (column) => {
+    walkRow(writer, width, lanes, threads, task.profile, (column) => {
       for (const { fold, part } of named) {
         for (const place of column) {
           const flat = add(scale(row, width), place);
@@ -67,7 +68,7 @@ export const draftRow: Drafter = (task, scene): Draft => {
   }
 
   if (!all) writer.open(`if (place < ${rows}u)`, { conditional: true });
-  writeRows(tracer, region, rows, row, threads, scene);
+  writeRows(tracer, region, rows, row, threads, scene, task.profile);
   if (!all) writer.close();
   return {
     about: describe("row", region),
@@ -135,6 +136,7 @@ function walkRow(
   width: number,
   lanes: number,
   threads: number,
+  profile: DeviceProfile,
   visit: (column: readonly Index[]) => void,
 ): void {
   const units = width / lanes;
@@ -148,7 +150,10 @@ function walkRow(
     visit(column);
     return;
   }
-  writer.open(`for (var step = 0u; step < ${steps}u; step++)`, { names: ["step", "unit"], times });
+  writer.open(`for (var step = 0u; step < ${turns(steps, profile)}; step++)`, {
+    names: ["step", "unit"],
+    times,
+  });
   writer.line(threads === 1 ? "let unit = step;" : `let unit = step * ${threads}u + local.x;`);
   // What depends on the unit stays under the condition; what depends on the row alone may leave it.
   if (guarded) writer.open(`if (unit < ${units}u)`, { names: ["unit"] });
@@ -164,6 +169,7 @@ function writeRows(
   row: Index,
   threads: number,
   scene: Scene,
+  profile: DeviceProfile,
 ): void {
   const { writer } = tracer;
   const results = region.results.map((result, index) => ({
@@ -179,7 +185,7 @@ function writeRows(
       width,
       here.some(({ result }) => bytesOf[result.type] === 2),
     );
-    walkRow(writer, width, lanes, threads, (column) => {
+    walkRow(writer, width, lanes, threads, profile, (column) => {
       const stores = here.map(({ result, index }) => {
         const at = column.map((place) => unravel(add(scale(row, width), place), result.shape));
         return { index, at, values: at.map((place) => tracer.expression(result, place)) };

@@ -2,7 +2,7 @@
 // the positions with that index, all invocations at once, and adds their updates in rising position.
 import { sizeOf } from "../ir/graph.ts";
 import { operationOf } from "../ops/index.ts";
-import { describe, has16Bit, isSerial, nodesOf, powerOfTwo, type Drafter } from "./draft.ts";
+import { describe, has16Bit, isSerial, nodesOf, powerOfTwo, turns, type Drafter } from "./draft.ts";
 import { add, ravel, scale, unravel, variable } from "./index.ts";
 import { NoExpression, Tracer } from "./trace.ts";
 import { Writer } from "./writer.ts";
@@ -44,9 +44,15 @@ export const draftScatter: Drafter = ({ region, profile }, scene) => {
   );
   writer.line("var total = 0.0f;");
   writer.declare("total");
-  writer.open(`for (var tile = 0u; tile < ${tiles}u; tile++)`, { names: ["tile"], times: tiles });
+  writer.open(`for (var tile = 0u; tile < ${turns(tiles, profile)}; tile++)`, {
+    names: ["tile"],
+    times: tiles,
+  });
   writer.line("var mask = 0u;");
-  writer.open("for (var bit = 0u; bit < 32u; bit++)", { names: ["bit", "position"], times: 32 });
+  writer.open(`for (var bit = 0u; bit < ${turns(32, profile)}; bit++)`, {
+    names: ["bit", "position"],
+    times: 32,
+  });
   writer.line(`let position = (tile * ${threads}u + local.x) * 32u + bit;`);
   writer.open(`if (position < ${positions}u)`, { names: ["position"] });
   const index = tracer.expression(indices, unravel(variable("position", positions), indices.shape));
@@ -55,7 +61,10 @@ export const draftScatter: Drafter = ({ region, profile }, scene) => {
   writer.close();
   writer.line("masks[local.x] = mask;");
   writer.line("workgroupBarrier();");
-  writer.open(`for (var word = 0u; word < ${threads}u; word++)`, { names: ["word"], times: threads });
+  writer.open(`for (var word = 0u; word < ${turns(threads, profile)}; word++)`, {
+    names: ["word"],
+    times: threads,
+  });
   writer.line("var rest = masks[word];");
   // Each update is added once, to its row.
   writer.open("while (rest != 0u)", {

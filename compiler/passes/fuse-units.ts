@@ -169,6 +169,7 @@ function widest(
 function isComputed(value: Value, users: readonly Node[]): boolean {
   const { kind } = operationOf(value.node.operation).lowering;
   if (kind === "reduce" || kind === "product" || kind === "scatter") return true;
+  if (kind === "join" && value.type !== "bool") return true;
   if (kind !== "elementwise" || value.type === "bool") return false;
   // The only reader is of the same kind and place by place: one kernel in any case.
   const [user] = users;
