@@ -4,10 +4,10 @@ recipe quickstart {
   adapter    lora { rank: 8, alpha: 16, on: [all_linear] }
   precision  f32
   data       "jargon-train.jsonl" { format: prompt, length: 96 }
-  evaluation "jargon-sample.jsonl" { every: 20 steps }
+  evaluation "jargon-sample.jsonl"
   batch      8
   optimizer  adamw { rate: 4e-3, clip: 1.0 }
-  schedule   cosine { warmup: 5 steps }
-  training   40 steps { seed: 1 }
+  schedule   cosine { warmup: 3 steps }
+  training   16 steps { seed: 1 }
   output     "runs/quickstart"
 }
