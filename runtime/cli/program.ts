@@ -86,7 +86,11 @@ function buildProgram(terminal: Terminal, finish: (code: ExitCode) => void): Com
   program
     .command("train")
     .argument("<file>", "the recipe")
-    .addOption(new Option("--steps <n>", "train so many steps, whatever the recipe says").argParser(asArgument(parseCount)))
+    .addOption(
+      new Option("--steps <n>", "train so many steps, whatever the recipe says").argParser(
+        asArgument(parseCount),
+      ),
+    )
     .addOption(setting())
     .option("--resume [=auto|path]", "go on from a checkpoint (not built yet)")
     .option("--json", "the log as JSON lines on standard output")
