@@ -293,7 +293,7 @@ function matched(
       patterns.some((pattern) => truthOf(plainEqual(subject, evaluate(ws, env, pattern))));
     if (hit) return evaluate(ws, env, value);
   }
-  const plain = (meaning: Meaning): string => ("value" in meaning ? `${meaning.value}` : describe(meaning));
+  const plain = (meaning: Meaning): string => (meaning.kind === "string" ? meaning.value : describe(meaning));
   const known = cases.flatMap(({ patterns }) => patterns.map((pattern) => plain(evaluate(ws, env, pattern))));
   const found = subject.kind === "string" ? `"${subject.value}"` : describe(subject);
   return fail("FTL0722", span, `${found} is not supported here; ${known.join(", ")} are`, "no case fits");

@@ -107,7 +107,8 @@ export interface HostScalar {
 }
 
 /** An expression over the step's numbers: `step`, `update`, `steps` (in all), `targets` (learned in the batch), `seed`. */
-export type ScalarExpression = number | { readonly name: string } | { readonly apply: string; readonly to: readonly ScalarExpression[] };
+export type ScalarExpression =
+  number | { readonly name: string } | { readonly apply: string; readonly to: readonly ScalarExpression[] };
 
 /** Everything the compiler knows between elaboration and the plan. */
 export interface Module {
@@ -138,7 +139,10 @@ export function sizeOf(shape: readonly number[]): number {
 }
 
 /** Bytes of one element in memory. */
-export const bytesOf = { f32: 4, f16: 2, bf16: 2, i32: 4, u32: 4, bool: 4 } as const satisfies Record<ElementType, number>;
+export const bytesOf = { f32: 4, f16: 2, bf16: 2, i32: 4, u32: 4, bool: 4 } as const satisfies Record<
+  ElementType,
+  number
+>;
 
 /** The nodes that `results` need, each after its inputs, in a fixed order: the same graph always gives the same list. */
 export function topological(results: readonly Value[]): Node[] {

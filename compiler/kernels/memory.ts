@@ -40,7 +40,8 @@ export class Memory {
   /** The addresses of all loads and stores, in order: for asking which way a walk goes, and who touches an element. */
   readonly loaded: { readonly input: number; readonly address: Index }[] = [];
   readonly stored: { readonly output: number; readonly address: Index }[] = [];
-  readonly #inputs: readonly Binding[];
+  /** An input that an output is written over shares its binding, and keeps the strides of its own shape. */
+  readonly #inputs: readonly { readonly binding: Binding; readonly strides: readonly number[] }[];
   readonly #outputs: readonly Binding[];
 
   /** `narrow`: bindings not to be tried as groups of four. */
@@ -51,9 +52,13 @@ export class Memory {
     narrow: ReadonlySet<string>,
   ) {
     const shared = new Map(layouts.inPlace.map(([output, input]) => [input, output]));
-    const make = (name: string, value: BoundValue, type: TensorType, stride: number | undefined): Binding => {
-      const strides = stridesOf(type.shape);
+    const along = ({ shape }: TensorType, stride: number | undefined): readonly number[] => {
+      const strides = stridesOf(shape);
       if (stride !== undefined && strides.length > 0) strides[0] = stride;
+      return strides;
+    };
+    const make = (name: string, value: BoundValue, type: TensorType, stride: number | undefined): Binding => {
+      const strides = along(type, stride);
       const elements = touched(type.shape, strides);
       const wide = elements % 4 === 0 && (strides[0] ?? 0) % 4 === 0 && !narrow.has(name);
       return { name, value, type: type.type, strides, elements, wide, reads: false, writes: false };
@@ -67,15 +72,17 @@ export class Memory {
     this.#inputs = inputs.map((type, input) => {
       const over = shared.get(input);
       const both = over === undefined ? undefined : written[over];
-      return both ?? make(`in${input}`, { input, output: undefined }, type, layouts.inputStrides[input]);
+      const stride = layouts.inputStrides[input];
+      const binding = both ?? make(`in${input}`, { input, output: undefined }, type, stride);
+      return { binding, strides: along(type, stride) };
     });
   }
 
   /** One element as a register value: a name or a component. */
   load(writer: Writer, input: number, coordinates: readonly Index[]): string {
-    const binding = this.#input(input);
+    const { binding, strides } = this.#input(input);
     binding.reads = true;
-    const address = dot(coordinates, binding.strides);
+    const address = dot(coordinates, strides);
     const parts = writer.namesOf(address);
     this.loaded.push({ input, address });
     this.loads.set(input, (this.loads.get(input) ?? 0) + writer.timesOf(parts));
@@ -190,11 +197,12 @@ export class Memory {
   }
 
   #used(): readonly Binding[] {
-    const all = [...this.#inputs.filter(({ value }) => value.output === undefined), ...this.#outputs];
+    const read = this.#inputs.map(({ binding }) => binding).filter(({ value }) => value.output === undefined);
+    const all = [...read, ...this.#outputs];
     return all.filter(({ reads, writes }) => reads || writes);
   }
 
-  #input(input: number): Binding {
+  #input(input: number): { readonly binding: Binding; readonly strides: readonly number[] } {
     const binding = this.#inputs[input];
     if (binding === undefined) throw new RangeError(`no input ${input}`);
     return binding;

@@ -56,7 +56,7 @@ export function batchOf(name: string, first: number, rows: number): Map<string, 
 /** Learned targets of the whole reference batch. */
 export function learnedTargets(name: string): number {
   const targets = batchOf(name, 0, 2).get("targets");
-  return (targets?.data ?? []).reduce((count, target) => count + (target >= 0 ? 1 : 0), 0);
+  return [...(targets?.data ?? [])].filter((target) => target >= 0).length;
 }
 
 /** First values of every variable that does not come from the host. */
