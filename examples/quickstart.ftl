@@ -8,6 +8,6 @@ recipe quickstart {
   batch      8
   optimizer  adamw { rate: 4e-3, clip: 1.0 }
   schedule   cosine { warmup: 3 steps }
-  training   16 steps { seed: 1 }
+  training   12 steps { seed: 1 }
   output     "runs/quickstart"
 }
