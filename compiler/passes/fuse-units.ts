@@ -29,8 +29,12 @@ export interface FusionPlan {
   readonly required: ReadonlySet<Value>;
   /** For results, the parameter each takes the place of. */
   readonly replaced: ReadonlyMap<Value, Value>;
+  readonly analyses: Analyses;
   next: number;
 }
+
+/** What is known of regions by their structure: a model repeats itself, and so do the questions about it. */
+export type Analyses = Map<string, Analysis | undefined>;
 
 export function isFixed({ operation }: Node): boolean {
   return operationOf(operation).lowering.kind === "region";
@@ -68,6 +72,7 @@ export function makePlan(
   region: Region,
   profile: DeviceProfile,
   replaced: ReadonlyMap<Value, Value> = new Map(),
+  analyses: Analyses = new Map(),
 ): FusionPlan {
   const parameters = new Set(region.parameters);
   const nodes = nodesBetween(region.results, parameters);
@@ -90,6 +95,7 @@ export function makePlan(
     owners: new Map(),
     required,
     replaced,
+    analyses,
     next: 0,
   };
   const inMemory = storedValues(nodes, parameters, required, users, profile);
@@ -194,8 +200,38 @@ export function makeUnit(
   const given = { has: (value: Value) => parameters.has(value) || (!own.has(value) && inMemory(value)) };
   const nodes = nodesBetween(outputs, given);
   const read = [...new Set(nodes.flatMap(({ inputs }) => inputs))].filter((value) => given.has(value));
-  const analysis = analyze({ parameters: read, results: outputs }, plan.profile);
+  const analysis = analyzed(plan, { parameters: read, results: outputs }, nodes);
   if (analysis === undefined) return undefined;
   const inputs = read.filter((value) => !parameters.has(value));
   return { id: plan.next++, fixed: undefined, outputs, reads: read, inputs, analysis };
+}
+
+function analyzed(
+  { analyses, profile }: FusionPlan,
+  region: Region,
+  nodes: readonly Node[],
+): Analysis | undefined {
+  const key = structureOf(region, nodes);
+  const known = analyses.get(key);
+  if (known !== undefined || analyses.has(key)) return known;
+  const found = analyze(region, profile);
+  analyses.set(key, found);
+  return found;
+}
+
+/** Equal for regions that compute the same from parameters of the same types. */
+function structureOf({ parameters, results }: Region, nodes: readonly Node[]): string {
+  const places = new Map<Value, number>();
+  const lines = parameters.map((value) => {
+    places.set(value, places.size);
+    return `${value.type} ${value.shape.join(" ")}`;
+  });
+  const refer = (values: readonly Value[]): string =>
+    values.map((value) => places.get(value) ?? -1).join(" ");
+  for (const { operation, inputs, attributes, outputs } of nodes) {
+    lines.push(`${operation} ${refer(inputs)} ${JSON.stringify(attributes)}`);
+    for (const output of outputs) if (!places.has(output)) places.set(output, places.size);
+  }
+  lines.push(refer(results));
+  return lines.join("\n");
 }

@@ -17,7 +17,7 @@ import { operationOf } from "../ops/index.ts";
 import type { DeviceProfile } from "../plan/plan.ts";
 import { buildFused } from "./fuse-build.ts";
 import { mergeUnits } from "./fuse-merge.ts";
-import { homeOf, makePlan } from "./fuse-units.ts";
+import { homeOf, makePlan, type Analyses } from "./fuse-units.ts";
 import { inline, rebuild } from "./rebuild.ts";
 import { split } from "./split.ts";
 
@@ -30,13 +30,14 @@ export interface FuseOptions {
 }
 
 export function fuse(region: Region, profile: DeviceProfile, { previous = [] }: FuseOptions = {}): Region {
-  return fuseRegion(split(inlineCalls(region, profile), profile), profile, previous);
+  return fuseRegion(split(inlineCalls(region, profile), profile), profile, previous, new Map());
 }
 
 function fuseRegion(
   given: Region,
   profile: DeviceProfile,
   previous: readonly (number | undefined)[],
+  analyses: Analyses,
 ): Region {
   const region = separateSources(given);
   const replaced = new Map<Value, Value>();
@@ -44,9 +45,9 @@ function fuseRegion(
     const parameter = region.parameters[previous[index] ?? -1];
     if (parameter !== undefined) replaced.set(homeOf(result), parameter);
   });
-  const plan = makePlan(region, profile, replaced);
+  const plan = makePlan(region, profile, replaced, analyses);
   mergeUnits(plan);
-  return buildFused(plan, (body) => fuseRegion(body, profile, []));
+  return buildFused(plan, (body) => fuseRegion(body, profile, [], analyses));
 }
 
 /** Each result that is made of nothing is a value of its own, so that it can be written where it belongs. */
