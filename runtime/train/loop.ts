@@ -81,7 +81,8 @@ interface Pending {
   readonly updates: number;
   readonly batch: Batch;
   readonly rate: number | null;
-  readonly report: Promise<Float32Array>;
+  /** What the device says of the step, and when it was heard. */
+  readonly report: Promise<{ readonly values: Float32Array; readonly at: number }>;
 }
 
 export async function train(session: Feeding, options: TrainOptions): Promise<Trained> {
@@ -95,8 +96,12 @@ export async function train(session: Feeding, options: TrainOptions): Promise<Tr
   let pending: Pending | undefined;
   let before = clock();
 
-  const tell = async (step: number, batch: Batch, values: Pick<StepLine, "loss" | "lr" | "grad_norm">) => {
-    const now = clock();
+  const tell = async (
+    step: number,
+    batch: Batch,
+    now: number,
+    values: Pick<StepLine, "loss" | "lr" | "grad_norm">,
+  ) => {
     last = lineOf(step, step / batches.stepsPerEpoch, batch, values, now - before);
     before = now;
     await write(last);
@@ -106,7 +111,8 @@ export async function train(session: Feeding, options: TrainOptions): Promise<Tr
     const done = pending;
     pending = undefined;
     if (done === undefined) return;
-    const [loss = Number.NaN, norm = Number.NaN, counted] = await done.report;
+    const { values, at } = await done.report;
+    const [loss = Number.NaN, norm = Number.NaN, counted] = values;
     if (counted !== done.updates)
       throw new TrainingError(
         done.step,
@@ -117,7 +123,7 @@ export async function train(session: Feeding, options: TrainOptions): Promise<Tr
         done.step,
         `the loss is ${loss}, the gradient's norm ${norm}: training has diverged`,
       );
-    await tell(done.step, done.batch, { loss, lr: done.rate, grad_norm: norm });
+    await tell(done.step, done.batch, at, { loss, lr: done.rate, grad_norm: norm });
   };
   const evaluate = async (step: number): Promise<void> => {
     if (options.evaluation === undefined) return;
@@ -141,7 +147,7 @@ export async function train(session: Feeding, options: TrainOptions): Promise<Tr
     if (batch.learned === 0) {
       await settle();
       emit({ kind: "warning", message: `step ${step} is skipped: no position of its rows is learned` });
-      await tell(step, batch, { loss: null, lr: null, grad_norm: null });
+      await tell(step, batch, clock(), { loss: null, lr: null, grad_norm: null });
       return;
     }
     const numbers = { step, update: updates + 1, steps, targets: batch.learned, seed };
@@ -154,7 +160,7 @@ export async function train(session: Feeding, options: TrainOptions): Promise<Tr
     }
     session.run("update");
     updates += 1;
-    const report = session.read("report");
+    const report = session.read("report").then((values) => ({ values, at: clock() }));
     report.catch(() => undefined);
     const rate = options.rate === undefined ? null : evaluateScalar(options.rate, numbers);
     await settle();
