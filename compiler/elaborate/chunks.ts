@@ -25,10 +25,7 @@ export function applied(f: FunctionMeaning, span: Span): (values: readonly Tenso
  * How many entries one part holds and how many parts there are. Parts divide the entries evenly where a divisor of at least half the
  * allowed size exists; otherwise the last part is filled up.
  */
-export function partition(
-  entries: number,
-  floatsEach: number,
-): { readonly size: number; readonly count: number } {
+function partition(entries: number, floatsEach: number): { readonly size: number; readonly count: number } {
   const allowed = Math.max(1, Math.floor(chunkBytes / 4 / floatsEach));
   if (entries <= allowed) return { size: entries, count: 1 };
   for (let size = allowed; size > allowed / 2; size -= 1)

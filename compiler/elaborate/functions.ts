@@ -121,7 +121,7 @@ function resultOf(
 }
 
 /** Checks a meaning against a type, binds the names the type introduces, and gives the meaning with those dimensions. */
-export function conform(ws: Workspace, env: Environment, type: Type, meaning: Meaning, span: Span): Meaning {
+function conform(ws: Workspace, env: Environment, type: Type, meaning: Meaning, span: Span): Meaning {
   if (meaning.kind === "poison") return poison;
   switch (type.kind) {
     case "named":

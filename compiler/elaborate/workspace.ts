@@ -133,7 +133,7 @@ export function scalarSlot(ws: Workspace, expression: ScalarExpression, span: Sp
 }
 
 /** A host scalar as text: "power(0.9, update)". */
-export function scalarText(expression: ScalarExpression): string {
+function scalarText(expression: ScalarExpression): string {
   if (typeof expression === "number") return String(expression);
   if ("name" in expression) return expression.name;
   return `${expression.apply}(${expression.to.map(scalarText).join(", ")})`;

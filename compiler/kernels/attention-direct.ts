@@ -5,7 +5,7 @@
 import { literal } from "../ops/wgsl.ts";
 import type { AttentionSizes, BackwardCall, ForwardCall } from "./attention-call.ts";
 import { pairsOf } from "./attention-call.ts";
-import { bindBackward, bindForward, each, type Bindings, type KernelText } from "./attention-text.ts";
+import { bindBackward, bindForward, each, type Bindings, type KernelText, when } from "./attention-text.ts";
 import type { AttentionTask } from "./attention-tile.ts";
 import type { Kernel } from "./kernel.ts";
 
@@ -102,18 +102,17 @@ export function directKeys(
   const bindings = bindBackward(call, task.node, task.layouts, isK);
   if (outK !== undefined) bindings.putVectors("dk", outK);
   if (outV !== undefined) bindings.putVectors("dv", outV);
-  const only = (wanted: boolean, lines: readonly string[]): readonly string[] => (wanted ? lines : []);
   const scale = literal(sizes.scale, "f32");
   const near = window < tokens ? ` && t - s < ${window}u` : "";
   const forBlock = [
     ...each(abreast, (n) => `let t${n} = min(t + ${n}u, ${tokens - 1}u);`),
     "var scores = vec4<f32>();",
-    ...only(isK, ["var slopes = vec4<f32>();", "var means = vec4<f32>();"]),
+    ...when(isK, ["var slopes = vec4<f32>();", "var means = vec4<f32>();"]),
     ...alongQuads([
       "let mine = read_k(row, s, group_head, quad);",
-      ...only(isK, ["let value = read_v(row, s, group_head, quad);"]),
+      ...when(isK, ["let value = read_v(row, s, group_head, quad);"]),
       ...each(abreast, (n) => `scores.${LANES[n]} += dot(mine, read_q(row, t${n}, head, quad));`),
-      ...only(isK, [
+      ...when(isK, [
         ...each(abreast, (n) => `let g${n} = read_do(row, t${n}, head, quad);`),
         ...each(abreast, (n) => `slopes.${LANES[n]} += dot(value, g${n});`),
         ...each(abreast, (n) => `means.${LANES[n]} += dot(read_o(row, t${n}, head, quad), g${n});`),
@@ -122,14 +121,14 @@ export function directKeys(
     `let sees = vec4<bool>(${each(abreast, (n) => `sees_key(row, t + ${n}u, s, segment)`).join(", ")});`,
     `let lse = vec4<f32>(${each(abreast, (n) => `read_lse(row, head, t${n})`).join(", ")});`,
     `let weights = select(vec4<f32>(), exp(scores * ${scale} - lse), sees);`,
-    ...only(isK, ["let changes = select(vec4<f32>(), weights * (slopes - means), sees);"]),
+    ...when(isK, ["let changes = select(vec4<f32>(), weights * (slopes - means), sees);"]),
     ...alongQuads([
-      ...only(isK, [
+      ...when(isK, [
         "var sum_k = dk[quad];",
         ...each(abreast, (n) => `sum_k += read_q(row, t${n}, head, quad) * changes.${LANES[n]};`),
         "dk[quad] = sum_k;",
       ]),
-      ...only(isV, [
+      ...when(isV, [
         "var sum_v = dv[quad];",
         ...each(abreast, (n) => `sum_v += read_do(row, t${n}, head, quad) * weights.${LANES[n]};`),
         "dv[quad] = sum_v;",
@@ -145,8 +144,8 @@ export function directKeys(
     ...place(rows, groups, "group_head", bindings, sizes),
     `let s = min(block * ${together}u + local.x, ${tokens - 1}u);`,
     "let segment = read_segment(row, s);",
-    ...only(isK, sums(sizes, "dk")),
-    ...only(isV, sums(sizes, "dv")),
+    ...when(isK, sums(sizes, "dk")),
+    ...when(isV, sums(sizes, "dv")),
     `let last = min(block * ${together}u + ${together + window - 2}u, ${tokens - 1}u);`,
     `let steps = (last - block * ${together}u) / ${abreast}u + 1u;`,
     // One loop over the heads and their queries: of two, such devices unroll the outer one.
@@ -156,8 +155,8 @@ export function directKeys(
     ...forBlock.map((line) => `  ${line}`),
     "}",
     endAt(sizes),
-    ...only(isK, alongQuads([`put_dk(row, s, group_head, quad, dk[quad] * ${scale});`])),
-    ...only(isV, alongQuads(["put_dv(row, s, group_head, quad, dv[quad]);"])),
+    ...when(isK, alongQuads([`put_dk(row, s, group_head, quad, dk[quad] * ${scale});`])),
+    ...when(isV, alongQuads(["put_dv(row, s, group_head, quad, dv[quad]);"])),
   ];
   const about = `attention: gradient of ${isK && isV ? "keys and values" : isK ? "keys" : "values"}`;
   const flops = (2 + 4 * Number(isK) + 2 * Number(isV)) * width * pairsOf(sizes);

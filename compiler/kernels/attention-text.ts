@@ -225,6 +225,11 @@ function elementAt({ tensor, stride }: Bound): string {
   return `row * ${stride}u + (token * ${heads}u + head) * ${width}u + quad * 4u`;
 }
 
+/** The lines where they are wanted, else none. */
+export function when(wanted: boolean, lines: readonly string[]): readonly string[] {
+  return wanted ? lines : [];
+}
+
 /** `count` lines or other things, made by number. */
 export function each<T>(count: number, make: (index: number) => T): T[] {
   return Array.from({ length: count }, (_, index) => make(index));

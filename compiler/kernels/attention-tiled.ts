@@ -4,7 +4,7 @@
 import { literal } from "../ops/wgsl.ts";
 import type { AttentionSizes, BackwardCall, ForwardCall } from "./attention-call.ts";
 import { pairsOf } from "./attention-call.ts";
-import { bindBackward, bindForward, each, type KernelText } from "./attention-text.ts";
+import { bindBackward, bindForward, each, type KernelText, when } from "./attention-text.ts";
 import {
   columnsEach,
   indent,
@@ -145,7 +145,6 @@ export function tiledKeys(
   if (outV !== undefined) bindings.putVectors("dv", outV);
   const reader = readers(sizes);
   const columns = each(columnsEach, (j) => j);
-  const only = (wanted: boolean, lines: readonly string[]): readonly string[] => (wanted ? lines : []);
   const scale = literal(sizes.scale, "f32");
   const inner = [
     `let t0 = block * ${tile.columns}u;`,
@@ -157,12 +156,12 @@ export function tiledKeys(
       };`,
       `w${j} = select(vec4<f32>(), exp(w${j} * ${scale} - read_lse(row, head, t${j}_)), sees${j});`,
     ]),
-    ...only(isV, [
+    ...when(isV, [
       ...putTile(tile, (j) => `w${j}`),
       "workgroupBarrier();",
       ...mix("dv", tile, reader("do", "t0", "head")),
     ]),
-    ...only(isK, [
+    ...when(isK, [
       ...means(sizes, tile, tile.columns, "t0", "head"),
       ...columns.map((j) => `let mean${j} = dot(stage[x + ${j * tile.across}u], vec4<f32>(1.0f));`),
       "workgroupBarrier();",
@@ -179,8 +178,8 @@ export function tiledKeys(
     `let group_head = group % ${groups}u;`,
     `let s0 = place * ${tile.rows}u;`,
     ...rowFacts(sizes, "s"),
-    ...only(isK, mixed("dk", tile)),
-    ...only(isV, mixed("dv", tile)),
+    ...when(isK, mixed("dk", tile)),
+    ...when(isV, mixed("dv", tile)),
     `let first = s0 / ${tile.columns}u;`,
     `let last = min(s0 + ${tile.rows + window - 2}u, ${tokens - 1}u) / ${tile.columns}u;`,
     `for (var share = 0u; share < ${share}u; share++) {`,
@@ -189,7 +188,7 @@ export function tiledKeys(
     ...indent(indent(inner)),
     "  }",
     "}",
-    ...only(
+    ...when(
       isK,
       storeMixed(
         "dk",
@@ -199,7 +198,7 @@ export function tiledKeys(
         (at, quad, value) => `put_dk(row, ${at}, group_head, ${quad}, ${value} * ${scale});`,
       ),
     ),
-    ...only(
+    ...when(
       isV,
       storeMixed(
         "dv",
