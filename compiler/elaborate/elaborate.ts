@@ -7,18 +7,13 @@ import type { Constant, Settings } from "../language/settings.ts";
 import type { AdapterUse } from "./adapters.ts";
 import { callDefinition } from "./functions.ts";
 import type { Declared, Meaning, Passed, RecordMeaning } from "./meaning.ts";
+import type { Job } from "./job.ts";
+import { evaluateProgram, logitsProgram, microProgram } from "./loss-programs.ts";
 import { buildModel } from "./model.ts";
-import { gather, isDrawn, type Beginnings } from "./programs.ts";
-import {
-  evaluateProgram,
-  gradientOf,
-  initializeProgram,
-  logitsProgram,
-  microProgram,
-  rateOf,
-  updateProgram,
-  type Job,
-} from "./training.ts";
+import { gradientOf } from "./optimizer.ts";
+import { gather, initializeProgram, isDrawn, type Beginnings } from "./programs.ts";
+import { rateOf } from "./schedule.ts";
+import { updateProgram } from "./update-program.ts";
 import { guarded, type Library, type Workspace } from "./workspace.ts";
 import { problem } from "../../grammar/diagnostic.ts";
 

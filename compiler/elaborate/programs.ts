@@ -95,6 +95,13 @@ function initialOf(declared: Declared, beginnings: Beginnings): Initial {
   }
 }
 
+/** The program "initialize": fills the variables that are drawn from the seed. */
+export function initializeProgram(ws: Workspace, drawn: readonly Declared[], span: Span): Traced {
+  return traceProgram(ws, "initialize", () =>
+    drawn.map((declared) => ({ declared, value: firstValue(ws, declared, span) })),
+  );
+}
+
 /** The first value of a variable that is drawn by a program; a stack's is made part by part, so that no kernel binds all of it. */
 export function firstValue(ws: Workspace, declared: Declared, span: Span): Value {
   const { parts, shape, shown } = declared;

@@ -1,0 +1,59 @@
+// What a training job is made of beside the model, and how the definitions that a recipe chose for it (task, optimizer, schedule)
+// are run: bodies of methods become functions in a scope of their own.
+import type { Span } from "../../grammar/source.ts";
+import type { Definition, Method } from "../../grammar/syntax.ts";
+import { inner, type Environment, type Owner } from "./environment.ts";
+import { evaluateStatements } from "./expressions.ts";
+import { bindParameters } from "./functions.ts";
+import type { FunctionMeaning, Passed } from "./meaning.ts";
+import { methodMeaning } from "./parts.ts";
+import { fail, type Workspace } from "./workspace.ts";
+
+/** What the recipe chose beside the model. */
+export interface Job {
+  readonly rows: number;
+  readonly tokens: number;
+  /** Where the recipe says how many rows and positions there are. */
+  readonly rowsSpan: Span;
+  readonly tokensSpan: Span;
+  readonly task: Definition;
+  readonly optimizer: Definition;
+  readonly optimizerOptions: readonly Passed[];
+  readonly schedule: Definition;
+  readonly scheduleOptions: readonly Passed[];
+  readonly clip: number | undefined;
+  readonly span: Span;
+}
+
+/** A definition with its parameters bound, and the function of that name in it. */
+export function functionOf(
+  ws: Workspace,
+  definition: Definition,
+  options: readonly Passed[],
+  name: string,
+  span: Span,
+): FunctionMeaning {
+  const env = inner(undefined, ownerOfMethods(ws));
+  bindParameters(ws, env, definition.name.text, definition.parameters, options, span);
+  evaluateStatements(ws, env, definition.body.statements);
+  const found = env.bindings.get(name);
+  if (found?.kind === "function") return found;
+  return withoutMethod(definition, name);
+}
+
+/** Reports that a definition lacks a method that its kind must have. */
+export function withoutMethod(definition: Definition, name: string): never {
+  return fail(
+    "FTL0719",
+    definition.name.span,
+    `${definition.what} '${definition.name.text}' has no ${name}(…)`,
+    "missing here",
+  );
+}
+
+function ownerOfMethods(ws: Workspace): Owner {
+  return {
+    method: (method: Method, env: Environment) =>
+      env.bindings.set(method.name.text, methodMeaning(ws, env, method)),
+  };
+}

@@ -1,0 +1,91 @@
+// What the recipe's optimizer does to one trained tensor: its definition is run with the tensor, its gradient and the number of the
+// update; its states become variables of their own.
+import type { Method } from "../../grammar/syntax.ts";
+import type { Value } from "../ir/graph.ts";
+import { inner } from "./environment.ts";
+import { evaluate, evaluateStatements } from "./expressions.ts";
+import { bindParameters, callBody } from "./functions.ts";
+import { withoutMethod, type Job } from "./job.ts";
+import { number, type Declared, type Meaning, type Passed } from "./meaning.ts";
+import { declaredShape } from "./parts.ts";
+import type { Write } from "./programs.ts";
+import { anonymous, asTensor, elementwise, tensor } from "./tensors.ts";
+import { emit, type Workspace } from "./workspace.ts";
+
+/** The gradient that belongs to a trained tensor. */
+export function gradientOf(weight: Declared): Declared {
+  const name = `gradient of ${weight.name}`;
+  const kept = {
+    ...weight,
+    trainable: false,
+    initial: undefined,
+    from: "state",
+    kind: "gradients",
+    type: "f32",
+  } as const;
+  return { ...kept, name, shown: name };
+}
+
+export function updateOne(
+  ws: Workspace,
+  weight: Declared,
+  gradient: Value,
+  factor: Meaning,
+  rate: Meaning,
+  job: Job,
+): readonly Write[] {
+  const { optimizer, span } = job;
+  const dimensions = weight.shape.map((size) => anonymous(size, weight.span));
+  const states = new Map<string, Declared>();
+  const assigned = new Map<string, Meaning>();
+  const methods: Method[] = [];
+  const env = inner(undefined, {
+    declare: (declaration, scope) => {
+      const own = declaration.shape === undefined ? dimensions : declaredShape(ws, scope, declaration);
+      const initial =
+        declaration.initial === undefined ? number(0) : evaluate(ws, scope, declaration.initial);
+      const name = `${declaration.name.text} of ${weight.name}`;
+      const kept = { ...weight, trainable: false, from: "state", kind: "optimizer", type: "f32" } as const;
+      const state: Declared = {
+        ...kept,
+        name,
+        shown: name,
+        initial,
+        shape: own.map(({ size }) => size),
+        span: declaration.span,
+      };
+      states.set(declaration.name.text, state);
+      scope.bindings.set(declaration.name.text, { kind: "variable", variable: state, dimensions: own });
+    },
+    assign: (name, meaning) => void assigned.set(name, meaning),
+    method: (method) => void methods.push(method),
+  });
+  const w: Meaning = { kind: "variable", variable: weight, dimensions };
+  env.bindings.set("w", w);
+  const scaled = job.optimizerOptions.map((option): Passed =>
+    option.name === "rate"
+      ? { ...option, meaning: elementwise(ws, "multiply", [option.meaning, rate], span) }
+      : option,
+  );
+  bindParameters(ws, env, optimizer.name.text, optimizer.parameters, scaled, span);
+  evaluateStatements(ws, env, optimizer.body.statements);
+  const update = methods.find(({ name }) => name.text === "update");
+  if (update === undefined) return withoutMethod(optimizer, "update");
+  const g = elementwise(ws, "multiply", [tensor(gradient, dimensions), factor], span);
+  const passed = [w, g, { kind: "scalar", expression: { name: "update" } } as const];
+  callBody(
+    ws,
+    env,
+    update,
+    passed.map((meaning) => ({ name: undefined, meaning, span })),
+    span,
+  );
+  const written = (declared: Declared, meaning: Meaning | undefined): Write[] =>
+    meaning === undefined ? [] : [{ declared, value: asTensor(ws, meaning, span).value }];
+  const cleared = emit(ws, span, "constant", [], { value: 0, type: "f32", shape: weight.shape });
+  return [
+    ...written(weight, assigned.get("w")),
+    ...[...states].flatMap(([name, state]) => written(state, assigned.get(name))),
+    { declared: gradientOf(weight), value: cleared },
+  ];
+}
