@@ -212,11 +212,16 @@ export abstract class Builder {
       const comment = this.comments[at];
       if (comment === undefined || !comment.text.startsWith("///")) break;
       const between = this.source.text.slice(comment.span.end, below);
-      if (!/^[^\S\n]*\n[^\S\n]*$/.test(between)) break;
+      if (!/^[^\S\n]*\n[^\S\n]*$/.test(between) || !this.startsLine(comment.span.start)) break;
       lines.unshift(comment.text.slice(3).replace(/^ /, ""));
       below = comment.span.start;
     }
     return lines.join("\n");
+  }
+
+  private startsLine(offset: number): boolean {
+    const { text } = this.source;
+    return text.slice(text.lastIndexOf("\n", offset - 1) + 1, offset).trim() === "";
   }
 
   private lastCommentBefore(offset: number): number {

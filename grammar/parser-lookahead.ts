@@ -16,7 +16,7 @@ export type StatementKind =
   | "table"
   | "layer"
   | "require"
-  | "peft"
+  | "fields"
   | "if"
   | "method"
   | "declaration"
@@ -110,7 +110,8 @@ export abstract class LookaheadParser extends CstParser {
           if (named) return "layer";
           break;
         case "peft":
-          if (next.tokenType === t.LeftBrace) return "peft";
+        case "example":
+          if (next.tokenType === t.LeftBrace) return "fields";
           break;
         case "require":
           if (this.startsExpression(2)) return "require";

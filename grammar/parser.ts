@@ -227,7 +227,7 @@ class FtlParser extends ExpressionParser {
           { GATE: () => kind === "table", ALT: () => this.SUBRULE(this.tableStatement) },
           { GATE: () => kind === "layer", ALT: () => this.SUBRULE(this.layer) },
           { GATE: () => kind === "require", ALT: () => this.SUBRULE(this.requireStatement) },
-          { GATE: () => kind === "peft", ALT: () => this.SUBRULE(this.peft) },
+          { GATE: () => kind === "fields", ALT: () => this.SUBRULE(this.fields) },
           { GATE: () => kind === "if", ALT: () => this.SUBRULE(this.conditional) },
           { GATE: () => kind === "method", ALT: () => this.SUBRULE(this.method) },
           { GATE: () => kind === "declaration", ALT: () => this.SUBRULE(this.declaration) },
@@ -298,7 +298,8 @@ class FtlParser extends ExpressionParser {
     this.CONSUME(t.Text);
   });
 
-  readonly peft = this.RULE("peft", () => {
+  /** `peft { … }`, `example { … }`. */
+  readonly fields = this.RULE("fields", () => {
     this.CONSUME(t.Word);
     this.SUBRULE(this.body);
   });

@@ -87,8 +87,10 @@ export interface Definition {
   readonly span: Span;
 }
 
+/** `/// What it means, in which unit.` on the lines above, `rate: number = 1e-3`. */
 export interface Parameter {
   readonly kind: "parameter";
+  readonly documentation: string;
   readonly name: Name;
   readonly type: Type | undefined;
   readonly default: Expression | undefined;
@@ -112,7 +114,7 @@ export interface Block {
   readonly span: Span;
 }
 
-export type Statement = Let | Table | Declaration | Layer | Method | Assign | Require | Peft | If | Result;
+export type Statement = Let | Table | Declaration | Layer | Method | Assign | Require | Fields | If | Result;
 
 /** `let a = e`, `let (a, b) = e`. */
 export interface Let {
@@ -187,9 +189,12 @@ export interface Require {
   readonly span: Span;
 }
 
-/** `peft { peft_type: "LORA", r: rank }`: the fields of `adapter_config.json`. */
-export interface Peft {
-  readonly kind: "peft";
+/**
+ * `peft { peft_type: "LORA", r: rank }`: the fields of `adapter_config.json`. `example { rank: 8 }`: options, or for an architecture
+ * fields of a small `config.json`, with which the definition works as it stands.
+ */
+export interface Fields {
+  readonly kind: "peft" | "example";
   readonly options: readonly Option[];
   readonly span: Span;
 }

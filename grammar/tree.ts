@@ -7,7 +7,7 @@ import { ExpressionBuilder } from "./expressions.ts";
 import type * as syntax from "./syntax.ts";
 
 const statementRules = [
-  ["letStatement", "tableStatement", "layer", "requireStatement", "peft", "conditional"],
+  ["letStatement", "tableStatement", "layer", "requireStatement", "fields", "conditional"],
   ["method", "declaration", "assign", "result"],
 ].flat();
 
@@ -185,6 +185,7 @@ export class TreeBuilder extends ExpressionBuilder {
         }
         return {
           kind: "parameter",
+          documentation: this.documentation(startOf(parameter)),
           name,
           type,
           default: assigned === undefined ? undefined : this.required(value, end, "`=`"),
@@ -265,8 +266,10 @@ export class TreeBuilder extends ExpressionBuilder {
           span,
         };
       }
-      case "peft":
-        return { kind: "peft", options: this.options(nodes(node, "body")[0]), span };
+      case "fields": {
+        const kind = first(node, "Word")?.image === "example" ? "example" : "peft";
+        return { kind, options: this.options(nodes(node, "body")[0]), span };
+      }
       case "conditional":
         return this.ifStatement(node);
       case "method":

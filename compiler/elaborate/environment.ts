@@ -1,5 +1,5 @@
 // Names in scope while a definition's body is elaborated: a chain of bindings that ends at the file the definition stands in.
-import type { Declaration, Layer, Method, Peft, Statement, Table } from "../../grammar/syntax.ts";
+import type { Declaration, Fields, Layer, Method, Statement, Table } from "../../grammar/syntax.ts";
 import type { Meaning } from "./meaning.ts";
 
 /** What owns the body being elaborated and gives its declarations meaning. */
@@ -8,7 +8,7 @@ export interface Owner {
   table?(table: Table, env: Environment): void;
   layer?(layer: Layer, env: Environment): void;
   method?(method: Method, env: Environment): void;
-  peft?(fields: Peft, env: Environment): void;
+  peft?(fields: Fields, env: Environment): void;
   /** Gives a state or the weight a new value; only where a body may assign. */
   assign?(name: string, meaning: Meaning, statement: Statement, env: Environment): void;
 }

@@ -86,6 +86,8 @@ function evaluateStatement(ws: Workspace, env: Environment, statement: Statement
     case "peft":
       env.owner.peft?.(statement, env);
       return none;
+    case "example":
+      return none;
     case "assign": {
       const value = evaluate(ws, env, statement.value);
       if (find(env, statement.target.text) === undefined) {

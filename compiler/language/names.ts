@@ -7,6 +7,7 @@ import { bindParameters, declare, unknownName } from "./binding.ts";
 import { contextual } from "./builtins.ts";
 import { Environment, signatureOf } from "./environment.ts";
 import { allMethods, checkDeclaration } from "./declarations.ts";
+import { checkExample } from "./example.ts";
 import { checkExpression, type Checking } from "./expressions.ts";
 import { placeName, places, requiredMethods, type Place } from "./places.ts";
 import type { LoadedFile, Scope } from "./resolve.ts";
@@ -140,6 +141,9 @@ function checkSequence(
       }
       case "peft":
         for (const option of statement.options) checkExpression(option.value, env, checking);
+        break;
+      case "example":
+        checkExample(checking.definition, statement.options, checking.report);
         break;
       case "if":
         checkChoice(statement, env, place, methods, checking);

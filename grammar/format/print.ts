@@ -78,7 +78,8 @@ function construct(node: Node, manner: Manner, root: Root, options: Options, pat
     case "require":
       return group(["require ", print("condition"), ",", indent([line, print("message")])]);
     case "peft":
-      return ["peft ", items.block(node.options, "options", options, path, print)];
+    case "example":
+      return [node.kind, " ", items.block(node.options, "options", options, path, print)];
     case "if":
     case "conditional":
       return items.conditional(node, manner.inChain === true, options, print);

@@ -189,6 +189,7 @@ const { expression, statement } = fc.letrec<{ expression: string; atom: string; 
         glue(plainName, " =", more, tie("expression")),
         glue("require ", tie("expression"), ",", more, text),
         glue("peft ", block(glue(name, ": ", tie("expression")))),
+        glue("example ", block(glue(name, ": ", tie("expression")))),
         glue("if ", tie("expression"), " ", block(tie("statement"))),
         glue("if ", tie("expression"), " ", block(tie("statement")), elseGap, block(tie("statement"))),
         glue(
@@ -262,7 +263,7 @@ export const soup: Text = fc
       {
         weight: 6,
         arbitrary: fragments(
-          "if else match not and let layer require peft recipe import function table train",
+          "if else match not and let layer require peft example recipe import function table train",
         ),
       },
       { weight: 4, arbitrary: fragments('x in on as at 1 3% "a" "{x}" "{ \' //c\n ///d\n /* # ; &&') },

@@ -121,6 +121,11 @@ describe("what is kept", () => {
     ["numbers as written", "recipe r {\n  batch 1.50\n}\n"],
     ["one empty line", "recipe r {\n  batch  1\n\n  memory 8GiB\n}\n"],
     ["comments in empty places", "recipe r {\n  // nothing yet\n}\n\nfunction f() {\n  // nor here\n}\n"],
+    [
+      "documentation of parameters",
+      "optimizer o(\n  /// The step's length.\n  rate: number,\n  /// Two decays,\n  /// between 0 and 1.\n  betas: [2] = [0.9, 0.999],\n) {}\n",
+    ],
+    ["an example", "optimizer o(rate: number) {\n  example { rate: 1e-3 }\n}\n"],
     ["nothing", ""],
     ["a comment alone", "// only this\n"],
   ])("%s", async (_, text) => expect(await formatted(text)).toBe(text));

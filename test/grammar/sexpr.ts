@@ -100,7 +100,8 @@ export function sexpr(node: Node): string {
     case "require":
       return list("require", sexpr(node.condition), sexpr(node.message));
     case "peft":
-      return list("peft", all(node.options));
+    case "example":
+      return list(node.kind, all(node.options));
     case "if":
     case "conditional":
       return list(

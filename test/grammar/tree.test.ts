@@ -111,8 +111,31 @@ describe("words that are no keywords", () => {
     ["forward(x, y = 1) -> [.., d] { y }", "(method forward (x (y :default 1)) :gives [.. d] {y})"],
     ["state m = 0", "(declare state m :initial 0)"],
     ["peft { in: 1 }", "(peft (in: 1))"],
+    ["example { rank: 8 }", "(example (rank: 8))"],
     ['require(a), "m"', '(require a "m")'],
   ])("%s", (text, expected) => expect(body(text)).toBe(expected));
+});
+
+test("documentation stands on the definition and on each parameter", () => {
+  const text = `/// What it does.
+optimizer o(
+  // no documentation
+  rate: number,
+  /// Two decays,
+  /// between 0 and 1.
+  betas: [2] = [0.9, 0.999], /// of nothing
+  eps: number = 1e-8,
+) { update(w, g, s) { w = w } }`;
+  const { file, diagnostics } = parse({ path: "test.ftl", text });
+  const [item] = file.items;
+  if (item?.kind !== "definition") throw new Error("no definition");
+  expect(diagnostics).toEqual([]);
+  expect(item.documentation).toBe("What it does.");
+  expect(item.parameters.map(({ documentation }) => documentation)).toEqual([
+    "",
+    "Two decays,\nbetween 0 and 1.",
+    "",
+  ]);
 });
 
 test("declarations take their parts in any order", () => {

@@ -34,6 +34,15 @@ export const wrongDefinitions: readonly WrongDefinition[] = [
     "declared twice",
     "optimizer o(rate: number) {\n  state m = 0\n  state m = 1\n  update(w, g, s) { w = w - rate * m }\n}",
   ],
+  [
+    "an example with a wrong option, a wrong value and a missing one",
+    "adapter a(rank: ranks, alpha: number, dropout: number = 0) on linear {\n  example { rnak: 8, alpha: yes }\n  forward(x, y) { y }\n}",
+  ],
+  [
+    "an example config of what no config holds",
+    "architecture a(config) {\n  example { hidden_size: 8, hidden_act: gelu, layers: 1..2, sizes: [1, 2] }\n  forward(ids) { ids }\n  logits(x) { x }\n}",
+  ],
+  ["an example of a function", "function f(x: [..]) {\n  example { x: 1 }\n  x\n}"],
   ["defined twice", "function f(x: [..]) { x }\nfunction f(y: [..]) { y }"],
   [
     "used before it is declared",
