@@ -3,6 +3,7 @@
 import { FLOATS, isElementType, misfit, sameType, wrongCount } from "./check.ts";
 import type { Operation } from "./operation.ts";
 import { round } from "./rounding.ts";
+import { linear } from "./tangents.ts";
 import { registerType } from "./wgsl.ts";
 
 /** Attribute `type`. To integers: truncated toward zero and clamped. To bool: whether it is not zero. */
@@ -27,6 +28,10 @@ export const cast: Operation = {
     if (x === undefined || y === undefined || g === undefined || !wants(0)) return [undefined];
     if (!FLOATS.includes(x.type) || !FLOATS.includes(y.type)) return [undefined];
     return [sameType(g, x) ? g : builder.apply("cast", [g], { type: x.type })];
+  },
+  tangent: (context) => {
+    const { inputs, outputs } = context;
+    return [...inputs, ...outputs].every(({ type }) => FLOATS.includes(type)) ? linear(context) : [undefined];
   },
   lowering: {
     kind: "elementwise",

@@ -4,6 +4,7 @@
 import { sizeOf } from "../ir/graph.ts";
 import { INTEGERS, isShape, misfit, readWhole, sameShape, typeText, wrongCount } from "./check.ts";
 import type { Operation, Tensor } from "./operation.ts";
+import { linear } from "./tangents.ts";
 
 /** Inputs: the table [n, ..rest] and i32 or u32 indices [..]. */
 export const take: Operation = {
@@ -36,6 +37,7 @@ export const take: Operation = {
     const total = builder.apply("scatter_add", [exact, indices], { count: table.shape[0] ?? 1 });
     return [table.type === "f32" ? total : builder.apply("cast", [total], { type: table.type }), undefined];
   },
+  tangent: linear,
   lowering: { kind: "gather" },
   cost: 0,
   samples: [
@@ -88,6 +90,7 @@ export const scatter_add: Operation = {
     if (indices === undefined || g === undefined || !wants(0)) return [undefined, undefined];
     return [builder.apply("take", [g, indices]), undefined];
   },
+  tangent: linear,
   lowering: { kind: "scatter" },
   cost: 1,
   samples: [

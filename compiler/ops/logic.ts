@@ -3,7 +3,7 @@
 import type { ElementType } from "../ir/graph.ts";
 import { ARITHMETIC, misfit, sameShape, sameType, typeText, wrongCount } from "./check.ts";
 import type { Operation } from "./operation.ts";
-import { binary, chainRule, unary } from "./pointwise.ts";
+import { binary, derivatives, unary } from "./pointwise.ts";
 
 const pairs = [
   [
@@ -109,7 +109,7 @@ export const select: Operation = {
       data[i] = (condition.data[i] === 0 ? b.data[i] : a.data[i]) as number;
     return [{ shape: a.shape, data }];
   },
-  gradient: chainRule([
+  ...derivatives([
     undefined,
     ({ g, a, apply, number }) => apply("select", a, g, number(0)),
     ({ g, a, apply, number }) => apply("select", a, number(0), g),

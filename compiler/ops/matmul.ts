@@ -5,6 +5,7 @@ import type { Attributes, TensorType, Value } from "../ir/graph.ts";
 import { sizeOf } from "../ir/graph.ts";
 import { FLOATS, flag, misfit, sameShape, typeText, wrongCount } from "./check.ts";
 import type { Backward, Misfit, Operation, Sample, Tensor } from "./operation.ts";
+import { sumOf } from "./tangents.ts";
 
 interface Sizes {
   readonly batch: readonly number[];
@@ -72,6 +73,13 @@ export const matmul: Operation = {
       wants(0) ? gradientOfA(context, a, b, g) : undefined,
       wants(1) ? gradientOfB(context, a, b, g) : undefined,
     ];
+  },
+  tangent: (context) => {
+    const { builder, operation, inputs, attributes, tangents } = context;
+    const parts = tangents.map((moving, index) =>
+      moving === undefined ? undefined : builder.apply(operation, inputs.with(index, moving), attributes),
+    );
+    return [sumOf(context, parts)];
   },
   lowering: { kind: "product" },
   cost: 2,

@@ -46,6 +46,17 @@ export interface Backward {
   wants(input: number): boolean;
 }
 
+/** What a tangent rule is given. `tangents` are those of the inputs (undefined: the input does not move). */
+export interface Forward {
+  readonly builder: Builder;
+  /** The operation's own name: a linear one is applied to the tangents as it was to the inputs. */
+  readonly operation: string;
+  readonly inputs: readonly Value[];
+  readonly attributes: Attributes;
+  readonly outputs: readonly Value[];
+  readonly tangents: readonly (Value | undefined)[];
+}
+
 /**
  * How kernels compute the operation. Fusion and code generation know these classes and no operation by name.
  *   elementwise  output[i] = wgsl(input_0[i], …), all of one shape. The arguments are names or literals, so that a rule may
@@ -137,6 +148,11 @@ export interface Operation {
    * (integers, comparisons) and on regions, whose gradients the differentiation pass makes.
    */
   readonly gradient?: (context: Backward) => readonly (Value | undefined)[];
+  /**
+   * How fast the outputs move when the inputs move along their tangents: the derivative in forward mode, each of its output's
+   * type, `undefined` for outputs that stay. There wherever there is a gradient; linear operations share a rule (`tangents.ts`).
+   */
+  readonly tangent?: (context: Forward) => readonly (Value | undefined)[];
   readonly lowering: Lowering;
   /** Floating-point operations for one output element (for products and reductions: for one step of the inner loop). */
   readonly cost: number;

@@ -3,6 +3,7 @@ import type { Attributes } from "../ir/graph.ts";
 import { isShape, misfit, numbers, readNumbers, readWhole, typeText, whole, wrongCount } from "./check.ts";
 import type { Operation } from "./operation.ts";
 import { copy, load, stridesOf } from "./strides.ts";
+import { linear, linearInAll } from "./tangents.ts";
 
 const six = { shape: [2, 3], type: "f32", data: [1, -2, 3, 0.5, -1, 4] } as const;
 
@@ -40,6 +41,7 @@ export const slice: Operation = {
     const after = x.shape.map((size, axis) => size - (before[axis] ?? 0) - (g.shape[axis] ?? 0));
     return [builder.apply("pad", [g], { before, after })];
   },
+  tangent: linear,
   lowering: {
     kind: "view",
     index: (indices, attributes) => shifted(indices, numbers(attributes, "starts"), "+"),
@@ -77,6 +79,7 @@ export const pad: Operation = {
     if (x === undefined || g === undefined || !wants(0)) return [undefined];
     return [builder.apply("slice", [g], { starts: numbers(attributes, "before"), sizes: x.shape })];
   },
+  tangent: linear,
   lowering: {
     kind: "view",
     index: (indices, attributes) => shifted(indices, numbers(attributes, "before"), "-"),
@@ -153,6 +156,7 @@ export const concat: Operation = {
         : undefined;
     });
   },
+  tangent: linearInAll,
   lowering: { kind: "join", axis: (attributes) => whole(attributes, "axis") },
   cost: 0,
   samples: [

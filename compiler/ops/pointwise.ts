@@ -3,7 +3,8 @@
 // Integers wrap around at 32 bits, as on the device.
 import type { Attributes, ElementType, Value } from "../ir/graph.ts";
 import { INTEGERS, alike, isMisfit } from "./check.ts";
-import type { Backward, Operation, Sample } from "./operation.ts";
+import type { Backward, Builder, Forward, Operation, Sample } from "./operation.ts";
+import { sumOf } from "./tangents.ts";
 
 /** What a one-line gradient rule is written with: the output's gradient, the output, the inputs, and arithmetic on them. */
 export interface Chain {
@@ -20,22 +21,49 @@ export interface Chain {
 export type Rule = ((chain: Chain) => Value) | undefined;
 
 /** Rules for each input become a record's `gradient`; those not wanted are not run. */
-export function chainRule(rules: readonly Rule[]): (context: Backward) => readonly (Value | undefined)[] {
+function chainRule(rules: readonly Rule[]): (context: Backward) => readonly (Value | undefined)[] {
   return ({ builder, inputs, outputs, gradients, wants }) => {
     const [g] = gradients;
     const [y] = outputs;
     const [a] = inputs;
     if (g === undefined || y === undefined || a === undefined) return inputs.map(() => undefined);
-    const chain: Chain = {
-      g,
-      y,
-      a,
-      b: inputs[1] ?? a,
-      apply: (operation, ...operands) => builder.apply(operation, operands),
-      number: (value) => builder.constant(value, y.type, y.shape),
-    };
+    const chain = chainOf(builder, g, y, a, inputs[1] ?? a);
     return rules.map((rule, input) => (rule !== undefined && wants(input) ? rule(chain) : undefined));
   };
+}
+
+/**
+ * The same rules as a record's `tangent`: element i of the output hangs on element i of the inputs alone, so that what a rule makes of
+ * the output's gradient for one input is also what it makes of that input's tangent for the output.
+ */
+function movingBy(rules: readonly Rule[]): (context: Forward) => readonly (Value | undefined)[] {
+  return ({ builder, inputs, outputs, tangents }) => {
+    const [y] = outputs;
+    const [a] = inputs;
+    if (y === undefined || a === undefined) return [undefined];
+    const parts = rules.map((rule, input) => {
+      const tangent = tangents[input];
+      if (rule === undefined || tangent === undefined) return undefined;
+      return rule(chainOf(builder, tangent, y, a, inputs[1] ?? a));
+    });
+    return [sumOf({ builder }, parts)];
+  };
+}
+
+function chainOf(builder: Builder, g: Value, y: Value, a: Value, b: Value): Chain {
+  return {
+    g,
+    y,
+    a,
+    b,
+    apply: (operation, ...operands) => builder.apply(operation, operands),
+    number: (value) => builder.constant(value, y.type, y.shape),
+  };
+}
+
+/** A record's derivatives in both modes. */
+export function derivatives(rules: readonly Rule[]): Required<Pick<Operation, "gradient" | "tangent">> {
+  return { gradient: chainRule(rules), tangent: movingBy(rules) };
 }
 
 interface Unary {
@@ -67,7 +95,7 @@ export function unary(row: Unary): Operation {
       wrap(data, output?.type);
       return [{ shape: x?.shape ?? [], data }];
     },
-    ...(row.gradient === undefined ? {} : { gradient: chainRule([row.gradient]) }),
+    ...(row.gradient === undefined ? {} : derivatives([row.gradient])),
     lowering: {
       kind: "elementwise",
       wgsl: ([x = ""], _, type) => row.wgsl(x, type),
@@ -114,7 +142,7 @@ export function binary(row: Binary): Operation {
       wrap(data, output?.type);
       return [{ shape: a?.shape ?? [], data }];
     },
-    ...(row.gradient === undefined ? {} : { gradient: chainRule(row.gradient) }),
+    ...(row.gradient === undefined ? {} : derivatives(row.gradient)),
     lowering: {
       kind: "elementwise",
       wgsl: ([a = "", b = ""], _, type) => row.wgsl(a, b, type),

@@ -1,9 +1,10 @@
 // Folding axes into one number each; a folded axis stays, with size 1. Order within a fold is fixed on each device.
-import type { Attributes, ElementType, TensorType } from "../ir/graph.ts";
+import type { Attributes, ElementType, TensorType, Value } from "../ir/graph.ts";
 import { sizeOf } from "../ir/graph.ts";
 import { ARITHMETIC, misfit, numbers, readNumbers, typeText, wrongCount } from "./check.ts";
-import type { Misfit, Operation, Sample, Tensor } from "./operation.ts";
+import type { Builder, Misfit, Operation, Sample, Tensor } from "./operation.ts";
 import { stridesOf } from "./strides.ts";
+import { linear } from "./tangents.ts";
 
 function infer(inputs: readonly TensorType[], attributes: Attributes): readonly TensorType[] | Misfit {
   const [x] = inputs;
@@ -71,6 +72,7 @@ export const sum: Operation = {
     if (x === undefined || g === undefined || !wants(0)) return [undefined];
     return [builder.apply("broadcast", [g], { shape: x.shape })];
   },
+  tangent: linear,
   lowering: {
     kind: "reduce",
     axes: (attributes) => numbers(attributes, "axes"),
@@ -81,7 +83,7 @@ export const sum: Operation = {
   samples,
 };
 
-/** Attribute `axes`, rising. The gradient is shared equally among the largest. */
+/** Attribute `axes`, rising. The gradient is shared equally among the largest, and the tangent is their mean. */
 export const max: Operation = {
   name: "max",
   about: "the largest over some axes",
@@ -89,14 +91,15 @@ export const max: Operation = {
   evaluate: ([x], _, [output]) => (x === undefined || output === undefined ? [] : [fold("max", x, output)]),
   gradient({ builder, inputs: [x], outputs: [y], attributes, gradients: [g], wants }) {
     if (x === undefined || y === undefined || g === undefined || !wants(0)) return [undefined];
-    const wide = { shape: x.shape };
-    const hit = builder.apply("equal", [x, builder.apply("broadcast", [y], wide)]);
-    const ones = builder.apply("cast", [hit], { type: x.type });
-    const share = builder.apply("divide", [
-      g,
-      builder.apply("sum", [ones], { axes: numbers(attributes, "axes") }),
-    ]);
-    return [builder.apply("multiply", [ones, builder.apply("broadcast", [share], wide)])];
+    const { ones, count } = largest(builder, x, y, attributes);
+    const share = builder.apply("broadcast", [builder.apply("divide", [g, count])], { shape: x.shape });
+    return [builder.apply("multiply", [ones, share])];
+  },
+  tangent({ builder, inputs: [x], outputs: [y], attributes, tangents: [moving] }) {
+    if (x === undefined || y === undefined || moving === undefined) return [undefined];
+    const { ones, count } = largest(builder, x, y, attributes);
+    const moved = builder.apply("sum", [builder.apply("multiply", [ones, moving])], attributes);
+    return [builder.apply("divide", [moved, count])];
   },
   lowering: {
     kind: "reduce",
@@ -107,6 +110,18 @@ export const max: Operation = {
   cost: 1,
   samples,
 };
+
+/** One where an element is the largest, zero elsewhere, and how many there are. */
+function largest(
+  builder: Builder,
+  x: Value,
+  y: Value,
+  attributes: Attributes,
+): { readonly ones: Value; readonly count: Value } {
+  const hit = builder.apply("equal", [x, builder.apply("broadcast", [y], { shape: x.shape })]);
+  const ones = builder.apply("cast", [hit], { type: x.type });
+  return { ones, count: builder.apply("sum", [ones], { axes: numbers(attributes, "axes") }) };
+}
 
 const ZERO: Readonly<Record<ElementType, string>> = {
   f32: "0.0f",

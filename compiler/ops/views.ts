@@ -13,6 +13,7 @@ import {
 } from "./check.ts";
 import type { Operation } from "./operation.ts";
 import { load, stridesOf } from "./strides.ts";
+import { linear } from "./tangents.ts";
 
 const six = { shape: [2, 3], type: "f32", data: [1, -2, 3, 0.5, -1, 4] } as const;
 
@@ -38,6 +39,7 @@ export const reshape: Operation = {
     if (x === undefined || g === undefined || !wants(0)) return [undefined];
     return [builder.apply("reshape", [g], { shape: x.shape })];
   },
+  tangent: linear,
   lowering: { kind: "view", index: (indices, _, input, output) => reindex(indices, output, input) },
   cost: 0,
   samples: [
@@ -120,6 +122,7 @@ export const permute: Operation = {
     if (g === undefined || !wants(0)) return [undefined];
     return [builder.apply("permute", [g], { permutation: inverse(numbers(attributes, "permutation")) })];
   },
+  tangent: linear,
   lowering: {
     kind: "view",
     index: (indices, attributes) =>
@@ -170,6 +173,7 @@ export const broadcast: Operation = {
     const total = axes.length === 0 ? g : builder.apply("sum", [g], { axes });
     return [sameShape(total.shape, x.shape) ? total : builder.apply("reshape", [total], { shape: x.shape })];
   },
+  tangent: linear,
   lowering: {
     kind: "view",
     index: (indices, _, input, output) =>

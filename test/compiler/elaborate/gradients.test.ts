@@ -1,4 +1,4 @@
-// The gradient of every function and module of the library against central differences in float64. A function that takes or gives a
+// The gradient of every function of the library against central differences in float64, and its tangent against the gradient. A function that takes or gives a
 // tensor and has no sample here fails the test: nothing enters the library unproved.
 import { describe, expect, test } from "vitest";
 import { callDefinition } from "../../../compiler/elaborate/functions.ts";
@@ -6,11 +6,12 @@ import type { Meaning, Passed } from "../../../compiler/elaborate/meaning.ts";
 import { anonymous, asTensor, tensor } from "../../../compiler/elaborate/tensors.ts";
 import { emit, Problem, type Workspace } from "../../../compiler/elaborate/workspace.ts";
 import { parameter } from "../../../compiler/ir/build.ts";
-import type { ElementType, Region, Value } from "../../../compiler/ir/graph.ts";
+import { sizeOf, type ElementType, type Region, type Value } from "../../../compiler/ir/graph.ts";
 import { interpret } from "../../../compiler/ir/interpret.ts";
 import { libraryIndex, resolve } from "../../../compiler/language/resolve.ts";
 import type { Tensor } from "../../../compiler/ops/operation.ts";
 import { differentiate } from "../../../compiler/passes/differentiate.ts";
+import { moveAlong } from "../../../compiler/passes/tangent.ts";
 import type { Span } from "../../../grammar/source.ts";
 
 const { scope } = resolve({ path: "test.ftl", text: "" }, () => undefined);
@@ -175,6 +176,28 @@ describe("library functions", () => {
         );
       });
     });
+  });
+
+  test.each(functions)("%s: its tangent is the gradient's product with the direction", (name) => {
+    const { region, given, floats } = lossOf(name, samples[name] ?? []);
+    const moving = floats.map((at) => region.parameters[at]).filter((value) => value !== undefined);
+    const directions = moving.map((value) => parameter(value, "direction"));
+    const { results } = moveAlong(
+      region,
+      new Map(moving.map((value, at) => [value, directions[at] ?? value])),
+    );
+    const along = moving.map(({ shape }, at) => ({
+      shape,
+      data: Float64Array.from(spread(sizeOf(shape), at + 7)),
+    }));
+    const parameters = [...region.parameters, ...directions];
+    const [, tangent] = interpret({ parameters, results }, [...given, ...along]);
+    const [, ...gradients] = interpret(differentiate(region, { of: 0, withRespectTo: floats }), given);
+    const expected = gradients.reduce(
+      (sum, { data }, at) => sum + data.reduce((part, x, i) => part + x * (along[at]?.data[i] ?? NaN), 0),
+      0,
+    );
+    expect(tangent?.data[0]).toBeCloseTo(expected, 9);
   });
 
   test("a sample that does not fit is refused", () => {

@@ -4,7 +4,7 @@ import { inferTypes, isMisfit } from "../../../compiler/ir/build.ts";
 import { interpret } from "../../../compiler/ir/interpret.ts";
 import { sizeOf } from "../../../compiler/ir/graph.ts";
 import { operations } from "../../../compiler/ops/index.ts";
-import { gradientRegion, regionOf, tensors, trials } from "./samples.ts";
+import { gradientRegion, regionOf, tangentRegion, tensors, trials } from "./samples.ts";
 
 test("every record has samples or is a region or a parameter", () => {
   const without = [...operations.values()].filter(
@@ -108,3 +108,63 @@ test("a gradient has the type of its input, and rules build nothing that is not 
     });
   }
 });
+
+test("there is a tangent rule wherever there is a gradient rule", () => {
+  for (const { name, gradient, tangent } of operations.values())
+    expect([name, tangent !== undefined]).toEqual([name, gradient !== undefined]);
+  for (const trial of trials)
+    expect([trial.title, tangentRegion(trial) !== undefined]).toEqual([
+      trial.title,
+      gradientRegion(trial) !== undefined,
+    ]);
+});
+
+/** Numbers that every float type holds. */
+function simple(shape: readonly number[], turn: number): { shape: readonly number[]; data: Float64Array } {
+  return { shape, data: Float64Array.from({ length: sizeOf(shape) }, (_, i) => ((i * turn) % 7) / 4 - 0.75) };
+}
+
+test.each(trials.filter((trial) => tangentRegion(trial) !== undefined))(
+  "$title: its tangent is the derivative along a direction, and its gradient's product with it",
+  (trial) => {
+    const tangent = tangentRegion(trial);
+    const gradient = gradientRegion(trial);
+    if (tangent === undefined || gradient === undefined) throw new Error("no derivative");
+    const forward = regionOf(trial);
+    const inputs = tensors(trial.sample);
+    const along = tangent.inputs.map((input) => simple(inputs[input]?.shape ?? [], 3));
+    const found = interpret(tangent.region, [...inputs, ...along]);
+    const moved = (by: number): readonly (readonly number[])[] => {
+      const there = inputs.map(({ shape, data }, input) => {
+        const direction = along[tangent.inputs.indexOf(input)]?.data;
+        return { shape, data: data.map((value, i) => value + by * (direction?.[i] ?? 0)) };
+      });
+      return interpret(forward, there).map(({ data }) => [...data]);
+    };
+    // A cast rounds, so it has no differences; its rule is checked against its gradient.
+    const rounds = trial.sample.inputs.some(({ type }) => type === "bf16" || type === "f16");
+    const [above, below] = [moved(EPSILON), moved(-EPSILON)];
+    found.forEach(({ data, shape }, output) => {
+      expect(shape).toEqual(forward.results[output]?.shape);
+      expect(tangent.region.results[output]?.type).toBe(forward.results[output]?.type);
+      if (rounds) return;
+      data.forEach((value, i) => {
+        const [high, low] = [above[output]?.[i] ?? NaN, below[output]?.[i] ?? NaN];
+        const wanted = (high - low) / (2 * EPSILON);
+        // Differences of large numbers lose their last digits.
+        const rounding = 1e-9 * Math.abs(high);
+        expect(Math.abs(value - wanted)).toBeLessThanOrEqual(1e-5 + 1e-3 * Math.abs(wanted) + rounding);
+      });
+    });
+
+    const weights = forward.results.map(({ shape }) => simple(shape, 5));
+    const gradients = interpret(gradient.region, [...inputs, ...weights]);
+    const product = (a: readonly { data: Float64Array }[], b: readonly { data: Float64Array }[]): number =>
+      a.reduce(
+        (sum, { data }, i) => sum + data.reduce((part, x, j) => part + x * (b[i]?.data[j] ?? 0), 0),
+        0,
+      );
+    const directions = gradient.inputs.map((input) => along[tangent.inputs.indexOf(input)] ?? simple([0], 1));
+    expect(product(gradients, directions)).toBeCloseTo(product(found, weights), 9);
+  },
+);

@@ -53,3 +53,25 @@ export function tensors(sample: Sample): Tensor[] {
 export function tensor(shape: readonly number[], data: readonly number[]): Tensor {
   return { shape, data: Float64Array.from(data) };
 }
+
+/** The outputs' tangents by the record's rule, given those of the float inputs as further parameters. */
+export function tangentRegion(trial: Trial): { region: Region; inputs: readonly number[] } | undefined {
+  const { record, sample } = trial;
+  if (record.tangent === undefined) return undefined;
+  const { parameters, results } = regionOf(trial);
+  const inputs = [...sample.inputs.keys()].filter(
+    (input) => sample.inputs[input]?.type.includes("f") ?? false,
+  );
+  const moving = inputs.map((input) => parameter(parameters[input] as Value, `t${input}`));
+  const tangents = record.tangent({
+    builder: builderFor(NOWHERE),
+    operation: record.name,
+    inputs: parameters,
+    attributes: sample.attributes,
+    outputs: results,
+    tangents: parameters.map((_, input) => moving[inputs.indexOf(input)]),
+  });
+  const found = tangents.filter((tangent) => tangent !== undefined);
+  if (found.length < results.length) return undefined;
+  return { region: { parameters: [...parameters, ...moving], results: found }, inputs };
+}
