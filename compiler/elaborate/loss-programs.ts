@@ -37,14 +37,18 @@ export function logitsProgram(ws: Workspace, model: RecordMeaning, job: Job): Tr
     const at: Expression = { kind: "missing", span };
     const pass = (meaning: Meaning): Passed => ({ name: undefined, meaning, span });
     const logits = model.fields.get("logits");
-    if (logits?.kind !== "function" || model.call === undefined) {
-      return fail("FTL0719", span, `${model.label} has no logits(…)`, "this model scores no words");
+    const embed = model.fields.get("embed");
+    const embedding = embed?.kind === "record" ? embed.call : embed;
+    if (logits?.kind !== "function" || embedding?.kind !== "function" || model.call === undefined) {
+      return fail(
+        "FTL0719",
+        span,
+        `${model.label} has no logits(…) and embed(…)`,
+        "this model scores no words",
+      );
     }
-    const states = asTensor(
-      ws,
-      model.call.call([batch.ids, batch.positions, batch.segments].map(pass), at),
-      span,
-    );
+    const x = embedding.call([pass(batch.ids)], at);
+    const states = asTensor(ws, model.call.call([x, batch.positions, batch.segments].map(pass), at), span);
     const width = states.dimensions.at(-1) ?? anonymous(1, span);
     const flat = reshape(ws, states, [anonymous(job.rows * job.tokens, span), width], span);
     const scores = asTensor(ws, logits.call([pass(flat)], at), span);

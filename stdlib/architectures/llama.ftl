@@ -66,9 +66,9 @@ architecture llama(config) {
     linear head [hidden -> config.vocab_size] at "lm_head" as head
   }
 
-  /// The hidden states after the last norm: [rows, tokens, hidden].
-  forward(ids: [rows, tokens], positions: [rows, tokens], segments: [rows, tokens]) {
-    norm(block(embed(ids), positions, segments))
+  /// From embedded words to the hidden states after the last norm.
+  forward(x: [rows, tokens, hidden], positions: [rows, tokens], segments: [rows, tokens]) {
+    norm(block(x, positions, segments))
   }
 
   /// The score of every word of the vocabulary.

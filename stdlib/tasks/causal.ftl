@@ -4,7 +4,7 @@ import "../functions/losses.ftl"
 /// chunk of positions at a time, never for a whole batch.
 task causal(model) {
   loss(ids: [rows, tokens], targets: [rows, tokens], positions: [rows, tokens], segments: [rows, tokens]) {
-    let x = model(ids, positions, segments)
+    let x = model(model.embed(ids), positions, segments)
     let width = size(x, -1)
     let states = reshape(x, [rows * tokens, width])
     let learned = reshape(targets, [rows * tokens])

@@ -57,7 +57,7 @@ architecture bag(config) {
     linear mix [config.width -> config.width] at "mix"
     forward(x: [rows, tokens, config.width]) { x + relu(mix(x)) }
   }
-  forward(ids: [rows, tokens], positions: [rows, tokens], segments: [rows, tokens]) { block(embed(ids)) }
+  forward(x: [rows, tokens, config.width], positions: [rows, tokens], segments: [rows, tokens]) { block(x) }
   logits(x: [n, config.width]) -> [n, vocabulary] { x @ embed.W.T }
 }
 

@@ -22,8 +22,7 @@ architecture bag(config) {
   let vocabulary = config.vocab_size
   embedding embed [vocabulary, config.width] at "embed"
   linear mix [config.width -> config.wide] at "mix"
-  forward(ids: [rows, tokens], positions: [rows, tokens], segments: [rows, tokens]) {
-    let x = embed(ids)
+  forward(x: [rows, tokens, config.width], positions: [rows, tokens], segments: [rows, tokens]) {
     ${body}
   }
   logits(x: [n, config.width]) -> [n, vocabulary] { x @ embed.W.T }
