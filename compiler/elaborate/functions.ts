@@ -1,6 +1,6 @@
 // Calls of the library's functions and of the methods of definitions: arguments bound to parameters, shapes checked against the
 // declared ones and their names bound, the result checked likewise. A function with a kernel becomes a `call` node whose region
-// is its body; its number arguments become attributes, which the kernel reads.
+// is its body; its numbers, true and false become attributes, which the kernel reads.
 import type { Span } from "../../grammar/source.ts";
 import type {
   Block,
@@ -230,7 +230,7 @@ function kernelCall(
   const parameters: Value[] = [];
   for (const { name } of definition.parameters) {
     const meaning = find(env, name.text);
-    if (meaning?.kind === "number") attributes[name.text] = meaning.value;
+    if (meaning?.kind === "number" || meaning?.kind === "boolean") attributes[name.text] = meaning.value;
     if (meaning?.kind !== "tensor" && meaning?.kind !== "variable") continue;
     const { value, dimensions } = asTensor(ws, meaning, at);
     const stand = parameter(value, name.text, { ...ws.origin, source: definition.span });

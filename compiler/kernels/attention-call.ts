@@ -1,5 +1,5 @@
-// What an attention call asks for, read from its node: sizes, scale, window, and which inputs and outputs are what. Undefined
-// where the node is something that no attention kernel computes: other types, other shapes, a gradient into the statistics.
+// What an attention call asks for, read from its node: sizes, scale, cap, who sees whom, and which inputs and outputs are
+// what. Undefined where the node is something that no attention kernel computes: other types, other shapes, a gradient into the statistics.
 import type { Node, TensorType } from "../ir/graph.ts";
 
 export interface AttentionSizes {
@@ -10,8 +10,15 @@ export interface AttentionSizes {
   readonly groups: number;
   readonly width: number;
   readonly scale: number;
-  /** A position sees itself and the `window - 1` before it; at most `tokens`. */
+  /** Scores are bent to cap · tanh(score / cap); 0 leaves them as they are. */
+  readonly cap: number;
+  /** A position sees itself and the `window - 1` before it, and unless `causal` as many after it; at most `tokens`. */
   readonly window: number;
+  readonly causal: boolean;
+  /** Keys in front of the row's own, which every query sees. */
+  readonly prefix: number;
+  /** All keys: `prefix + tokens`. */
+  readonly keys: number;
 }
 
 /** Where the values of a call stand: indices of inputs, or of outputs where the name begins with `out`. */
@@ -85,22 +92,24 @@ export function readBackward(node: Node): BackwardCall | undefined {
 
 /** `first`: the input that holds the queries; keys, values and segments follow. */
 function readSizes(node: Node, first: number): AttentionSizes | undefined {
-  const { scale, window } = node.attributes;
+  const { scale, window, cap, causal, prefix } = node.attributes;
   const [q, k, v, segments] = node.inputs.slice(first);
   if (q === undefined || k === undefined || v === undefined || segments === undefined) return undefined;
   const [rows = 0, tokens = 0, heads = 0, width = 0] = q.shape;
   const groups = k.shape[2] ?? 0;
   if (typeof scale !== "number" || typeof window !== "number" || !(window > 0)) return undefined;
+  if (typeof cap !== "number" || typeof prefix !== "number" || typeof causal !== "boolean") return undefined;
+  const keys = prefix + tokens;
   if (rows * tokens * heads * groups * width === 0 || heads % groups !== 0 || width > widest)
     return undefined;
   const fits =
     isTensor(q, [rows, tokens, heads, width]) &&
-    isTensor(k, [rows, tokens, groups, width]) &&
-    isTensor(v, [rows, tokens, groups, width]) &&
+    isTensor(k, [rows, keys, groups, width]) &&
+    isTensor(v, [rows, keys, groups, width]) &&
     isTensor(segments, [rows, tokens], "i32");
-  return fits
-    ? { rows, tokens, heads, groups, width, scale, window: Math.min(tokens, Math.ceil(window)) }
-    : undefined;
+  if (!fits) return undefined;
+  const seen = { window: Math.min(tokens, Math.ceil(window)), causal, prefix, keys };
+  return { rows, tokens, heads, groups, width, scale, cap, ...seen };
 }
 
 function isTensor(found: TensorType, shape: readonly number[], type: TensorType["type"] = "f32"): boolean {
@@ -112,7 +121,8 @@ function isTensor(found: TensorType, shape: readonly number[], type: TensorType[
 }
 
 /** How many pairs of a query and a key that it may see there are, over all rows and heads. */
-export function pairsOf({ rows, tokens, heads, window }: AttentionSizes): number {
-  const full = tokens - window + 1;
-  return rows * heads * ((window * (window - 1)) / 2 + full * window);
+export function pairsOf({ rows, tokens, heads, window, causal, prefix }: AttentionSizes): number {
+  const before = (window * (window - 1)) / 2 + (tokens - window + 1) * window;
+  const seen = causal ? before : 2 * before - tokens;
+  return rows * heads * (seen + prefix * tokens);
 }

@@ -5,6 +5,8 @@
 import { literal } from "../ops/wgsl.ts";
 import type { AttentionSizes, BackwardCall, ForwardCall } from "./attention-call.ts";
 import { pairsOf } from "./attention-call.ts";
+import { bendAt, scoreGlobals, scoresOf } from "./attention-scores.ts";
+import { blocksOfKeys, onePair, placeOf, queriesOf, sees } from "./attention-sees.ts";
 import { bindBackward, bindForward, each, type Bindings, type KernelText, when } from "./attention-text.ts";
 import type { AttentionTask } from "./attention-tile.ts";
 import type { Kernel } from "./kernel.ts";
@@ -31,7 +33,7 @@ export function directForward(call: ForwardCall, { node, layouts, profile }: Att
         "let mine = read_q(row, t, head, quad);",
         ...each(abreast, (n) => `scores.${LANES[n]} += dot(mine, read_k(row, s${n}, group_head, quad));`),
       ]),
-      `scores = select(vec4<f32>(-1e30f), scores * ${literal(sizes.scale, "f32")}, sees);`,
+      `scores = select(vec4<f32>(-1e30f), ${scoresOf(sizes, "scores")}, sees);`,
       "let next = max(max(top, max(scores.x, scores.y)), max(scores.z, scores.w));",
       "let kept = exp(top - next);",
       // What is masked has no weight, even before anything was seen.
@@ -44,12 +46,15 @@ export function directForward(call: ForwardCall, { node, layouts, profile }: Att
       "total = total * kept + (weights.x + weights.y) + (weights.z + weights.w);",
       "top = next;",
     ]),
-    endAt(sizes),
+    endAt(sizes.tokens),
     ...alongQuads(["put_o(row, t, head, quad, o[quad] / total);"]),
     "put_lse(row, head, t, top + log(total));",
   ];
   const flops = 4 * sizes.width * pairsOf(sizes);
-  return bindings.kernel({ ...textOf(sizes, sizes.heads, body), about: "attention", flops }, profile);
+  return bindings.kernel(
+    { ...textOf(sizes, sizes.heads, sizes.tokens, body), about: "attention", flops },
+    profile,
+  );
 }
 
 export function directQueries(call: BackwardCall, outQ: number, task: AttentionTask): Kernel {
@@ -72,19 +77,20 @@ export function directQueries(call: BackwardCall, outQ: number, task: AttentionT
         ...each(abreast, (n) => `scores.${LANES[n]} += dot(mine, read_k(row, s${n}, group_head, quad));`),
         ...each(abreast, (n) => `slopes.${LANES[n]} += dot(gradient, read_v(row, s${n}, group_head, quad));`),
       ]),
-      `let changes = select(vec4<f32>(), exp(scores * ${scale} - lse) * (slopes - mean), sees);`,
+      `scores = ${scoresOf(sizes, "scores")};`,
+      `let changes = select(vec4<f32>(), exp(scores - lse) * (slopes - mean)${bendAt(sizes, "scores")}, sees);`,
       ...alongQuads([
         "var sum = dq[quad];",
         ...each(abreast, (n) => `sum += read_k(row, s${n}, group_head, quad) * changes.${LANES[n]};`),
         "dq[quad] = sum;",
       ]),
     ]),
-    endAt(sizes),
+    endAt(sizes.tokens),
     ...alongQuads([`put_dq(row, t, head, quad, dq[quad] * ${scale});`]),
   ];
   const flops = 6 * sizes.width * pairsOf(sizes);
   return bindings.kernel(
-    { ...textOf(sizes, sizes.heads, body), about: "attention: gradient of queries", flops },
+    { ...textOf(sizes, sizes.heads, sizes.tokens, body), about: "attention: gradient of queries", flops },
     task.profile,
   );
 }
@@ -96,14 +102,13 @@ export function directKeys(
   task: AttentionTask,
 ): Kernel {
   const { sizes } = call;
-  const { rows, tokens, heads, groups, width, window } = sizes;
+  const { rows, tokens, heads, groups, width, keys } = sizes;
   const share = heads / groups;
   const [isK, isV] = [outK !== undefined, outV !== undefined];
   const bindings = bindBackward(call, task.node, task.layouts, isK);
   if (outK !== undefined) bindings.putVectors("dk", outK);
   if (outV !== undefined) bindings.putVectors("dv", outV);
   const scale = literal(sizes.scale, "f32");
-  const near = window < tokens ? ` && t - s < ${window}u` : "";
   const forBlock = [
     ...each(abreast, (n) => `let t${n} = min(t + ${n}u, ${tokens - 1}u);`),
     "var scores = vec4<f32>();",
@@ -120,8 +125,11 @@ export function directKeys(
     ]),
     `let sees = vec4<bool>(${each(abreast, (n) => `sees_key(row, t + ${n}u, s, segment)`).join(", ")});`,
     `let lse = vec4<f32>(${each(abreast, (n) => `read_lse(row, head, t${n})`).join(", ")});`,
-    `let weights = select(vec4<f32>(), exp(scores * ${scale} - lse), sees);`,
-    ...when(isK, ["let changes = select(vec4<f32>(), weights * (slopes - means), sees);"]),
+    `scores = ${scoresOf(sizes, "scores")};`,
+    "let weights = select(vec4<f32>(), exp(scores - lse), sees);",
+    ...when(isK, [
+      `let changes = select(vec4<f32>(), weights * (slopes - means)${bendAt(sizes, "scores")}, sees);`,
+    ]),
     ...alongQuads([
       ...when(isK, [
         "var sum_k = dk[quad];",
@@ -137,43 +145,51 @@ export function directKeys(
   ];
   const seesKey = [
     "fn sees_key(row: u32, t: u32, s: u32, segment: i32) -> bool {",
-    `  return s <= t && t < ${tokens}u && read_segment(row, min(t, ${tokens - 1}u)) == segment${near};`,
+    `  let mine = read_segment(row, min(t, ${tokens - 1}u));`,
+    `  return t < ${tokens}u && ${sees(sizes, { query: "t", key: "s", segments: ["mine", "segment"] }, onePair)};`,
     "}",
   ].join("\n");
   const body = [
     ...place(rows, groups, "group_head", bindings, sizes),
-    `let s = min(block * ${together}u + local.x, ${tokens - 1}u);`,
-    "let segment = read_segment(row, s);",
+    `let s = min(place * ${together}u + local.x, ${keys - 1}u);`,
+    `let segment = read_segment(row, ${placeOf(sizes, "s")});`,
     ...when(isK, sums(sizes, "dk")),
     ...when(isV, sums(sizes, "dv")),
-    `let last = min(block * ${together}u + ${together + window - 2}u, ${tokens - 1}u);`,
-    `let steps = (last - block * ${together}u) / ${abreast}u + 1u;`,
+    ...queriesOf(sizes, `(place * ${together}u)`, together),
+    `let steps = (last - first) / ${abreast}u + 1u;`,
     // One loop over the heads and their queries: of two, such devices unroll the outer one.
     `for (var step = 0u; step < steps * ${share}u; step++) {`,
     `  let head = group_head * ${share}u + step / steps;`,
-    `  let t = block * ${together}u + step % steps * ${abreast}u;`,
+    `  let t = first + step % steps * ${abreast}u;`,
     ...forBlock.map((line) => `  ${line}`),
     "}",
-    endAt(sizes),
+    endAt(keys),
     ...when(isK, alongQuads([`put_dk(row, s, group_head, quad, dk[quad] * ${scale});`])),
     ...when(isV, alongQuads(["put_dv(row, s, group_head, quad, dv[quad]);"])),
   ];
   const about = `attention: gradient of ${isK && isV ? "keys and values" : isK ? "keys" : "values"}`;
   const flops = (2 + 4 * Number(isK) + 2 * Number(isV)) * width * pairsOf(sizes);
-  const text = { ...textOf(sizes, groups, body), about, flops };
-  return bindings.kernel({ ...text, globals: [seesKey] }, task.profile);
+  const text = { ...textOf(sizes, groups, keys, body), about, flops };
+  return bindings.kernel({ ...text, globals: [...text.globals, seesKey] }, task.profile);
 }
 
 function textOf(
-  { rows, tokens }: AttentionSizes,
+  sizes: AttentionSizes,
   heads: number,
+  positions: number,
   body: readonly string[],
 ): Omit<KernelText, "about" | "flops"> {
-  const groups = rows * heads * Math.ceil(tokens / together);
-  return { globals: [], body, workgroupSize: [together, 1, 1], groups, workgroupMemory: 0 };
+  const groups = sizes.rows * heads * Math.ceil(positions / together);
+  return {
+    globals: scoreGlobals(sizes),
+    body,
+    workgroupSize: [together, 1, 1],
+    groups,
+    workgroupMemory: 0,
+  };
 }
 
-/** Row, head and block of the group, and the number of quads: all of them, but for all that a device can tell it may be fewer. */
+/** Row, head and place of the group, and the number of quads: all of them, but for all that a device can tell it may be fewer. */
 function place(
   rows: number,
   heads: number,
@@ -183,7 +199,7 @@ function place(
 ): string[] {
   return [
     `let quads = select(${Math.ceil(width / 4)}u, 0u, arrayLength(&${bindings.nameOf("q")}) == 0u);`,
-    `let block = group / ${rows * heads}u;`,
+    `let place = group / ${rows * heads}u;`,
     `let row = group / ${heads}u % ${rows}u;`,
     `let ${head} = group % ${heads}u;`,
   ];
@@ -195,7 +211,7 @@ function queryPlace(sizes: AttentionSizes, bindings: Bindings): string[] {
   return [
     ...place(rows, heads, "head", bindings, sizes),
     `let group_head = head / ${heads / groups}u;`,
-    `let t = min(block * ${together}u + local.x, ${tokens - 1}u);`,
+    `let t = min(place * ${together}u + local.x, ${tokens - 1}u);`,
     "let segment = read_segment(row, t);",
   ];
 }
@@ -209,25 +225,27 @@ function alongQuads(lines: readonly string[]): string[] {
   return ["for (var quad = 0u; quad < quads; quad++) {", ...lines.map((line) => `  ${line}`), "}"];
 }
 
-function endAt({ tokens }: AttentionSizes): string {
-  return `if (block * ${together}u + local.x >= ${tokens}u) { return; }`;
+function endAt(positions: number): string {
+  return `if (place * ${together}u + local.x >= ${positions}u) { return; }`;
 }
 
-/** For the keys that any query of the block may see, four at a time: `s0` to `s3`, and in `sees` which of them the query sees. */
-function keysSeen({ tokens, window }: AttentionSizes, lines: readonly string[]): string[] {
-  const sees = (n: number): string =>
-    [
-      `s + ${n}u <= t`,
-      `read_segment(row, s${n}) == segment`,
-      ...(window < tokens ? [`t - (s + ${n}u) < ${window}u`] : []),
-    ].join(" && ");
+/** For the keys that any query of the group may see, four at a time: `s0` to `s3`, and in `sees` which of them the query sees. */
+function keysSeen(sizes: AttentionSizes, lines: readonly string[]): string[] {
+  const seesOne = (n: number): string =>
+    sees(
+      sizes,
+      {
+        query: "t",
+        key: `(s + ${n}u)`,
+        segments: [`read_segment(row, ${placeOf(sizes, `s${n}`)})`, "segment"],
+      },
+      onePair,
+    );
   return [
-    `let first = max(block * ${together}u, ${window - 1}u) - ${window - 1}u;`,
-    `let steps = (min(block * ${together}u + ${together - 1}u, ${tokens - 1}u) - first) / ${abreast}u;`,
-    "for (var step = 0u; step <= steps; step++) {",
-    `  let s = first + step * ${abreast}u;`,
-    ...each(abreast, (n) => `  let s${n} = min(s + ${n}u, ${tokens - 1}u);`),
-    `  let sees = vec4<bool>(${each(abreast, sees).join(", ")});`,
+    ...blocksOfKeys(sizes, `place * ${together}u`, together, abreast),
+    `  let s = block * ${abreast}u;`,
+    ...each(abreast, (n) => `  let s${n} = min(s + ${n}u, ${sizes.keys - 1}u);`),
+    `  let sees = vec4<bool>(${each(abreast, seesOne).join(", ")});`,
     ...lines.map((line) => `  ${line}`),
     "}",
   ];

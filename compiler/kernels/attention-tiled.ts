@@ -4,6 +4,8 @@
 import { literal } from "../ops/wgsl.ts";
 import type { AttentionSizes, BackwardCall, ForwardCall } from "./attention-call.ts";
 import { pairsOf } from "./attention-call.ts";
+import { bendAt, scoreGlobals, scoresOf } from "./attention-scores.ts";
+import { blocksOfKeys, fourRows, placeOf, queriesOf, sees } from "./attention-sees.ts";
 import { bindBackward, bindForward, each, type KernelText, when } from "./attention-text.ts";
 import {
   columnsEach,
@@ -33,12 +35,13 @@ export function tiledForward(call: ForwardCall, tile: AttentionTile, task: Atten
     ...mixed("o", tile),
     "var top = vec4<f32>(-1e30f);",
     "var total = vec4<f32>();",
-    ...blocksOfKeys(sizes, tile),
+    ...blocksOfKeys(sizes, "t0", tile.rows, tile.columns),
+    `  let s0 = block * ${tile.columns}u;`,
     ...indent([
       ...score("p", tile, reader("q", "t0", "head"), reader("k", "s0", "group_head")),
       ...columns.flatMap((j) => [
         ...seesColumn(sizes, tile, j),
-        `p${j} = select(vec4<f32>(-1e30f), p${j} * ${literal(sizes.scale, "f32")}, sees${j});`,
+        `p${j} = select(vec4<f32>(-1e30f), ${scoresOf(sizes, `p${j}`)}, sees${j});`,
       ]),
       `stage[x * ${tile.down}u + y] = max(max(p0, p1), max(p2, p3));`,
       "workgroupBarrier();",
@@ -76,7 +79,7 @@ export function tiledForward(call: ForwardCall, tile: AttentionTile, task: Atten
   ];
   const flops = 4 * sizes.width * pairsOf(sizes);
   return bindings.kernel(
-    { ...textOf(sizes, sizes.heads, tile, body), about: "attention", flops },
+    { ...textOf(sizes, sizes.heads, sizes.tokens, tile, body), about: "attention", flops },
     task.profile,
   );
 }
@@ -101,15 +104,16 @@ export function tiledQueries(
     ...means(sizes, tile, tile.rows, "t0", "head"),
     `let mean = vec4<f32>(${each(4, (i) => `dot(stage[y * 4u + ${i}u], vec4<f32>(1.0f))`).join(", ")});`,
     "workgroupBarrier();",
-    ...blocksOfKeys(sizes, tile),
+    ...blocksOfKeys(sizes, "t0", tile.rows, tile.columns),
+    `  let s0 = block * ${tile.columns}u;`,
     ...indent([
       ...score("p", tile, reader("q", "t0", "head"), reader("k", "s0", "group_head")),
       ...score("g", tile, reader("do", "t0", "head"), reader("v", "s0", "group_head")),
-      ...columns.flatMap((j) => [
-        ...seesColumn(sizes, tile, j),
-        `p${j} = exp(p${j} * ${literal(sizes.scale, "f32")} - lse);`,
-      ]),
-      ...putTile(tile, (j) => `select(vec4<f32>(), p${j} * (g${j} - mean), sees${j})`),
+      ...columns.flatMap((j) => [...seesColumn(sizes, tile, j), `p${j} = ${scoresOf(sizes, `p${j}`)};`]),
+      ...putTile(
+        tile,
+        (j) => `select(vec4<f32>(), exp(p${j} - lse) * (g${j} - mean)${bendAt(sizes, `p${j}`)}, sees${j})`,
+      ),
       "workgroupBarrier();",
       ...mix("dq", tile, reader("k", "s0", "group_head")),
     ]),
@@ -124,7 +128,11 @@ export function tiledQueries(
   ];
   const flops = 6 * sizes.width * pairsOf(sizes);
   return bindings.kernel(
-    { ...textOf(sizes, sizes.heads, tile, body), about: "attention: gradient of queries", flops },
+    {
+      ...textOf(sizes, sizes.heads, sizes.tokens, tile, body),
+      about: "attention: gradient of queries",
+      flops,
+    },
     task.profile,
   );
 }
@@ -137,7 +145,7 @@ export function tiledKeys(
   task: AttentionTask,
 ): Kernel {
   const { sizes } = call;
-  const { rows, tokens, heads, groups, width, window } = sizes;
+  const { rows, tokens, heads, groups, width, keys, cap } = sizes;
   const share = heads / groups;
   const [isK, isV] = [outK !== undefined, outV !== undefined];
   const bindings = bindBackward(call, task.node, task.layouts, isK);
@@ -150,11 +158,17 @@ export function tiledKeys(
     `let t0 = block * ${tile.columns}u;`,
     ...score("w", tile, reader("k", "s0", "group_head"), reader("q", "t0", "head")),
     ...columns.flatMap((j) => [
-      `let t${j}_ = min(t0 + x + ${j * tile.across}u, ${tokens - 1}u);`,
-      `let sees${j} = (s <= vec4<u32>(t${j}_)) & (segments == vec4<i32>(read_segment(row, t${j}_))) & vec4<bool>(t0 + x + ${j * tile.across}u < ${tokens}u)${
-        window < tokens ? ` & (vec4<u32>(t${j}_) - s < vec4<u32>(${window}u))` : ""
-      };`,
-      `w${j} = select(vec4<f32>(), exp(w${j} * ${scale} - read_lse(row, head, t${j}_)), sees${j});`,
+      `let at${j} = t0 + x + ${j * tile.across}u;`,
+      `let t${j}_ = min(at${j}, ${tokens - 1}u);`,
+      `let mine${j} = vec4<i32>(read_segment(row, t${j}_));`,
+      `let sees${j} = vec4<bool>(at${j} < ${tokens}u) & ${sees(
+        sizes,
+        { query: `vec4<u32>(t${j}_)`, key: "s", segments: [`mine${j}`, "segments"] },
+        fourRows,
+      )};`,
+      `w${j} = ${scoresOf(sizes, `w${j}`)};`,
+      ...when(isK && cap > 0, [`let score${j} = w${j};`]),
+      `w${j} = select(vec4<f32>(), exp(w${j} - read_lse(row, head, t${j}_)), sees${j});`,
     ]),
     ...when(isV, [
       ...putTile(tile, (j) => `w${j}`),
@@ -166,7 +180,7 @@ export function tiledKeys(
       ...columns.map((j) => `let mean${j} = dot(stage[x + ${j * tile.across}u], vec4<f32>(1.0f));`),
       "workgroupBarrier();",
       ...score("g", tile, reader("v", "s0", "group_head"), reader("do", "t0", "head")),
-      ...putTile(tile, (j) => `w${j} * (g${j} - mean${j})`),
+      ...putTile(tile, (j) => `w${j} * (g${j} - mean${j})${bendAt(sizes, `score${j}`)}`),
       "workgroupBarrier();",
       ...mix("dk", tile, reader("q", "t0", "head")),
     ]),
@@ -180,11 +194,10 @@ export function tiledKeys(
     ...rowFacts(sizes, "s"),
     ...when(isK, mixed("dk", tile)),
     ...when(isV, mixed("dv", tile)),
-    `let first = s0 / ${tile.columns}u;`,
-    `let last = min(s0 + ${tile.rows + window - 2}u, ${tokens - 1}u) / ${tile.columns}u;`,
+    ...queriesOf(sizes, "s0", tile.rows),
     `for (var share = 0u; share < ${share}u; share++) {`,
     `  let head = group_head * ${share}u + share;`,
-    "  for (var block = first; block <= last; block++) {",
+    `  for (var block = first / ${tile.columns}u; block <= last / ${tile.columns}u; block++) {`,
     ...indent(indent(inner)),
     "  }",
     "}",
@@ -193,7 +206,7 @@ export function tiledKeys(
       storeMixed(
         "dk",
         tile,
-        tokens,
+        keys,
         "s0",
         (at, quad, value) => `put_dk(row, ${at}, group_head, ${quad}, ${value} * ${scale});`,
       ),
@@ -203,7 +216,7 @@ export function tiledKeys(
       storeMixed(
         "dv",
         tile,
-        tokens,
+        keys,
         "s0",
         (at, quad, value) => `put_dv(row, ${at}, group_head, ${quad}, ${value});`,
       ),
@@ -211,29 +224,32 @@ export function tiledKeys(
   ];
   const about = `attention: gradient of ${isK && isV ? "keys and values" : isK ? "keys" : "values"}`;
   const flops = (2 + 4 * Number(isK) + 2 * Number(isV)) * width * pairsOf(sizes);
-  return bindings.kernel({ ...textOf(sizes, groups, tile, body), about, flops }, task.profile);
+  return bindings.kernel({ ...textOf(sizes, groups, keys, tile, body), about, flops }, task.profile);
 }
 
 function textOf(
-  { rows, tokens }: AttentionSizes,
+  sizes: AttentionSizes,
   heads: number,
+  positions: number,
   tile: AttentionTile,
   body: readonly string[],
 ): Omit<KernelText, "about" | "flops"> {
   return {
-    globals: tileGlobals(tile),
+    globals: [...tileGlobals(tile), ...scoreGlobals(sizes)],
     body,
     workgroupSize: [tile.across, tile.down, 1],
-    groups: rows * heads * Math.ceil(tokens / tile.rows),
+    groups: sizes.rows * heads * Math.ceil(positions / tile.rows),
     workgroupMemory: (tile.tileSize + tile.stageSize) * 16,
   };
 }
 
 /** How a quad of a tensor is read, at a position counted from `start`; past the last one it is the last one's. */
-function readers({ tokens }: AttentionSizes) {
-  return (name: string, start: string, head: string) =>
-    (position: string, quad: string): string =>
-      `read_${name}(row, min(${start} + ${position}, ${tokens - 1}u), ${head}, ${quad})`;
+function readers({ tokens, keys }: AttentionSizes) {
+  return (name: "q" | "k" | "v" | "o" | "do", start: string, head: string) =>
+    (position: string, quad: string): string => {
+      const last = (name === "k" || name === "v" ? keys : tokens) - 1;
+      return `read_${name}(row, min(${start} + ${position}, ${last}u), ${head}, ${quad})`;
+    };
 }
 
 /** The last block of queries sees the most keys and goes first. */
@@ -247,30 +263,22 @@ function queryPlace({ rows, tokens, heads, groups }: AttentionSizes, tile: Atten
   ];
 }
 
-/** The positions of the invocation's four rows and their segments. */
-function rowFacts({ tokens }: AttentionSizes, name: "t" | "s"): string[] {
+/** The positions of the invocation's four rows, queries or keys, and their segments. */
+function rowFacts(sizes: AttentionSizes, name: "t" | "s"): string[] {
+  const last = (name === "t" ? sizes.tokens : sizes.keys) - 1;
+  const place = (at: string): string => (name === "t" ? at : placeOf(sizes, at));
   return [
-    `let ${name} = min(vec4<u32>(${name}0 + y * 4u) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(${tokens - 1}u));`,
-    `let segments = vec4<i32>(${each(4, (i) => `read_segment(row, ${name}[${i}])`).join(", ")});`,
+    `let ${name} = min(vec4<u32>(${name}0 + y * 4u) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(${last}u));`,
+    `let segments = vec4<i32>(${each(4, (i) => `read_segment(row, ${place(`${name}[${i}]`)})`).join(", ")});`,
   ];
 }
 
-/** Opens the loop over the blocks of keys that any query of the block may see. */
-function blocksOfKeys({ tokens, window }: AttentionSizes, tile: AttentionTile): string[] {
-  return [
-    `let first = (max(t0, ${window - 1}u) - ${window - 1}u) / ${tile.columns}u;`,
-    `let last = min(t0 + ${tile.rows - 1}u, ${tokens - 1}u) / ${tile.columns}u;`,
-    "for (var block = first; block <= last; block++) {",
-    `  let s0 = block * ${tile.columns}u;`,
-  ];
-}
-
-/** Declares which of the invocation's queries see its key j. A key past the end comes after every query. */
-function seesColumn({ tokens, window }: AttentionSizes, tile: AttentionTile, j: number): string[] {
-  const near = window < tokens ? ` & (t - vec4<u32>(s_${j}) < vec4<u32>(${window}u))` : "";
+/** Declares which of the invocation's queries see its key j. */
+function seesColumn(sizes: AttentionSizes, tile: AttentionTile, j: number): string[] {
+  const its = `vec4<i32>(read_segment(row, ${placeOf(sizes, `s_${j}`)}))`;
   return [
     `let s_${j} = s0 + x + ${j * tile.across}u;`,
-    `let sees${j} = (vec4<u32>(s_${j}) <= t) & (segments == vec4<i32>(read_segment(row, min(s_${j}, ${tokens - 1}u))))${near};`,
+    `let sees${j} = ${sees(sizes, { query: "t", key: `vec4<u32>(s_${j})`, segments: ["segments", its] }, fourRows)};`,
   ];
 }
 

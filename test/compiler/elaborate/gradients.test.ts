@@ -44,7 +44,8 @@ function spread(count: number, seed: number): number[] {
 type Input =
   | { readonly shape: readonly number[]; readonly data?: readonly number[]; readonly type?: ElementType }
   | number
-  | string;
+  | string
+  | boolean;
 
 /** Arguments to try each function on. Whole-number tensors have no gradient. */
 const samples: Readonly<Record<string, readonly Input[]>> = {
@@ -74,6 +75,39 @@ const samples: Readonly<Record<string, readonly Input[]>> = {
   ],
 };
 
+/** More arguments to try a function on, where one sample does not go through all of its body. */
+const variants: Readonly<Record<string, readonly (readonly Input[])[]>> = {
+  attention_with_statistics: [
+    [{ shape: [1, 3, 2, 2] }, { shape: [1, 3, 1, 2] }, { shape: [1, 3, 1, 2] }, inOneRow(1, 1, 2), 1, 9, 0.7],
+    [
+      { shape: [1, 4, 1, 2] },
+      { shape: [1, 4, 1, 2] },
+      { shape: [1, 4, 1, 2] },
+      inOneRow(1, 1, 1, 2),
+      1,
+      2,
+      0,
+      false,
+    ],
+    [
+      { shape: [1, 2, 1, 2] },
+      { shape: [1, 5, 1, 2] },
+      { shape: [1, 5, 1, 2] },
+      inOneRow(1, 2),
+      1,
+      1,
+      0,
+      true,
+      3,
+    ],
+  ],
+};
+
+/** A row of whole numbers. */
+function inOneRow(...data: readonly number[]): Input {
+  return { shape: [1, data.length], type: "i32", data };
+}
+
 /** Functions of sizes, configs and steps only. */
 const withoutTensors = new Set(["rotary_frequencies", "kaiming_uniform", "warm", "progress"]);
 
@@ -90,6 +124,8 @@ function lossOf(
   const passed = inputs.map((input, at): Passed => {
     if (typeof input === "number")
       return { name: undefined, meaning: { kind: "number", value: input }, span };
+    if (typeof input === "boolean")
+      return { name: undefined, meaning: { kind: "boolean", value: input }, span };
     if (typeof input === "string")
       return { name: undefined, meaning: { kind: "string", value: input }, span };
     const { shape, type = "f32" } = input;
@@ -149,8 +185,10 @@ const functions = [...(libraryIndex.get("function")?.keys() ?? [])].filter(
 );
 
 describe("library functions", () => {
-  test.each(functions)("%s: its gradient is the slope", (name) => {
-    const inputs = samples[name];
+  const tried = functions.flatMap((name) =>
+    [samples[name], ...(variants[name] ?? [])].map((inputs, at) => ({ name, at, inputs })),
+  );
+  test.each(tried)("$name: its gradient is the slope ($at)", ({ name, inputs }) => {
     if (inputs === undefined) throw new Error(`the library's function ${name} has no sample`);
     const { region, given, floats } = lossOf(name, inputs);
     expect(floats.length).toBeGreaterThan(0);

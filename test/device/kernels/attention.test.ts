@@ -30,10 +30,14 @@ interface Case {
   readonly rows?: number;
   readonly window?: number;
   readonly packed?: boolean;
+  readonly cap?: number;
+  readonly causal?: boolean;
+  readonly prefix?: number;
 }
 
 /** The call as elaboration makes it. */
-function callOf({ rows = 2, tokens, heads, groups, width, window = 1e9 }: Case): Node {
+function callOf({ rows = 2, tokens, heads, groups, width, ...rest }: Case): Node {
+  const { window = 1e9, cap = 0, causal = true, prefix = 0 } = rest;
   const library: Workspace["library"] = {
     lookup: (what, name, from) => scope.lookup(what, name, from.source.path) ?? scope.inLibrary(what, name),
   };
@@ -54,13 +58,16 @@ function callOf({ rows = 2, tokens, heads, groups, width, window = 1e9 }: Case):
     return { name: undefined, meaning: tensor(parameter({ shape, type }, name), axes), span };
   };
   const number = (value: number): Passed => ({ name: undefined, meaning: { kind: "number", value }, span });
-  const passed = [
+  const passed: readonly Passed[] = [
     given("q", [rows, tokens, heads, width]),
-    given("k", [rows, tokens, groups, width]),
-    given("v", [rows, tokens, groups, width]),
+    given("k", [rows, prefix + tokens, groups, width]),
+    given("v", [rows, prefix + tokens, groups, width]),
     given("segments", [rows, tokens], "i32"),
     number(1 / Math.sqrt(width)),
     number(window),
+    number(cap),
+    { name: undefined, meaning: { kind: "boolean", value: causal }, span },
+    number(prefix),
   ];
   const result = callDefinition(ws, definition, passed, span);
   const [first] = result.kind === "tuple" ? result.elements : [];
@@ -152,6 +159,23 @@ const cases: readonly Case[] = [
   { tokens: 67, heads: 2, groups: 1, width: 18 },
   { tokens: 70, heads: 2, groups: 1, width: 128, packed: true },
   { tokens: 65, heads: 1, groups: 1, width: 256, rows: 1 },
+  { tokens: 130, heads: 2, groups: 1, width: 8, cap: 0.4, window: 40, packed: true },
+  { tokens: 70, heads: 2, groups: 1, width: 20, causal: false, packed: true },
+  { tokens: 67, heads: 2, groups: 1, width: 8, causal: false, window: 20 },
+  { tokens: 33, heads: 2, groups: 2, width: 8, prefix: 5, packed: true },
+  { tokens: 130, heads: 2, groups: 1, width: 8, prefix: 70, window: 17, packed: true },
+  {
+    tokens: 90,
+    heads: 2,
+    groups: 1,
+    width: 8,
+    prefix: 40,
+    window: 30,
+    packed: true,
+    causal: false,
+    cap: 0.5,
+  },
+  { tokens: 1, heads: 1, groups: 1, width: 4, prefix: 20 },
 ];
 
 const bench = await openBench();
@@ -190,13 +214,14 @@ describe("attention", () => {
   }
 
   describe.each(["direct", "tiled", "tiled in 16 KiB"])("%s", (name) => {
-    // Software devices take half a minute to compile the kernels of a tiled case: there a narrow one stands for all.
+    // Software devices take half a minute to compile the kernels of a tiled case: there two narrow ones stand for all.
     const isBrief = bench.opened.facts.isSoftware && name !== "direct";
     const shown = cases.filter(
-      ({ tokens, width }) => !isBrief || (tokens === 130 && width === 8 && name === "tiled"),
+      (each) =>
+        !isBrief || (name === "tiled" && each.width === 8 && (each.window === 64 || each.prefix === 40)),
     );
     test.each(shown)(
-      "$tokens tokens, $heads heads on $groups, width $width, window $window, packed $packed",
+      "$tokens tokens, $heads heads on $groups, width $width, window $window, packed $packed, cap $cap, causal $causal, prefix $prefix",
       async (shape) => {
         const call = callOf(shape);
         const inputs = inputsOf(call, shape);
