@@ -94,7 +94,7 @@ export function compile(text: string, options: CompileOptions): Compilation {
       vocabulary: elaborated.vocabulary,
     },
     parameters,
-    perStep: { micro: accumulation, update: 1 },
+    step: elaborated.step,
     decisions: decisionsOf(settings),
     kernels: { choose: chooseKernel, inPlaceCandidates },
     interpret,

@@ -2,7 +2,7 @@
 // The module is not differentiated yet; `trained` says which variables want gradients and where those are kept.
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import type { Definition } from "../../grammar/syntax.ts";
-import type { Module, ScalarExpression } from "../ir/graph.ts";
+import type { Module, ScalarExpression, StepRun } from "../ir/graph.ts";
 import type { Constant, Settings } from "../language/settings.ts";
 import type { AdapterUse } from "./adapters.ts";
 import { callDefinition } from "./functions.ts";
@@ -60,6 +60,8 @@ export interface AdapterFacts {
 export interface Elaborated {
   readonly module: Module;
   readonly trained: readonly Trained[];
+  /** The programs that a step runs, in order. */
+  readonly step: readonly StepRun[];
   readonly adapters: readonly AdapterFacts[];
   /** The model's own tensors that train; all of them where the model begins at random. */
   readonly model: readonly Saved[];
@@ -154,6 +156,10 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   return {
     module,
     trained: trainable.map((weight) => ({ weight: weight.name, gradient: gradientOf(weight).name })),
+    step: [
+      { program: "micro", each: "micro-batch" },
+      { program: "update", each: "step" },
+    ],
     adapters: adapters.map((use) => adapterFacts(use, trainable)),
     model: weights
       .filter((each) => each.kind === "weights" && (each.trainable || beginnings.randomWeights))

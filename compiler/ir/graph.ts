@@ -100,6 +100,12 @@ export interface Program {
   readonly region: Region;
 }
 
+/** One entry of a training step's list of programs: run once a step, or once for each micro-batch of its batch. */
+export interface StepRun {
+  readonly program: string;
+  readonly each: "step" | "micro-batch";
+}
+
 /** A scalar that the host computes in float64 each step and writes into the variable "scalars" at its place in the list. */
 export interface HostScalar {
   readonly name: string;

@@ -1,6 +1,6 @@
 // From a fused module to a plan: unroll, lay out, give rooms, choose kernels, place in memory, number everything. In: a module
 // whose programs hold fused nodes, and where kernels come from. Out: the plan with its hash, or what stands in the way.
-import { topological, type Module, type Node, type Region } from "../ir/graph.ts";
+import { topological, type Module, type Node, type Region, type StepRun } from "../ir/graph.ts";
 import type { Tensor } from "../ops/operation.ts";
 import { copyMaker, type Premises } from "./arrange.ts";
 import { hashPlan } from "./canonical.ts";
@@ -30,8 +30,8 @@ export interface PlanRequest {
   readonly budget: number;
   readonly job: PlanJob;
   readonly parameters: Plan["parameters"];
-  /** How often one step runs each program; what is not named runs outside of steps. */
-  readonly perStep: Readonly<Record<string, number>>;
+  /** The programs of a step; what is not named runs outside of steps. */
+  readonly step: readonly StepRun[];
   /** Decisions of earlier passes; the planner's come after them. */
   readonly decisions: readonly Decision[];
   readonly kernels: KernelSource;
@@ -84,7 +84,6 @@ export function buildPlan(request: PlanRequest): PlanResult {
         flops: kernel.flops,
         bytes: kernel.bytes,
       })),
-      perStep: request.perStep[name] ?? 0,
       operations: steps.reduce((sum, { node }) => sum + counted(node), 0),
       peakBytes,
       peakAt,
@@ -105,6 +104,7 @@ export function buildPlan(request: PlanRequest): PlanResult {
     variables,
     kernels: kernels.list,
     programs: planned,
+    step: request.step,
     scalars: module.scalars,
     decisions: [...request.decisions, ...decisionsOf(module, layout, unrolled, programs, memory.choice)],
   };

@@ -5,7 +5,7 @@
 // optimizer state, …) for good, transient ones from the dispatch that writes them to the last that reads them, within one program.
 // Programs run one at a time, so transient tensors of different programs may share bytes. Every dispatch binds tensors, not
 // bytes; several tensors may be views of the same bytes only through `aliasOf`.
-import type { ElementType, ScalarExpression } from "../ir/graph.ts";
+import type { ElementType, ScalarExpression, StepRun } from "../ir/graph.ts";
 
 export const planFormat = 1;
 
@@ -164,8 +164,6 @@ export interface Dispatch {
 export interface PlanProgram {
   readonly name: string;
   readonly dispatches: readonly Dispatch[];
-  /** How often one step of training runs it: the accumulation for a micro-batch, 0 for evaluation. */
-  readonly perStep: number;
   /** Primitive operations that its dispatches compute; fusion makes this many into that few. */
   readonly operations: number;
   /** Largest sum of live sizes, persistent ones included, each rounded up to the alignment. */
@@ -213,7 +211,17 @@ export interface Plan {
   readonly variables: readonly PlanVariable[];
   readonly kernels: readonly PlanKernel[];
   readonly programs: readonly PlanProgram[];
+  /** What one step of training runs, in order; other programs (evaluation, first values) run outside of steps. */
+  readonly step: readonly StepRun[];
   /** In the order in which they lie in the variable "scalars". */
   readonly scalars: readonly { readonly name: string; readonly expression: ScalarExpression }[];
   readonly decisions: readonly Decision[];
+}
+
+/** How often one step runs a program: the accumulation for what every micro-batch runs, 0 for evaluation. */
+export function timesPerStep({ step, job }: Pick<Plan, "step" | "job">, program: string): number {
+  return step.reduce((times, run) => {
+    if (run.program !== program) return times;
+    return times + (run.each === "micro-batch" ? job.accumulation : 1);
+  }, 0);
 }

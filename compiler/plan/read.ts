@@ -286,12 +286,12 @@ const plan = record<Plan>({
           bytes: number,
         }),
       ),
-      perStep: count,
       operations: count,
       peakBytes: count,
       peakAt: whole(-1),
     }),
   ),
+  step: listOf(record<Plan["step"][number]>({ program: string, each: oneOf("step", "micro-batch") })),
   scalars: listOf(record<Plan["scalars"][number]>({ name: string, expression: expressionAt(100) })),
   decisions: listOf(
     record<Plan["decisions"][number]>({

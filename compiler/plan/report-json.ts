@@ -2,7 +2,14 @@
 // taken from the plan and from what the verifier found; nothing is estimated but the host's memory.
 import { verify, type Verification } from "../verify/verify.ts";
 import { roundUp } from "./held.ts";
-import type { MemoryKind, Plan, PlanProgram, PlanSpan, PlanTensor } from "./plan.ts";
+import {
+  timesPerStep,
+  type MemoryKind,
+  type Plan,
+  type PlanProgram,
+  type PlanSpan,
+  type PlanTensor,
+} from "./plan.ts";
 
 export interface ReportProgram {
   readonly peak_bytes: number;
@@ -70,7 +77,7 @@ export function reportJson(
   );
   const live = liveAt(plan, fullest);
   const perStep = (measure: (program: PlanProgram) => number): number =>
-    plan.programs.reduce((sum, program) => sum + program.perStep * measure(program), 0);
+    plan.programs.reduce((sum, program) => sum + timesPerStep(plan, program.name) * measure(program), 0);
   return {
     format: 1,
     recipe: plan.recipe,
@@ -163,7 +170,7 @@ function entriesOf(plan: Plan, live: readonly PlanTensor[]): ReportEntry[] {
 
 function reportProgram(
   plan: Plan,
-  { peakBytes, peakAt, dispatches, operations, perStep }: PlanProgram,
+  { name, peakBytes, peakAt, dispatches, operations }: PlanProgram,
 ): ReportProgram {
   const at = dispatches[peakAt];
   const about = plan.kernels[at?.kernel ?? -1]?.about ?? "";
@@ -173,7 +180,7 @@ function reportProgram(
     peak_at: at === undefined ? undefined : { dispatch: peakAt, op, span: at.span },
     dispatches: dispatches.length,
     operations,
-    per_step: perStep,
+    per_step: timesPerStep(plan, name),
   };
 }
 
@@ -191,8 +198,8 @@ function hostMemory(plan: Plan): { peak_bytes: number; traffic_per_step: number 
     for (const part of parts) largest = Math.max(largest, plan.tensors[part]?.size ?? 0);
     if (kind !== "io") continue;
     peak += bytes;
-    const runs = plan.programs.map(({ perStep }, at) =>
-      parts.some((part) => bound[at]?.has(part)) ? perStep : 0,
+    const runs = plan.programs.map(({ name }, at) =>
+      parts.some((part) => bound[at]?.has(part)) ? timesPerStep(plan, name) : 0,
     );
     traffic +=
       bytes *

@@ -70,6 +70,11 @@ export const form: Rule = {
         if (plan.tensors[tensor] === undefined) bad(`binds tensor ${tensor}, which the plan does not have`);
       if (!workgroups.every(isCount)) bad("has a number of workgroups that is no whole number");
     });
+    for (const { program } of plan.step) {
+      report.examine();
+      if (!plan.programs.some(({ name }) => name === program))
+        report.refuse(`a step runs '${program}', a program that the plan does not have`);
+    }
     for (const { name, parts } of plan.variables) {
       report.examine();
       for (const part of parts) {

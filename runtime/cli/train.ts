@@ -2,6 +2,7 @@
 // the recipe's output, progress on standard error, with --json the log's lines on standard output.
 // Holds: mistakes of the recipe come before the device, those of files before its work; interrupted runs end with 130.
 import { resolve, dirname } from "node:path";
+import { timesPerStep } from "../../compiler/plan/plan.ts";
 import { profileFromDevice } from "../../compiler/profile/device.ts";
 import { openCheckpoint } from "../checkpoint/folder.ts";
 import { openDevice, type OpenedDevice } from "../device/open.ts";
@@ -67,7 +68,7 @@ async function run(
   display.note(`device: ${opened.facts.name} (${opened.why})`);
   if (opened.notice !== undefined) display.note(`note: ${opened.notice}`);
   const dispatches = plan.programs.reduce(
-    (sum, { dispatches, perStep }) => sum + dispatches.length * perStep,
+    (sum, { name, dispatches }) => sum + dispatches.length * timesPerStep(plan, name),
     0,
   );
   display.note(

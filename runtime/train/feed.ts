@@ -31,8 +31,26 @@ export async function writeScalars(session: Feeding, numbers: StepNumbers): Prom
   await session.write("scalars", values);
 }
 
+/** Runs the programs of one step on a batch, in the plan's order. */
+export async function runStep(session: Feeding, batch: Batch): Promise<void> {
+  const { rows, tokens } = session.plan.job;
+  const learned = learnedTargets(batch, rows * tokens);
+  // What learns nothing adds nothing: the filling rows of a short last batch are not computed.
+  const micros = [...learned.keys()].filter((micro) => learned[micro] !== 0);
+  for (const { program, each } of session.plan.step) {
+    if (each === "step") {
+      session.run(program);
+      continue;
+    }
+    for (const micro of micros) {
+      await writeMicro(session, batch, micro, rows * tokens);
+      session.run(program);
+    }
+  }
+}
+
 /** The learned targets of each micro-batch. */
-export function learnedTargets({ targets }: Batch, perMicro: number): number[] {
+function learnedTargets({ targets }: Batch, perMicro: number): number[] {
   const counts: number[] = [];
   for (let begin = 0; begin < targets.length; begin += perMicro) {
     let learned = 0;

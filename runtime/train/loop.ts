@@ -6,7 +6,7 @@ import type { ScalarExpression } from "../../compiler/ir/graph.ts";
 import { evaluateScalar } from "../../compiler/plan/scalars.ts";
 import type { Batch, Batches } from "../data/batches.ts";
 import { evaluateRows } from "./evaluate.ts";
-import { learnedTargets, writeMicro, writeScalars, type Feeding } from "./feed.ts";
+import { runStep, writeScalars, type Feeding } from "./feed.ts";
 import {
   evaluationLine,
   type EvaluationLine,
@@ -87,7 +87,6 @@ interface Pending {
 
 export async function train(session: Feeding, options: TrainOptions): Promise<Trained> {
   const { batches, steps, seed, clock, signal } = options;
-  const { rows, tokens } = session.plan.job;
   const emit = options.onEvent ?? (() => undefined);
   const write = options.onLine ?? (async () => undefined);
   const evaluations: EvaluationLine[] = [];
@@ -152,13 +151,7 @@ export async function train(session: Feeding, options: TrainOptions): Promise<Tr
     }
     const numbers = { step, update: updates + 1, steps, targets: batch.learned, seed };
     await writeScalars(session, numbers);
-    for (const [micro, learned] of learnedTargets(batch, rows * tokens).entries()) {
-      // What learns nothing adds nothing: the filling rows of a short last batch are not computed.
-      if (learned === 0) continue;
-      await writeMicro(session, batch, micro, rows * tokens);
-      session.run("micro");
-    }
-    session.run("update");
+    await runStep(session, batch);
     updates += 1;
     const report = session.read("report").then((values) => ({ values, at: clock() }));
     report.catch(() => undefined);

@@ -1,5 +1,5 @@
 // Plans of hand-made modules with kernels that only look like some.
-import type { Module } from "../../../compiler/ir/graph.ts";
+import type { Module, StepRun } from "../../../compiler/ir/graph.ts";
 import { buildPlan, type PlanRequest, type PlanResult } from "../../../compiler/plan/build.ts";
 import type { DeviceProfile, Plan } from "../../../compiler/plan/plan.ts";
 import type { KernelSource } from "../../../compiler/plan/choice.ts";
@@ -17,7 +17,10 @@ export function planResult(
     budget: profile.memory,
     job: { batch: 4, accumulation: 2, rows: 2, tokens: 64, vocabulary: 512 },
     parameters: { total: 1000, trainable: 100 },
-    perStep: { micro: 2, update: 1 },
+    step: module.programs.flatMap(({ name }): StepRun[] => {
+      if (name === "micro") return [{ program: name, each: "micro-batch" }];
+      return name === "update" ? [{ program: name, each: "step" }] : [];
+    }),
     decisions: [],
     kernels,
     interpret,

@@ -78,6 +78,9 @@ const forms: Mutation[] = [
       (of) => (of.tensors[random.below(of.tensors.length)] = draft.tensors.length),
     ),
   ),
+  make("form", "a step's program that is not there", (draft, random) =>
+    one(draft.step, random, (run) => (run.program += "?")),
+  ),
   make("form", "a buffer that is not there", (draft, random) =>
     one(draft.tensors, random, (of) => (of.buffer = draft.buffers.length)),
   ),

@@ -89,7 +89,7 @@ export function tinyPlan(
       const [at, workgroups] = [kernels.length - 1, kernel.workgroups ?? ([1, 1, 1] as const)];
       return { kernel: at, tensors: bound, workgroups, path: "", span: undefined, flops: 0, bytes: 0 };
     });
-    return { name, dispatches, perStep: 1, operations: 1, peakBytes: end, peakAt: 0 };
+    return { name, dispatches, operations: 1, peakBytes: end, peakAt: 0 };
   });
   return {
     format: 1,
@@ -106,6 +106,10 @@ export function tinyPlan(
     variables: listed,
     kernels,
     programs: list,
+    step: [
+      { program: "micro", each: "micro-batch" as const },
+      { program: "update", each: "step" as const },
+    ].filter(({ program }) => program in programs),
     scalars,
     decisions: [],
   };
