@@ -6,7 +6,7 @@ import type { Module, ScalarExpression, StepRun } from "../ir/graph.ts";
 import type { Constant, Settings } from "../language/settings.ts";
 import type { AdapterUse } from "./adapters.ts";
 import { callDefinition } from "./functions.ts";
-import type { Declared, Meaning, Passed, RecordMeaning } from "./meaning.ts";
+import { constantMeaning, type Declared, type Meaning, type Passed, type RecordMeaning } from "./meaning.ts";
 import type { Job } from "./job.ts";
 import { evaluateProgram, logitsProgram, microProgram } from "./loss-programs.ts";
 import { buildModel } from "./model.ts";
@@ -238,30 +238,6 @@ function passedOptions(
   options: ReadonlyMap<string, { readonly value: Constant; readonly span: Passed["span"] }>,
 ): readonly Passed[] {
   return [...options].map(([name, { value, span }]) => ({ name, meaning: constantMeaning(value), span }));
-}
-
-/** An option of the recipe as the definitions see it; durations hang on the run's length, which the host knows. */
-function constantMeaning(constant: Constant): Meaning {
-  switch (constant.kind) {
-    case "number":
-    case "string":
-    case "boolean":
-    case "none":
-      return constant;
-    case "list":
-      return { kind: "list", elements: constant.elements.map(constantMeaning) };
-    case "range":
-      return { kind: "range", first: constant.first, last: constant.last, inclusive: true };
-    case "steps":
-      return { kind: "number", value: constant.count };
-    case "share":
-      return {
-        kind: "scalar",
-        expression: { apply: "ceil", to: [{ apply: "multiply", to: [constant.of, { name: "steps" }] }] },
-      };
-    default:
-      return constant satisfies never;
-  }
 }
 
 /** A mistake in a layer is found once a layer; the reader sees it once. */

@@ -15,6 +15,7 @@ import type { Attribute, Value } from "../ir/graph.ts";
 import { find, inner, type Environment } from "./environment.ts";
 import { evaluate, evaluateBlock } from "./expressions.ts";
 import {
+  constantMeaning,
   describe,
   number,
   poison,
@@ -99,14 +100,22 @@ export function bindParameters(
         related: [{ span: declared.span, label: "declared here" }],
       });
     }
-    const meaning =
-      argument?.meaning ?? (declared.default === undefined ? poison : evaluate(ws, env, declared.default));
+    const meaning = argument?.meaning ?? defaultOf(ws, env, declared);
     const checked =
       declared.type === undefined
         ? meaning
         : conform(ws, env, declared.type, meaning, argument?.span ?? declared.span);
     env.bindings.set(declared.name.text, checked);
   });
+}
+
+/** The value of a parameter that is not given. A share as steps is one of the run's, as in a recipe. */
+function defaultOf(ws: Workspace, env: Environment, { type, default: initial }: Parameter): Meaning {
+  if (initial === undefined) return poison;
+  const inSteps = type?.kind === "named" && type.name.text === "steps";
+  if (inSteps && initial.kind === "number" && initial.unit === "%")
+    return constantMeaning({ kind: "share", of: initial.value / 100 });
+  return evaluate(ws, env, initial);
 }
 
 function resultOf(
@@ -168,7 +177,7 @@ function conformNamed(name: string, meaning: Meaning, span: Span, declared: Span
     boolean: ["boolean", "none"],
     string: ["string", "none"],
     ranks: ["number", "range"],
-    steps: ["number", "scalar"],
+    steps: ["number", "scalar", "none"],
   };
   const wanted = kinds[name];
   if (wanted === undefined || wanted.includes(meaning.kind)) return meaning;

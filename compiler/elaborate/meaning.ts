@@ -4,6 +4,7 @@
 import type { Span } from "../../grammar/source.ts";
 import type { Expression } from "../../grammar/syntax.ts";
 import type { ScalarExpression, TensorType, Value, Variable } from "../ir/graph.ts";
+import type { Constant } from "../language/settings.ts";
 
 /** A dimension: its size and where that size was said. Two axes are the same dimension when they are the same object. */
 export interface Dimension {
@@ -137,6 +138,30 @@ export function number(value: number, dimension?: Dimension): NumberMeaning {
 
 export function boolean(value: boolean): Meaning {
   return { kind: "boolean", value };
+}
+
+/** An option of the recipe as the definitions see it; durations hang on the run's length, which the host knows. */
+export function constantMeaning(constant: Constant): Meaning {
+  switch (constant.kind) {
+    case "number":
+    case "string":
+    case "boolean":
+    case "none":
+      return constant;
+    case "list":
+      return { kind: "list", elements: constant.elements.map(constantMeaning) };
+    case "range":
+      return { kind: "range", first: constant.first, last: constant.last, inclusive: true };
+    case "steps":
+      return { kind: "number", value: constant.count };
+    case "share":
+      return {
+        kind: "scalar",
+        expression: { apply: "ceil", to: [{ apply: "multiply", to: [constant.of, { name: "steps" }] }] },
+      };
+    default:
+      return constant satisfies never;
+  }
 }
 
 /** What a reader calls a meaning in a message: "a number", "a tensor [2, 64]". */

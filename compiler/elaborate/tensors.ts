@@ -3,9 +3,16 @@
 import type { Span } from "../../grammar/source.ts";
 import type { Related } from "../../grammar/diagnostic.ts";
 import type { ElementType, Value } from "../ir/graph.ts";
-import { describe, number, shapeText, type Dimension, type Meaning, type TensorMeaning } from "./meaning.ts";
-import { arithmetic } from "../plan/scalars.ts";
-import { comparisons } from "./numbers.ts";
+import {
+  boolean,
+  describe,
+  number,
+  shapeText,
+  type Dimension,
+  type Meaning,
+  type TensorMeaning,
+} from "./meaning.ts";
+import { arithmetic, logic } from "../plan/scalars.ts";
 import { emit, fail, read, Silenced, scalarSlot, scalarSlots, type Workspace } from "./workspace.ts";
 import { scalarsVariable } from "./io.ts";
 
@@ -76,7 +83,7 @@ export function elementwise(
   span: Span,
 ): Meaning {
   if (operands.some(({ kind }) => kind === "poison")) return { kind: "poison" };
-  const known = atCompileTime(operation, operands);
+  const known = withoutTensors(operation, operands);
   if (known !== undefined) return known;
   const types = operands.map((operand) => elementType(operand));
   const target = commonType(operation, types, operands);
@@ -99,20 +106,31 @@ export function elementwise(
   return tensor(emit(ws, span, operation, values), dimensions);
 }
 
-function atCompileTime(operation: string, operands: readonly Meaning[]): Meaning | undefined {
-  const numbers = operands.flatMap((operand) => (operand.kind === "number" ? [operand.value] : []));
-  const compute = arithmetic[operation];
-  if (numbers.length === operands.length) {
-    const compare = comparisons[operation];
-    const [a = 0, b = 0] = numbers;
-    if (compute !== undefined) return number(compute(...numbers));
-    if (compare !== undefined) return { kind: "boolean", value: compare(a, b) };
-    return undefined;
+/** The result of an operation on what is known at compile time or computed by the host; undefined where a tensor takes part. */
+function withoutTensors(operation: string, operands: readonly Meaning[]): Meaning | undefined {
+  const [condition, then, otherwise] = operands;
+  const plain = (meaning: Meaning | undefined): boolean =>
+    meaning?.kind === "number" || meaning?.kind === "scalar";
+  if (operation === "select" && condition?.kind === "boolean" && plain(then) && plain(otherwise))
+    return condition.value ? then : otherwise;
+  const known = operands.flatMap((operand) =>
+    operand.kind === "number" || operand.kind === "boolean" ? [Number(operand.value)] : [],
+  );
+  const [compute, decide] = [arithmetic[operation], logic[operation]];
+  if (known.length === operands.length) {
+    const booleans = logical.has(operation) ? "boolean" : "number";
+    if (operands.some(({ kind }) => kind !== booleans)) return undefined;
+    if (compute !== undefined) return number(compute(...known));
+    return decide === undefined ? undefined : boolean(decide(...known) !== 0);
   }
   const scalars = operands.flatMap((operand) =>
-    operand.kind === "scalar" ? [operand.expression] : operand.kind === "number" ? [operand.value] : [],
+    operand.kind === "scalar"
+      ? [operand.expression]
+      : operand.kind === "number" || operand.kind === "boolean"
+        ? [Number(operand.value)]
+        : [],
   );
-  if (compute === undefined || scalars.length !== operands.length) return undefined;
+  if ((compute ?? decide) === undefined || scalars.length !== operands.length) return undefined;
   return { kind: "scalar", expression: { apply: operation, to: scalars } };
 }
 

@@ -15,7 +15,6 @@ const announced: Partial<Readonly<Record<DefinitionKind, readonly string[]>>> = 
     "qalora",
   ],
   optimizer: ["adam", "adafactor", "lion", "rmsprop", "adagrad", "muon", "lomo", "adalomo"],
-  schedule: ["polynomial", "inverse_sqrt", "one_cycle", "warmup_stable_decay"],
   architecture: [
     "qwen3",
     "mistral",

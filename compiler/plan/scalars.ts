@@ -2,8 +2,10 @@
 // have the names of the elementwise operations, so that one name means the same at compile time, on the host and on the device.
 import type { ScalarExpression } from "../ir/graph.ts";
 
+type Compute = (...values: number[]) => number;
+
 /** float64 meaning of what may be computed at compile time or by the host. */
-export const arithmetic: Readonly<Record<string, (...values: number[]) => number>> = {
+export const arithmetic: Readonly<Record<string, Compute>> = {
   negate: (a = 0) => -a,
   exp: (a = 0) => Math.exp(a),
   log: (a = 0) => Math.log(a),
@@ -26,6 +28,22 @@ export const arithmetic: Readonly<Record<string, (...values: number[]) => number
   minimum: (a = 0, b = 0) => Math.min(a, b),
 };
 
+/** Comparisons of numbers, and what is made of their results: true is 1, false is 0. */
+export const logic: Readonly<Record<string, Compute>> = {
+  less: (a = 0, b = 0) => Number(a < b),
+  less_equal: (a = 0, b = 0) => Number(a <= b),
+  equal: (a = 0, b = 0) => Number(a === b),
+  and: (a = 0, b = 0) => Number(a !== 0 && b !== 0),
+  or: (a = 0, b = 0) => Number(a !== 0 || b !== 0),
+  not: (a = 0) => Number(a === 0),
+  select: (condition = 0, then = 0, otherwise = 0) => (condition === 0 ? otherwise : then),
+};
+
+const functions: ReadonlyMap<string, Compute> = new Map([
+  ...Object.entries(arithmetic),
+  ...Object.entries(logic),
+]);
+
 /** The numbers a step brings: `step`, `update`, `steps` (in all), `targets` (learned in the batch), `seed`. */
 export type StepNumbers = Readonly<Record<string, number>>;
 
@@ -37,7 +55,7 @@ export function evaluateScalar(expression: ScalarExpression, numbers: StepNumber
     if (value === undefined) throw new RangeError(`the step has no number '${expression.name}'`);
     return value;
   }
-  const compute = Object.hasOwn(arithmetic, expression.apply) ? arithmetic[expression.apply] : undefined;
+  const compute = functions.get(expression.apply);
   if (compute === undefined) throw new RangeError(`no function of scalars is called '${expression.apply}'`);
   return compute(...expression.to.map((operand) => evaluateScalar(operand, numbers)));
 }

@@ -109,7 +109,7 @@ function inOneRow(...data: readonly number[]): Input {
 }
 
 /** Functions of sizes, configs and steps only. */
-const withoutTensors = new Set(["rotary_frequencies", "kaiming_uniform", "warm", "progress"]);
+const withoutTensors = new Set(["rotary_frequencies", "kaiming_uniform", "warm", "progress", "curve"]);
 
 /** The function's outputs, each weighted and summed, as a region over its float tensors. */
 function lossOf(

@@ -1,7 +1,7 @@
 // Scalars of a step, in float64.
 import { describe, expect, test } from "vitest";
 import type { ScalarExpression } from "../../../compiler/ir/graph.ts";
-import { arithmetic, evaluateScalar } from "../../../compiler/plan/scalars.ts";
+import { arithmetic, evaluateScalar, logic } from "../../../compiler/plan/scalars.ts";
 
 const numbers = { step: 3, update: 2, steps: 10, targets: 40, seed: 7 };
 const apply = (name: string, ...to: ScalarExpression[]): ScalarExpression => ({ apply: name, to });
@@ -24,8 +24,17 @@ describe("scalars of a step", () => {
   });
 
   test("every function has a value", () => {
-    for (const name of Object.keys(arithmetic))
+    for (const name of [...Object.keys(arithmetic), ...Object.keys(logic)])
       expect(evaluateScalar(apply(name, 2, 3), numbers), name).not.toBeNaN();
+  });
+
+  test("choices: true is 1, and what is not chosen may be no number", () => {
+    const early = apply("less", { name: "step" }, 4);
+    expect(evaluateScalar(early, numbers)).toBe(1);
+    expect(evaluateScalar(apply("not", early), numbers)).toBe(0);
+    expect(evaluateScalar(apply("select", early, 5, apply("divide", 0, 0)), numbers)).toBe(5);
+    const late = apply("or", apply("equal", { name: "step" }, 4), apply("less_equal", 10, { name: "step" }));
+    expect(evaluateScalar(apply("select", late, apply("divide", 0, 0), 6), numbers)).toBe(6);
   });
 
   test.each(["constructor", "__proto__", "sinh"])("no function and no number is called %s", (name) => {
