@@ -1,6 +1,6 @@
 // A model's config as definitions see it: a record whose missing fields are none.
 import type { Config, ConfigValue } from "../language/config.ts";
-import { boolean, none, number, type Meaning, type RecordMeaning } from "./meaning.ts";
+import { none, type Meaning, type RecordMeaning } from "./meaning.ts";
 
 export function configRecord(config: Config): RecordMeaning {
   const fields = new Map([...config.fields].map(([name, value]) => [name, meaningOf(value)] as const));
@@ -10,11 +10,11 @@ export function configRecord(config: Config): RecordMeaning {
 function meaningOf(value: ConfigValue): Meaning {
   switch (value.kind) {
     case "number":
-      return number(value.value);
+      return { kind: "number", value: value.value, said: value.span };
     case "string":
-      return { kind: "string", value: value.value };
+      return { kind: "string", value: value.value, said: value.span };
     case "boolean":
-      return boolean(value.value);
+      return { kind: "boolean", value: value.value, said: value.span };
     case "none":
       return none;
     case "list":

@@ -84,7 +84,7 @@ export function elaborate(input: ElaborationInput): Elaboration {
     diagnostics: [],
     library,
     callDefinition,
-    length: settings.data.length.value,
+    length: settings.data.length,
     scalars: [],
     frame: { reads: new Map() },
     origin: { source: undefined, recipe: settings.model.path.span, path: "" },

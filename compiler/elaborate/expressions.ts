@@ -105,7 +105,8 @@ function evaluateStatement(ws: Workspace, env: Environment, statement: Statement
     case "require": {
       const holds = evaluate(ws, env, statement.condition);
       if (holds.kind !== "poison" && !(holds.kind === "boolean" && holds.value)) {
-        fail("FTL0721", statement.span, interpolate(ws, env, statement.message), "required here");
+        const places = saidIn(env, statement.condition);
+        refuse("FTL0721", places, statement.span, interpolate(ws, env, statement.message), "required here");
       }
       return none;
     }
@@ -298,7 +299,48 @@ function matched(
   const plain = (meaning: Meaning): string => (meaning.kind === "string" ? meaning.value : describe(meaning));
   const known = cases.flatMap(({ patterns }) => patterns.map((pattern) => plain(evaluate(ws, env, pattern))));
   const found = subject.kind === "string" ? `"${subject.value}"` : describe(subject);
-  return fail("FTL0722", span, `${found} is not supported here; ${known.join(", ")} are`, "no case fits");
+  return refuse(
+    "FTL0722",
+    saidAt(subject),
+    span,
+    `${found} is not supported here; ${known.join(", ")} are`,
+    "no case fits",
+  );
+}
+
+/** A definition refuses what `places` of a config or a recipe say, or, where nobody says it, what it finds at `span`. */
+function refuse(code: string, places: readonly Span[], span: Span, message: string, label: string): never {
+  const [first, ...others] = places;
+  if (first === undefined) return fail(code, span, message, label);
+  const related = others.map((other) => ({ span: other, label: "said here" }));
+  return fail(code, first, message, "said here", { related: [...related, { span, label }] });
+}
+
+/** Where a config or a recipe says what an expression reads. */
+function saidIn(env: Environment, expression: Expression): readonly Span[] {
+  switch (expression.kind) {
+    case "unary":
+      return saidIn(env, expression.operand);
+    case "binary":
+      return [...saidIn(env, expression.left), ...saidIn(env, expression.right)];
+    case "reference":
+    case "member":
+      return saidAt(named(env, expression));
+    default:
+      return [];
+  }
+}
+
+function saidAt(meaning: Meaning | undefined): readonly Span[] {
+  return meaning !== undefined && "said" in meaning && meaning.said !== undefined ? [meaning.said] : [];
+}
+
+/** What a name, or a field of what is named, means; nothing is computed. */
+function named(env: Environment, expression: Expression): Meaning | undefined {
+  if (expression.kind === "reference") return find(env, expression.name.text);
+  if (expression.kind !== "member") return undefined;
+  const object = named(env, expression.object);
+  return object?.kind === "record" ? object.fields.get(expression.name.text) : undefined;
 }
 
 /** The text of a string literal, its expressions filled in. */

@@ -16,8 +16,8 @@ export interface Dimension {
 
 export type Meaning =
   | NumberMeaning
-  | { readonly kind: "string"; readonly value: string }
-  | { readonly kind: "boolean"; readonly value: boolean }
+  | { readonly kind: "string"; readonly value: string; readonly said?: Span }
+  | { readonly kind: "boolean"; readonly value: boolean; readonly said?: Span }
   | { readonly kind: "none" }
   | ListMeaning
   | { readonly kind: "tuple"; readonly elements: readonly Meaning[] }
@@ -30,11 +30,15 @@ export type Meaning =
   | InitialMeaning
   | { readonly kind: "poison" };
 
-/** `dimension` is set for numbers that are the size of an axis, so that `over: d` finds the axis again. */
+/**
+ * `dimension` is set for numbers that are the size of an axis, so that `over: d` finds the axis again. `said`, here and in texts and
+ * truths: the place in a config or a recipe that says the value.
+ */
 export interface NumberMeaning {
   readonly kind: "number";
   readonly value: number;
   readonly dimension?: Dimension | undefined;
+  readonly said?: Span;
 }
 
 export interface ListMeaning {
@@ -72,6 +76,8 @@ export interface VariableMeaning {
   readonly kind: "variable";
   readonly variable: Declared;
   readonly dimensions: readonly Dimension[];
+  /** Where definitions see the axes in another order than the checkpoint stores them: the variable's axis of each axis seen. */
+  readonly order?: readonly number[] | undefined;
 }
 
 /** A scalar that the host computes each step. */

@@ -8,7 +8,14 @@ import { inner, type Environment, type Owner } from "./environment.ts";
 import { evaluate, evaluateStatements, interpolate } from "./expressions.ts";
 import { bindParameters } from "./functions.ts";
 import { layerRecord } from "./layers.ts";
-import { number, type Declared, type Meaning, type Passed, type RecordMeaning } from "./meaning.ts";
+import {
+  number,
+  type Declared,
+  type Dimension,
+  type Meaning,
+  type Passed,
+  type RecordMeaning,
+} from "./meaning.ts";
 import {
   declaredShape,
   inside,
@@ -19,6 +26,7 @@ import {
   type Part,
   type Place,
 } from "./parts.ts";
+import { dimensionsOf } from "./sizes.ts";
 import { asTensor } from "./tensors.ts";
 import { fail, traced, type Workspace } from "./workspace.ts";
 
@@ -39,7 +47,7 @@ export function buildModel(
 ): RecordMeaning {
   const root: Place = { path: "", local: "", shown: "", layer: undefined };
   const env = inner(undefined, ownerAt(ws, root, choice));
-  env.bindings.set("length", number(ws.length));
+  env.bindings.set("length", { kind: "number", value: ws.length.value, said: ws.length.span });
   const passed: Passed[] = [{ name: undefined, meaning: config, span: architecture.name.span }];
   bindParameters(ws, env, architecture.name.text, architecture.parameters, passed, architecture.name.span);
   evaluateStatements(ws, env, architecture.body.statements);
@@ -79,6 +87,7 @@ function weight(
 ): Meaning {
   const place = inside(outer, pathOf(ws, env, declaration));
   const dimensions = declaredShape(ws, env, declaration);
+  const stored = storedAxes(ws, env, declaration, dimensions);
   const trainable = choice.trains(place.path);
   const variable: Declared = {
     name: place.path,
@@ -91,11 +100,37 @@ function weight(
     initial: declaration.initial === undefined ? undefined : evaluate(ws, env, declaration.initial),
     trainable,
     span: declaration.span,
-    shape: dimensions.map(({ size }) => size),
+    shape: (stored ?? dimensions).map(({ size }) => size),
     type: trainable ? "f32" : choice.frozen,
   };
   place.declared?.set(variable.local, variable);
-  return { kind: "variable", variable, dimensions };
+  const order = stored === undefined ? undefined : dimensions.map((dimension) => stored.indexOf(dimension));
+  return { kind: "variable", variable, dimensions, order };
+}
+
+/** The axes as the checkpoint has them, where the declaration says `stored`: the declared sizes, each once, in another order. */
+function storedAxes(
+  ws: Workspace,
+  env: Environment,
+  declaration: Declaration,
+  dimensions: readonly Dimension[],
+): readonly Dimension[] | undefined {
+  const option = declaration.options.find(({ path: [name] }) => name?.text === "stored");
+  if (option === undefined) return undefined;
+  const { span } = option.value;
+  const stored = dimensionsOf(evaluate(ws, env, option.value), span);
+  const same = stored.length === dimensions.length && dimensions.every((each) => stored.includes(each));
+  if (!same || new Set(dimensions).size !== dimensions.length)
+    fail(
+      "FTL0726",
+      span,
+      `'stored' takes the sizes of '${declaration.name.text}', each once`,
+      "other sizes",
+      {
+        related: [{ span: declaration.name.span, label: "declared here" }],
+      },
+    );
+  return stored.every((each, axis) => each === dimensions[axis]) ? undefined : stored;
 }
 
 function tableMeaning(ws: Workspace, env: Environment, place: Place, table: Table): Meaning {

@@ -36,11 +36,10 @@ export function asTensor(ws: Workspace, meaning: Meaning, span: Span): TensorMea
     case "tensor":
       return meaning;
     case "variable": {
-      const value = read(ws, meaning.variable);
-      return tensor(
-        casted(ws, value, meaning.variable.type === "i32" ? "i32" : "f32", span),
-        meaning.dimensions,
-      );
+      const { variable, dimensions, order } = meaning;
+      const stored = casted(ws, read(ws, variable), variable.type === "i32" ? "i32" : "f32", span);
+      const seen = order === undefined ? stored : emit(ws, span, "permute", [stored], { permutation: order });
+      return tensor(seen, dimensions);
     }
     case "number":
       return tensor(emit(ws, span, "constant", [], { value: meaning.value, type: "f32", shape: [] }), []);

@@ -5,6 +5,7 @@ import type { Span } from "../../grammar/source.ts";
 import type { Definition } from "../../grammar/syntax.ts";
 import { apply, inferTypes, parameter } from "../ir/build.ts";
 import type { Attributes, HostScalar, Origin, Region, ScalarExpression, Value } from "../ir/graph.ts";
+import type { Said } from "../language/settings.ts";
 import type { Declared, Meaning, Passed } from "./meaning.ts";
 
 /** Carries a diagnostic out of an expression. */
@@ -39,8 +40,8 @@ export interface Workspace {
     passed: readonly Passed[],
     at: Span,
   ) => Meaning;
-  /** Positions of a row: the name `length` in architectures. */
-  readonly length: number;
+  /** Positions of a row, and where the recipe says them: the name `length` in architectures. */
+  readonly length: Said<number>;
   readonly scalars: HostScalar[];
   frame: Frame;
   origin: Origin;

@@ -50,8 +50,9 @@ export function findArchitecture(config: Config, scope: Scope, from: string): Fo
   if (architecture !== undefined) return { architecture, diagnostics: [] };
   if (isAnnounced("architecture", name)) return refuse(notYet("architecture", name, type.span, names));
   const guess = closest(name, [...names]);
-  const label = guess === undefined ? `known: ${names.join(", ")}` : `the library has ${guess}`;
+  const message = `the library has no architecture for model_type "${type.value}"`;
+  const label = `known: ${names.join(", ")}`;
   return refuse(
-    problem("FTL0322", type.span, `the library has no architecture for model_type "${type.value}"`, label),
+    problem("FTL0322", type.span, message, guess === undefined ? label : `did you mean ${guess}? ${label}`),
   );
 }

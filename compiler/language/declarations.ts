@@ -5,6 +5,16 @@ import { declare, unknownName } from "./binding.ts";
 import { signatureOf, type Environment } from "./environment.ts";
 import { checkArguments, checkExpression, type Checking } from "./expressions.ts";
 
+/**
+ * What a definition declares of its own, and the options that each takes. `stored`: the sizes in the order of the checkpoint's axes,
+ * where that is another. `moving`: the rows that a step changes.
+ */
+const ownOptions: Readonly<Record<string, readonly string[]>> = {
+  weight: ["stored"],
+  train: ["moving"],
+  state: [],
+};
+
 /** `KIND NAME [shape] … { options }`: a weight of its own, or a part that is a module. */
 export function checkDeclaration(statement: Declaration, env: Environment, checking: Checking): void {
   for (const size of statement.shape ?? []) checkExpression(size, env, checking);
@@ -12,8 +22,8 @@ export function checkDeclaration(statement: Declaration, env: Environment, check
   if (statement.initial !== undefined) checkExpression(statement.initial, env, checking);
   for (const option of statement.options) checkExpression(option.value, env, checking);
   const { text } = statement.what;
-  const own = text === "weight" || text === "train" || text === "state";
-  if (own) {
+  const own = ownOptions[text];
+  if (own !== undefined) {
     if (statement.arrow) {
       checking.report(
         problem("FTL0214", statement.what.span, `a ${text} has a shape, not sides`, "write [out, in]"),
@@ -21,7 +31,7 @@ export function checkDeclaration(statement: Declaration, env: Environment, check
     }
     for (const option of statement.options) {
       const name = option.path[0];
-      if (name !== undefined && name.text !== "moving") unknownName("option", name, ["moving"], checking);
+      if (name !== undefined && !own.includes(name.text)) unknownName("option", name, own, checking);
     }
     declare(
       env,

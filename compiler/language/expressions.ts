@@ -229,7 +229,11 @@ function checkMember(member: Member, env: Environment, checking: Checking): void
   if (member.object.kind !== "reference" || member.name.text === "") return;
   const module = env.find(member.object.name.text)?.module;
   if (module === undefined) return;
-  const names = [...memberNames(module.body), ...module.dimensions.map((name) => name.text)];
+  const names = [
+    ...memberNames(module.body),
+    ...module.dimensions.map((name) => name.text),
+    ...module.parameters.map(({ name }) => name.text),
+  ];
   if (names.includes(member.name.text) || ofTensors.includes(member.name.text)) return;
   const guess = closest(member.name.text, names);
   const edits =

@@ -9,5 +9,11 @@ adapter lora(rank: number, alpha: number = rank, dropout: number = 0) on linear 
     y + alpha / rank * (drop(x, dropout) @ A.T @ B.T)
   }
 
-  peft { peft_type: "LORA", r: rank, lora_alpha: alpha, lora_dropout: dropout }
+  peft {
+    peft_type: "LORA"
+    r: rank
+    lora_alpha: alpha
+    lora_dropout: dropout
+    fan_in_fan_out: base.transposed
+  }
 }

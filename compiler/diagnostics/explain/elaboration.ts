@@ -27,10 +27,13 @@ must agree wherever they appear again.`,
   FTL0718: `A module is declared with as many sizes as its definition names: \`linear query [in -> out]\`.`,
   FTL0719: `A definition lacks a part that its kind needs: forward of a layer or an adapter, update of an optimizer, factor of a schedule, loss of
 a task, a first value of what an adapter trains.`,
-  FTL0721: `The definition refuses this config: it says something that would change the numbers and that is not supported.`,
-  FTL0722: `The config chooses something that the definition has no case for.`,
+  FTL0721: `The definition refuses this config: it says something that would change the numbers and that is not supported. The places
+are those that say what the condition reads: fields of config.json, the recipe's length; or the condition itself where nothing says it.`,
+  FTL0722: `The config chooses something that the definition has no case for. The message lists the cases there are.`,
   FTL0723: `A selection of the adapter's \`on\` means no part of this model. Roles such as attention and mlp, \`all_linear\`, and names of modules such as
 q_proj can be selected.`,
   FTL0724: `The model's folder has no readable config.json. Paths are taken from the recipe's own file.`,
   FTL0725: `A file that is compiled holds exactly one recipe, beside any number of imports and definitions.`,
+  FTL0726: `\`weight W [out, in] { stored: [in, out] }\` says that the checkpoint has the axes of a weight in another order than the definition and
+adapters see them. It lists the declared sizes, each once; a size that stands twice in a shape cannot be told apart.`,
 };

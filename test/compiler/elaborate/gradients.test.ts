@@ -26,7 +26,7 @@ function workspace(): Workspace {
     diagnostics: [],
     library,
     callDefinition,
-    length: 4,
+    length: { value: 4, span },
     scalars: [],
     frame: { reads: new Map() },
     origin,

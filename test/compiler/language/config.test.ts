@@ -13,9 +13,17 @@ function find(text: string): { name: string | undefined; rendered: string } {
   return { name: found.architecture?.name.text, rendered: render(found.diagnostics) };
 }
 
-test("llama and qwen2 are found", () => {
-  expect(find(fixture("recipes/configs/llama-3-70b/config.json"))).toEqual({ name: "llama", rendered: "" });
-  expect(find(fixture("recipes/configs/qwen2.5-0.5b/config.json"))).toEqual({ name: "qwen2", rendered: "" });
+test.each([
+  ["llama-3-70b", "llama"],
+  ["qwen2.5-0.5b", "qwen2"],
+  ["gpt2", "gpt2"],
+  ["falcon-40b", "falcon"],
+])("%s is found", (model, name) => {
+  expect(find(fixture(`recipes/configs/${model}/config.json`))).toEqual({ name, rendered: "" });
+});
+
+test("a dash in model_type is as good as an underscore", () => {
+  expect(find('{ "model_type": "gpt-neox" }').name).toBe("gpt_neox");
 });
 
 test("fields keep their kinds and places", () => {
@@ -72,7 +80,8 @@ test("what is wrong is said", async () => {
     '{ "model_type": 1 }',
     '{ "model_type": "lama" }',
     '{ "model_type": "zebra" }',
-    '{ "model_type": "gpt-neox" }',
+    '{ "model_type": "gpt_neo" }',
+    '{ "model_type": "bloom" }',
   ];
   const lines = wrong.map((text) => {
     const { name, rendered } = find(text);

@@ -129,10 +129,22 @@ function distances(
   });
 }
 
-describe.each(["llama", "qwen2", "llama3-scaled-rope"])("%s, interpreted", (model) => {
+/** The models, and for how many updates each is followed; those of the device tests go on to the last. */
+const models: Readonly<Record<string, number>> = {
+  llama: 20,
+  qwen2: 20,
+  "llama3-scaled-rope": 20,
+  gpt2: 20,
+  "gpt-neox": 3,
+  "falcon-7b-style": 3,
+  "falcon-40b-style": 3,
+  opt: 3,
+};
+
+describe.each(Object.entries(models))("%s, interpreted", (model, updates) => {
   test("LoRA: losses, gradients and the final adapter are PyTorch's", async () => {
     const { module, gradients } = moduleOf(model, recipe(lora));
-    const { losses, norms, first, last } = await run(model, module, 20, true);
+    const { losses, norms, first, last } = await run(model, module, updates, true);
     const expected = expectedOf(model).lora;
     expect(relative(losses, expected.losses)).toBeLessThan(1e-5);
     expect(relative(norms, expected.total_grad_norms)).toBeLessThan(1e-4);
@@ -140,7 +152,8 @@ describe.each(["llama", "qwen2", "llama3-scaled-rope"])("%s, interpreted", (mode
     const final = await tensorsIn(`${modelFolder(model)}/adapter_final/adapter_model.safetensors`);
     for (const [weight, gradient] of gradients) {
       expect(Math.max(...distances(module, weight, first.get(gradient), wanted)), weight).toBeLessThan(1e-4);
-      expect(Math.max(...distances(module, weight, last.get(weight), final)), weight).toBeLessThan(1e-3);
+      if (updates === 20)
+        expect(Math.max(...distances(module, weight, last.get(weight), final)), weight).toBeLessThan(1e-3);
     }
   });
 
@@ -166,7 +179,7 @@ describe.each(["llama", "qwen2", "llama3-scaled-rope"])("%s, interpreted", (mode
 
   test("full training: the first losses and gradient norms are PyTorch's", async () => {
     const { module } = moduleOf(model, recipe(""));
-    const { losses, norms } = await run(model, module, 4, false);
+    const { losses, norms } = await run(model, module, Math.min(updates, 4), false);
     const expected = expectedOf(model).full;
     expect(relative(losses, expected.losses)).toBeLessThan(3e-5);
     expect(relative(norms, expected.total_grad_norms)).toBeLessThan(1e-4);

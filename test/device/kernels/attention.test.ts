@@ -46,7 +46,7 @@ function callOf({ rows = 2, tokens, heads, groups, width, ...rest }: Case): Node
     diagnostics: [],
     library,
     callDefinition,
-    length: tokens,
+    length: { value: tokens, span },
     scalars: [],
     frame: { reads: new Map() },
     origin,

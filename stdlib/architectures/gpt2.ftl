@@ -1,0 +1,64 @@
+import "../functions/activations.ftl"
+import "../modules/attention.ftl"
+import "../modules/embedding.ftl"
+import "../modules/linear.ftl"
+import "../modules/norms.ftl"
+
+/// GPT-2 (Radford et al., 2019): learned positions, one projection for queries, keys and values, and weights stored [in, out]. The
+/// dropout that a config asks for (attn_pdrop, embd_pdrop, resid_pdrop) is left out.
+architecture gpt2(config) {
+  require length <= config.n_positions,
+    "rows have {length} positions, and the model has learned {config.n_positions} (n_positions)"
+  require not (config.add_cross_attention ?? false),
+    "attention to an encoder (add_cross_attention) is not supported"
+  let hidden = config.n_embd
+  let heads = config.n_head
+  let width = hidden / heads
+  let inner = config.n_inner ?? 4 * hidden
+  let eps = config.layer_norm_epsilon ?? 1e-5
+  let tied = config.tie_word_embeddings ?? true
+  let by_depth = config.scale_attn_by_inverse_layer_idx ?? false
+  let scale = if config.scale_attn_weights ?? true { 1 / sqrt(width) } else { 1 }
+  let vocabulary = config.vocab_size
+
+  embedding embed [vocabulary, hidden] at "transformer.wte"
+  embedding place [config.n_positions, hidden] at "transformer.wpe"
+
+  layer block[i in 0..<config.n_layer] at "transformer.h.{i}" {
+    layernorm before_attention [hidden] at "ln_1" { eps: eps }
+    linear fused [hidden -> 3 * hidden] at "attn.c_attn" as attention { bias: true, transposed: true }
+    linear output [hidden -> hidden] at "attn.c_proj" as attention { bias: true, transposed: true }
+    attention attend [heads, heads, width] at "attn" { scale: if by_depth { scale / (i + 1) } else { scale } }
+
+    layernorm before_mlp [hidden] at "ln_2" { eps: eps }
+    linear widen [hidden -> inner] at "mlp.c_fc" as mlp { bias: true, transposed: true }
+    linear narrow [inner -> hidden] at "mlp.c_proj" as mlp { bias: true, transposed: true }
+
+    forward(x: [rows, tokens, hidden], segments: [rows, tokens]) {
+      let parts = reshape(fused(before_attention(x)), [rows, tokens, 3, heads, width])
+      let q = parts[.., 0, .., ..]
+      let k = parts[.., 1, .., ..]
+      let v = parts[.., 2, .., ..]
+      let mixed = attend(q, k, v, segments)
+      let h = x + output(reshape(mixed, [rows, tokens, hidden]))
+
+      let m = widen(before_mlp(h))
+      h + narrow(activation(config.activation_function ?? "gelu_new", m))
+    }
+  }
+
+  layernorm norm [hidden] at "transformer.ln_f" { eps: eps }
+  if not tied {
+    linear head [hidden -> vocabulary] at "lm_head" as head
+  }
+
+  /// From embedded words to the hidden states after the last norm.
+  forward(x: [rows, tokens, hidden], positions: [rows, tokens], segments: [rows, tokens]) {
+    norm(block(x + place(positions), segments))
+  }
+
+  /// The score of every word of the vocabulary.
+  logits(x: [n, hidden]) -> [n, vocabulary] {
+    if tied { x @ embed.W.T } else { head(x) }
+  }
+}

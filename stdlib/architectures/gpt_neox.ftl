@@ -1,0 +1,78 @@
+import "../functions/activations.ftl"
+import "../functions/rotary.ftl"
+import "../modules/attention.ftl"
+import "../modules/embedding.ftl"
+import "../modules/linear.ftl"
+import "../modules/norms.ftl"
+
+/// GPT-NeoX and Pythia (Black et al., 2022; Biderman et al., 2023): one projection whose rows are grouped by heads, rotation of a part
+/// of each head, attention and MLP side by side. The dropout that a config asks for is left out.
+architecture gpt_neox(config) {
+  let hidden = config.hidden_size
+  let heads = config.num_attention_heads
+  let width = hidden / heads
+  let eps = config.layer_norm_eps ?? 1e-5
+  let tied = config.tie_word_embeddings ?? false
+  let parallel = config.use_parallel_residual ?? true
+  let vocabulary = config.vocab_size
+
+  let scaling = config.rope_parameters ?? config.rope_scaling
+  let base = config.rope_parameters?.rope_theta ?? config.rotary_emb_base ?? 10000
+  let share = config.rope_parameters?.partial_rotary_factor ?? config.rotary_pct ?? 0.25
+  let turned = floor(width * share)
+  let angles = rotary_angles(length, rotary_frequencies(turned, base, scaling))
+  table cosines = cos(angles)
+  table sines = sin(angles)
+
+  embedding embed [vocabulary, hidden] at "gpt_neox.embed_in"
+
+  layer block[i in 0..<config.num_hidden_layers] at "gpt_neox.layers.{i}" {
+    layernorm before_attention [hidden] at "input_layernorm" { eps: eps }
+    linear fused [hidden -> 3 * hidden] at "attention.query_key_value" as attention {
+      bias: config.attention_bias ?? true
+    }
+    linear output [hidden -> hidden] at "attention.dense" as attention {
+      bias: config.attention_bias ?? true
+    }
+    attention attend [heads, heads, width] at "attention"
+
+    layernorm before_mlp [hidden] at "post_attention_layernorm" { eps: eps }
+    linear widen [hidden -> config.intermediate_size] at "mlp.dense_h_to_4h" as mlp { bias: true }
+    linear narrow [config.intermediate_size -> hidden] at "mlp.dense_4h_to_h" as mlp { bias: true }
+
+    forward(x: [rows, tokens, hidden], positions: [rows, tokens], segments: [rows, tokens]) {
+      let parts = reshape(fused(before_attention(x)), [rows, tokens, heads, 3 * width])
+      let q = turn(parts[.., ..<width], positions)
+      let k = turn(parts[.., width..<2 * width], positions)
+      let v = parts[.., 2 * width..]
+      let mixed = output(reshape(attend(q, k, v, segments), [rows, tokens, hidden]))
+
+      let h = x + mixed
+      h + mlp(before_mlp(if parallel { x } else { h }))
+    }
+
+    /// The first `turned` features of each head turned by their positions, the others as they are.
+    turn(x: [rows, tokens, heads, width], positions: [rows, tokens]) -> [rows, tokens, heads, width] {
+      concat(rotary(x[.., ..<turned], positions, cosines, sines), x[.., turned..], over: -1)
+    }
+
+    mlp(x: [rows, tokens, hidden]) -> [rows, tokens, hidden] {
+      narrow(activation(config.hidden_act ?? "gelu", widen(x)))
+    }
+  }
+
+  layernorm norm [hidden] at "gpt_neox.final_layer_norm" { eps: eps }
+  if not tied {
+    linear head [hidden -> vocabulary] at "embed_out" as head
+  }
+
+  /// From embedded words to the hidden states after the last norm.
+  forward(x: [rows, tokens, hidden], positions: [rows, tokens], segments: [rows, tokens]) {
+    norm(block(x, positions, segments))
+  }
+
+  /// The score of every word of the vocabulary.
+  logits(x: [n, hidden]) -> [n, vocabulary] {
+    if tied { x @ embed.W.T } else { head(x) }
+  }
+}
