@@ -7,6 +7,7 @@ import { checkpoint, type Checkpointing } from "./passes/checkpoint.ts";
 import { segment } from "./passes/checkpoint-segment.ts";
 import type { KernelGradients } from "./passes/differentiate-context.ts";
 import { fuse } from "./passes/fuse.ts";
+import type { Analyses } from "./passes/fuse-units.ts";
 import { joinLoops } from "./passes/loops.ts";
 import { absorb } from "./passes/loops-absorb.ts";
 import { simplify } from "./passes/simplify.ts";
@@ -77,10 +78,10 @@ export const stages: readonly Stage[] = [
   {
     name: "fuse",
     why: "values become kernels: what is computed together is read and written once",
-    run: (module, { profile }) => ({
-      ...module,
-      programs: module.programs.map((program) => fused(program, profile)),
-    }),
+    run: (module, { profile }) => {
+      const analyses: Analyses = new Map();
+      return { ...module, programs: module.programs.map((program) => fused(program, profile, analyses)) };
+    },
   },
 ];
 
@@ -103,7 +104,7 @@ function changed(module: Module, name: string, change: (program: Program) => Pro
 }
 
 /** A result that is left in a variable the program has read takes that one's place, so one kernel may read and write it. */
-function fused(program: Program, profile: DeviceProfile): Program {
+function fused(program: Program, profile: DeviceProfile, analyses: Analyses): Program {
   const previous = program.writes.map((name) => program.reads.indexOf(name));
-  return { ...program, region: fuse(program.region, profile, { previous }) };
+  return { ...program, region: fuse(program.region, profile, { previous, analyses }) };
 }

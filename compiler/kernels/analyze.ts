@@ -30,9 +30,10 @@ const MOST_NODES = 300;
 /** The region's parameters may be values of a larger graph. */
 export function analyze(region: Region, profile: DeviceProfile): Analysis | undefined {
   const nodes = nodesOf(region);
-  if (nodes.length > MOST_NODES) return undefined;
+  if (nodes.length > MOST_NODES || bindsTooMuch(region, profile)) return undefined;
   const product = nodes.find(isProduct);
   if (product !== undefined) {
+    if (!fitsProduct(product, nodes, region)) return undefined;
     const found = attempt("matmul", () => surveyMatmul(region, profile), region, profile);
     const penalty = nodes.filter(branches).length * BRANCH;
     return found === undefined ? undefined : { ...found, cost: found.cost + penalty };
@@ -43,7 +44,7 @@ export function analyze(region: Region, profile: DeviceProfile): Analysis | unde
     const found = attempt(
       template,
       () => {
-        const draft = draftOnce(drafter, { region, layouts: plainLayouts, profile });
+        const draft = draftOnce(drafter, { region, layouts: plainLayouts, profile, survey: true });
         if (draft.workgroupMemory > profile.limits.maxComputeWorkgroupStorageSize)
           throw new NoExpression("too much memory");
         return draft;
@@ -60,6 +61,21 @@ export function analyze(region: Region, profile: DeviceProfile): Analysis | unde
 function branches({ operation }: Node): boolean {
   const { kind } = operationOf(operation).lowering;
   return kind === "join" || kind === "gather";
+}
+
+/** Whether a kernel of this region would bind more values than a device allows. */
+function bindsTooMuch({ parameters, results }: Region, { limits }: DeviceProfile): boolean {
+  return parameters.length + new Set(results).size > limits.maxStorageBuffersPerShaderStage;
+}
+
+/** What the template of products asks of a region, as far as it can be seen without writing the text. */
+function fitsProduct(product: Node, nodes: readonly Node[], region: Region): boolean {
+  const alone = nodes.every((node) => {
+    const { kind } = operationOf(node.operation).lowering;
+    return node === product || (kind !== "product" && kind !== "reduce" && kind !== "scatter");
+  });
+  const size = sizeOf(product.outputs[0]?.shape ?? []);
+  return alone && region.results.every(({ shape }) => sizeOf(shape) === size);
 }
 
 /** Whether a template is worth trying, by the classes of operations in the region: a try that fails is costly. */
@@ -99,7 +115,6 @@ function attempt(
     throw error;
   }
   const { memory } = found.scene;
-  if (memory.bindings().length > profile.limits.maxStorageBuffersPerShaderStage) return undefined;
   const weight = isSerial(profile) ? 1 : 0.1;
   let bytes = found.flops * weight;
   for (const [input, loads] of memory.loads) {

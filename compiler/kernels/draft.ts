@@ -11,6 +11,8 @@ export interface Task {
   readonly region: Region;
   readonly layouts: Layouts;
   readonly profile: DeviceProfile;
+  /** Only costs are wanted: the text may leave out what costs the same as what stands beside it. */
+  readonly survey?: boolean;
 }
 
 export interface Draft {

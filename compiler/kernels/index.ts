@@ -113,9 +113,16 @@ export function remainder(a: Index, k: number): Index {
 
 /** The address of an element: coordinates times distances. */
 export function dot(coordinates: readonly Index[], strides: readonly number[]): Index {
-  return coordinates.reduce(
-    (total, coordinate, axis) => add(total, scale(coordinate, strides[axis] ?? 0)),
-    zero,
+  const parts = coordinates
+    .map((coordinate, axis) => scale(coordinate, strides[axis] ?? 0))
+    .filter((part) => part !== zero);
+  const [first = zero] = parts;
+  if (parts.length <= 1) return first;
+  const total = (read: (part: Index) => number): number => parts.reduce((all, part) => all + read(part), 0);
+  return sum(
+    parts.flatMap(({ terms }) => terms),
+    total((part) => part.constant),
+    [total(({ least }) => least), total(({ most }) => most)],
   );
 }
 
@@ -253,20 +260,26 @@ function sum(terms: readonly Term[], offset: number, range?: readonly [number, n
   return { terms: joined.terms, constant: total, least, most, key };
 }
 
-function gather(terms: readonly Term[]): Term[] {
-  const found = new Map<string, Term>();
-  for (const { factor, atom } of terms) {
-    found.set(atom.key, { factor: (found.get(atom.key)?.factor ?? 0) + factor, atom });
+/** Terms of one atom put together, in the order of the atoms' keys. There are few: each finds its place from the end. */
+function gather(terms: readonly Term[]): readonly Term[] {
+  if (terms.length <= 1) return terms;
+  const found: Term[] = [];
+  for (const term of terms) {
+    const { key } = term.atom;
+    let at = found.length;
+    while (at > 0 && (found[at - 1]?.atom.key ?? "") > key) at -= 1;
+    const same = found[at - 1];
+    if (same?.atom.key === key) found[at - 1] = { factor: same.factor + term.factor, atom: term.atom };
+    else found.splice(at, 0, term);
   }
-  return [...found.values()]
-    .filter(({ factor }) => factor !== 0)
-    .toSorted((a, b) => (a.atom.key < b.atom.key ? -1 : a.atom.key > b.atom.key ? 1 : 0));
+  return found.some(({ factor }) => factor === 0) ? found.filter(({ factor }) => factor !== 0) : found;
 }
 
 /** Puts together what was taken apart: k·(x / k) + x % k is x, and k·((x / k) % n) + x % k is x % (k·n). */
-function recombine(start: Term[]): { readonly terms: readonly Term[]; readonly constant: number } {
+function recombine(start: readonly Term[]): { readonly terms: readonly Term[]; readonly constant: number } {
   let terms = start;
   let total = 0;
+  if (terms.length < 2) return { terms, constant: total };
   for (let again = true; again;) {
     again = false;
     for (const low of terms) {

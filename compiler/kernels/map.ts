@@ -3,10 +3,10 @@
 import { sizeOf } from "../ir/graph.ts";
 import { describe, has16Bit, isSerial, lanesFor, powerOfTwo, type Drafter } from "./draft.ts";
 import { add, constant, scale, unravel, variable } from "./index.ts";
-import { NoExpression, Tracer } from "./trace.ts";
+import { NoExpression, Tracer, type Scene } from "./trace.ts";
 import { Writer } from "./writer.ts";
 
-export const draftMap: Drafter = ({ region, profile }, scene) => {
+export const draftMap: Drafter = ({ region, profile, survey }, scene) => {
   const total = sizeOf(region.results[0]?.shape ?? []);
   if (region.results.some(({ shape }) => sizeOf(shape) !== total))
     throw new NoExpression("results of different sizes");
@@ -32,13 +32,19 @@ export const draftMap: Drafter = ({ region, profile }, scene) => {
     return variable("last", total);
   });
   const at = region.results.map(({ shape }) => places.map((flat) => unravel(flat, shape)));
-  const values = region.results.map((result, index) =>
-    (at[index] ?? []).map((place) => tracer.expression(result, place)),
-  );
-  // All loads come before the first store: an output may lie over an input.
-  region.results.forEach((_, index) =>
-    scene.memory.store(writer, index, at[index] ?? [], values[index] ?? [], odd && has16Bit(region)),
-  );
+  if (survey === true && lanes === 4) {
+    const lane = (number: number): void =>
+      region.results.forEach((result, index) => tracer.expression(result, at[index]?.[number] ?? []));
+    countLanes(scene, writer, lane);
+  } else {
+    const values = region.results.map((result, index) =>
+      (at[index] ?? []).map((place) => tracer.expression(result, place)),
+    );
+    // All loads come before the first store: an output may lie over an input.
+    region.results.forEach((_, index) =>
+      scene.memory.store(writer, index, at[index] ?? [], values[index] ?? [], odd && has16Bit(region)),
+    );
+  }
   return {
     about: describe("map", region),
     scene,
@@ -51,3 +57,13 @@ export const draftMap: Drafter = ({ region, profile }, scene) => {
     flops: writer.count.flops,
   };
 };
+
+/** Counts four lanes by writing two: the third and fourth add what the second adds to the first. */
+function countLanes({ memory }: Scene, writer: Writer, write: (lane: number) => void): void {
+  write(0);
+  const loads = new Map(memory.loads);
+  const { flops } = writer.count;
+  write(1);
+  for (const [input, both] of memory.loads) memory.loads.set(input, 3 * both - 2 * (loads.get(input) ?? 0));
+  writer.count.flops = 3 * writer.count.flops - 2 * flops;
+}

@@ -100,7 +100,7 @@ export class Tracer {
   ): string {
     const [source] = node.inputs;
     if (source === undefined) throw new NoExpression(`${node.operation} of nothing`);
-    const texts = at.map((each) => this.writer.index(each));
+    const texts = lowering.inside === undefined ? [] : at.map((each) => this.writer.index(each));
     const inside = lowering.inside?.(texts, node.attributes, source.shape, value.shape) ?? "true";
     if (inside === "true")
       return this.expression(source, this.#coordinates(value, node, lowering, source, at));

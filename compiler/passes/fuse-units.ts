@@ -6,6 +6,7 @@ import { readIndex } from "../kernels/index-text.ts";
 import { analyze, type Analysis } from "../kernels/analyze.ts";
 import { operationOf } from "../ops/index.ts";
 import type { DeviceProfile } from "../plan/plan.ts";
+import { structureOf } from "../ir/structure.ts";
 import { at, nodesBetween } from "./rebuild.ts";
 
 /** A kernel to be, or a node that stays as it is (`fixed`: a repeat or a library call). */
@@ -217,21 +218,4 @@ function analyzed(
   const found = analyze(region, profile);
   analyses.set(key, found);
   return found;
-}
-
-/** Equal for regions that compute the same from parameters of the same types. */
-function structureOf({ parameters, results }: Region, nodes: readonly Node[]): string {
-  const places = new Map<Value, number>();
-  const lines = parameters.map((value) => {
-    places.set(value, places.size);
-    return `${value.type} ${value.shape.join(" ")}`;
-  });
-  const refer = (values: readonly Value[]): string =>
-    values.map((value) => places.get(value) ?? -1).join(" ");
-  for (const { operation, inputs, attributes, outputs } of nodes) {
-    lines.push(`${operation} ${refer(inputs)} ${JSON.stringify(attributes)}`);
-    for (const output of outputs) if (!places.has(output)) places.set(output, places.size);
-  }
-  lines.push(refer(results));
-  return lines.join("\n");
 }

@@ -27,10 +27,16 @@ export interface FuseOptions {
    * A result that is made of nothing, such as a cleared gradient, is then written by the kernel that reads that parameter.
    */
   readonly previous?: readonly (number | undefined)[];
+  /** What is known already from other regions and this profile; gains what is learned here. */
+  readonly analyses?: Analyses;
 }
 
-export function fuse(region: Region, profile: DeviceProfile, { previous = [] }: FuseOptions = {}): Region {
-  return fuseRegion(split(inlineCalls(region, profile), profile), profile, previous, new Map());
+export function fuse(
+  region: Region,
+  profile: DeviceProfile,
+  { previous = [], analyses = new Map() }: FuseOptions = {},
+): Region {
+  return fuseRegion(split(inlineCalls(region, profile), profile), profile, previous, analyses);
 }
 
 function fuseRegion(

@@ -1,6 +1,7 @@
-// Kernel choice as the scheduler asks for it: each node and layout once, so that the iterations of a repetition share their kernels
-// and work does not grow with depth.
+// Kernel choice as the scheduler asks for it: each structure and layout once, so that the iterations of a repetition share their
+// kernels, as do training and evaluation, and work does not grow with depth.
 import type { Node } from "../ir/graph.ts";
+import { structureOf } from "../ir/structure.ts";
 import type { ChooseKernel, Kernel, Layouts } from "../kernels/kernel.ts";
 import type { DeviceProfile } from "./plan.ts";
 import type { InPlacePairs } from "./targets.ts";
@@ -11,31 +12,42 @@ export interface KernelSource {
   inPlaceCandidates(node: Node, profile: DeviceProfile): readonly (readonly [number, number])[];
 }
 
-/** Chooses kernels, each node and layout once. */
+/** Chooses kernels, each structure and layout once. */
 export interface Chooser {
   kernels(node: Node, layouts: Layouts): readonly Kernel[];
   readonly pairs: InPlacePairs;
 }
 
 export function chooser(source: KernelSource, profile: DeviceProfile): Chooser {
-  const chosen = new Map<Node, Map<string, readonly Kernel[]>>();
-  const paired = new Map<Node, readonly (readonly [number, number])[]>();
+  const structures = new Map<Node, string>();
+  const chosen = new Map<string, readonly Kernel[]>();
+  const paired = new Map<string, readonly (readonly [number, number])[]>();
+  const structure = (node: Node): string => {
+    const known = structures.get(node) ?? structureOfFused(node);
+    structures.set(node, known);
+    return known;
+  };
   const kernels = (node: Node, layouts: Layouts): readonly Kernel[] => {
-    const ofNode = chosen.get(node) ?? new Map<string, readonly Kernel[]>();
-    chosen.set(node, ofNode);
-    const key = JSON.stringify([layouts.inputStrides, layouts.outputStrides, layouts.inPlace]);
-    const known = ofNode.get(key);
-    if (known !== undefined) return known;
-    const made = source.choose(node, layouts, profile);
-    ofNode.set(key, made);
-    return made;
+    const lying = JSON.stringify([layouts.inputStrides, layouts.outputStrides, layouts.inPlace]);
+    const key = `${lying}\n${structure(node)}`;
+    const known = chosen.get(key) ?? source.choose(node, layouts, profile);
+    chosen.set(key, known);
+    return known;
   };
   const pairs = (node: Node): readonly (readonly [number, number])[] => {
-    const known = paired.get(node) ?? source.inPlaceCandidates(node, profile);
-    paired.set(node, known);
+    const key = structure(node);
+    const known = paired.get(key) ?? source.inPlaceCandidates(node, profile);
+    paired.set(key, known);
     return known;
   };
   return { kernels, pairs };
+}
+
+/** What a fused node computes and how: equal for nodes that one kernel serves. */
+function structureOfFused({ attributes, regions, inputs }: Node): string {
+  const bodies = regions.map((region) => structureOf(region));
+  const types = inputs.map(({ type, shape }) => `${type} ${shape.join(" ")}`);
+  return [JSON.stringify(attributes), ...types, ...bodies].join("\n\n");
 }
 
 /** Of several dispatches, none may read an input after another has written over it. */
