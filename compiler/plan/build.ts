@@ -7,7 +7,7 @@ import { hashPlan } from "./canonical.ts";
 import { layOut, type Layout, type Obstacle } from "./layout.ts";
 import type { Choice } from "./memory/planners.ts";
 import type { Planner } from "./memory/problem.ts";
-import { numberKernels, numberTensors, spanWriter } from "./number.ts";
+import { numberKernels, numberTensors, numberSpans } from "./number.ts";
 import { placeRooms, tooLarge, variableRooms } from "./place.ts";
 import {
   planFormat,
@@ -59,7 +59,7 @@ export function buildPlan(request: PlanRequest): PlanResult {
   if (obstacles.length > 0) return { obstacles };
 
   const memory = placeRooms(rooms.all, programs, profile, request.planners);
-  const spans = spanWriter();
+  const spans = numberSpans();
   const tensors = numberTensors(module, rooms.parts.flat(), programs, memory.at, spans);
   const kernels = numberKernels();
   const variables = module.variables.flatMap((variable, index): PlanVariable[] => {
@@ -77,12 +77,9 @@ export function buildPlan(request: PlanRequest): PlanResult {
       name,
       dispatches: dispatches.map(({ kernel, places, step: { path, origin } }) => ({
         kernel: kernels.indexOf(kernel),
-        tensors: places.map((place) => tensors.indexOf(place)),
-        workgroups: kernel.workgroups,
         path,
-        span: spans(origin),
-        flops: kernel.flops,
-        bytes: kernel.bytes,
+        span: spans.indexOf(origin),
+        tensors: places.map((place) => tensors.indexOf(place)),
       })),
       operations: steps.reduce((sum, { node }) => sum + counted(node), 0),
       peakBytes,
@@ -107,6 +104,7 @@ export function buildPlan(request: PlanRequest): PlanResult {
     step: request.step,
     scalars: module.scalars,
     decisions: [...request.decisions, ...decisionsOf(module, layout, unrolled, programs, memory.choice)],
+    spans: spans.list,
   };
   return { plan: { ...unhashed, hash: hashPlan(unhashed) } };
 }

@@ -2,7 +2,7 @@
 // have equal texts on every machine.
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
-import type { Plan } from "./plan.ts";
+import type { Plan, PlanKernel } from "./plan.ts";
 
 /** JSON with sorted keys; of plain data only. */
 export function canonicalJson(value: unknown): string {
@@ -12,19 +12,38 @@ export function canonicalJson(value: unknown): string {
 /** The same data, every object's keys in sorted order. There are few shapes of objects and many objects: `orders` keeps each shape's. */
 function ordered(value: unknown, orders: Map<string, readonly string[]>): unknown {
   if (typeof value !== "object" || value === null) return value;
-  if (Array.isArray(value)) return value.map((item) => ordered(item, orders));
+  if (Array.isArray(value)) {
+    const items = value as readonly unknown[];
+    let copy: unknown[] | undefined;
+    for (const [at, item] of items.entries()) {
+      const made = ordered(item, orders);
+      if (made !== item) (copy ??= [...items])[at] = made;
+    }
+    return copy ?? value;
+  }
   const keys = Object.keys(value);
   const shape = keys.join();
   const order = orders.get(shape) ?? keys.toSorted();
   orders.set(shape, order);
-  const made: Record<string, unknown> = {};
-  for (const key of order) made[key] = ordered(Reflect.get(value, key), orders);
-  return made;
+  let copy: Record<string, unknown> | undefined = order.every((key, at) => key === keys[at])
+    ? undefined
+    : Object.fromEntries(order.map((key) => [key, Reflect.get(value, key)]));
+  for (const key of order) {
+    const field: unknown = Reflect.get(value, key);
+    const made = ordered(field, orders);
+    if (made !== field) (copy ??= { ...value })[key] = made;
+  }
+  return copy ?? value;
 }
 
 /** SHA-256 of a text in UTF-8, in hexadecimal. */
-export function hashText(text: string): string {
+function hashText(text: string): string {
   return bytesToHex(sha256(utf8ToBytes(text)));
+}
+
+/** What a kernel's hash must be: of its text, with the workgroups it is written for. */
+export function hashKernel({ wgsl, workgroups }: Pick<PlanKernel, "wgsl" | "workgroups">): string {
+  return hashText(`${wgsl}// workgroups: ${workgroups.join(" ")}\n`);
 }
 
 /** What `plan.hash` must be. */

@@ -2,22 +2,33 @@
 import { positionAt, type Span } from "../../grammar/source.ts";
 import { bytesOf, sizeOf, type Module, type Origin } from "../ir/graph.ts";
 import type { Kernel } from "../kernels/kernel.ts";
-import { hashText } from "./canonical.ts";
+import { hashKernel } from "./canonical.ts";
 import type { Address } from "./place.ts";
 import type { PlanKernel, PlanSpan, PlanTensor } from "./plan.ts";
 import type { Place, Room, StoredProgram } from "./storage.ts";
 
-export type SpanWriter = (origin: Origin) => PlanSpan | undefined;
+export interface Spans {
+  readonly list: readonly PlanSpan[];
+  indexOf(origin: Origin): number | undefined;
+}
 
-/** Draws spans small. The clause of the recipe is what the reader can change, so it comes before the library's expression. */
-export function spanWriter(): SpanWriter {
-  const known = new Map<Span, PlanSpan>();
-  return ({ recipe, source }) => {
-    const span = recipe ?? source;
-    if (span === undefined) return undefined;
-    const drawn = known.get(span) ?? { file: span.source.path, ...positionAt(span.source, span.start) };
-    known.set(span, drawn);
-    return drawn;
+/** Lists spans. The clause of the recipe is what the reader can change, so it comes before the library's expression. */
+export function numberSpans(): Spans {
+  const list: PlanSpan[] = [];
+  const known = new Map<Span, number>();
+  return {
+    list,
+    indexOf: ({ recipe, source }) => {
+      const span = recipe ?? source;
+      if (span === undefined) return undefined;
+      const index = known.get(span) ?? list.length;
+      known.set(span, index);
+      if (index === list.length) {
+        const { line, column } = positionAt(span.source, span.start);
+        list.push({ file: span.source.path, line, column });
+      }
+      return index;
+    },
   };
 }
 
@@ -31,6 +42,8 @@ interface Entry {
   last: number;
 }
 
+const nowhere: Origin = { recipe: undefined, source: undefined, path: "" };
+
 export interface Tensors {
   readonly list: readonly PlanTensor[];
   indexOf(place: Place): number;
@@ -42,7 +55,7 @@ export function numberTensors(
   parts: readonly Place[],
   programs: readonly StoredProgram[],
   at: ReadonlyMap<Room, Address>,
-  spans: SpanWriter,
+  spans: Spans,
 ): Tensors {
   const entries: Entry[] = [];
   const known = new Map<Room, { readonly whole: Entry; readonly ranges: Map<string, Entry> }>();
@@ -82,18 +95,19 @@ export function numberTensors(
     const stride =
       range === undefined ? (room.strideBytes ?? 0) / bytesOf[type] || natural : (range.stride ?? natural);
     const variable = room.target === undefined ? undefined : module.variables[room.target.variable];
+    // In the order of the canonical text, which then copies nothing.
     return {
-      name: names(room, range, program),
-      kind: room.kind,
-      type,
-      shape,
-      stride,
-      buffer: address.buffer,
-      offset: address.offset + (range?.offset ?? 0),
-      size: range?.bytes ?? room.bytes,
       aliasOf: range === undefined ? undefined : known.get(room)?.whole.index,
-      lifetime: variable === undefined ? { program, first, last } : undefined,
-      span: variable === undefined ? room.step && spans(room.step.origin) : spans(variable.origin),
+      buffer: address.buffer,
+      kind: room.kind,
+      lifetime: variable === undefined ? { first, last, program } : undefined,
+      name: names(room, range, program),
+      offset: address.offset + (range?.offset ?? 0),
+      shape,
+      size: range?.bytes ?? room.bytes,
+      span: spans.indexOf(variable?.origin ?? room.step?.origin ?? nowhere),
+      stride,
+      type,
     };
   });
   return {
@@ -145,7 +159,8 @@ export function numberKernels(): Kernels {
     indexOf: (kernel) => {
       const seen = known.get(kernel);
       if (seen !== undefined) return seen;
-      const { about, wgsl, bindings, workgroupSize, workgroups, workgroupMemory, features } = kernel;
+      const { about, wgsl, bindings, workgroupSize, workgroups, workgroupMemory, features, flops, bytes } =
+        kernel;
       const key = JSON.stringify([wgsl, bindings, workgroups]);
       const index = texts.get(key) ?? list.length;
       known.set(kernel, index);
@@ -157,12 +172,14 @@ export function numberKernels(): Kernels {
           name,
           about,
           wgsl,
-          hash: hashText(wgsl),
+          hash: hashKernel(kernel),
           bindings,
           workgroupSize,
           workgroups,
           workgroupMemory,
           features,
+          flops,
+          bytes,
         });
       }
       return index;

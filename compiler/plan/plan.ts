@@ -91,7 +91,8 @@ export interface PlanTensor {
   readonly aliasOf: number | undefined;
   /** `undefined`: persistent. */
   readonly lifetime: Lifetime | undefined;
-  readonly span: PlanSpan | undefined;
+  /** Index in `spans`. */
+  readonly span: number | undefined;
 }
 
 /** Where a persistent tensor's first value comes from; see `Initial` in `ir/graph.ts`. Several names stand one a part. */
@@ -135,16 +136,19 @@ export interface PlanKernel {
   /** What it computes, in a few words: the operations fused into it. */
   readonly about: string;
   readonly wgsl: string;
-  /** SHA-256 of `wgsl`, in hexadecimal. */
+  /** SHA-256 of `wgsl` and the line "// workgroups: X Y Z", in hexadecimal. */
   readonly hash: string;
   readonly bindings: readonly KernelBinding[];
   readonly workgroupSize: readonly [number, number, number];
-  /** The workgroups its text is written for: with others it would touch too little, or what is not its own. */
+  /** The workgroups of every dispatch: with others its text would touch too little, or what is not its own. */
   readonly workgroups: readonly [number, number, number];
   /** Bytes of workgroup memory. */
   readonly workgroupMemory: number;
   /** Device features the text enables. */
   readonly features: readonly string[];
+  /** Floating-point operations of one dispatch and bytes it reads and writes, for the report. */
+  readonly flops: number;
+  readonly bytes: number;
 }
 
 export interface Dispatch {
@@ -152,13 +156,10 @@ export interface Dispatch {
   readonly kernel: number;
   /** Indices in `tensors`, one for each of the kernel's bindings. */
   readonly tensors: readonly number[];
-  readonly workgroups: readonly [number, number, number];
   /** Path of the part of the model it belongs to, with the layer's number. */
   readonly path: string;
-  readonly span: PlanSpan | undefined;
-  /** Floating-point operations and bytes read and written, for the report. */
-  readonly flops: number;
-  readonly bytes: number;
+  /** Index in `spans`. */
+  readonly span: number | undefined;
 }
 
 export interface PlanProgram {
@@ -216,6 +217,8 @@ export interface Plan {
   /** In the order in which they lie in the variable "scalars". */
   readonly scalars: readonly { readonly name: string; readonly expression: ScalarExpression }[];
   readonly decisions: readonly Decision[];
+  /** The places in files that tensors and dispatches come from. */
+  readonly spans: readonly PlanSpan[];
 }
 
 /** How often one step runs a program: the accumulation for what every micro-batch runs, 0 for evaluation. */

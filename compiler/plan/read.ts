@@ -126,9 +126,7 @@ const kind = oneOf(
 );
 const type = oneOf("f32", "f16", "bf16", "i32", "u32", "bool");
 const shape = listOf(count);
-const span = optional(
-  record<NonNullable<Plan["tensors"][number]["span"]>>({ file: string, line: whole(1), column: whole(1) }),
-);
+const span = record<Plan["spans"][number]>({ file: string, line: whole(1), column: whole(1) });
 
 const limits = record<Plan["device"]["limits"]>({
   maxBufferSize: count,
@@ -237,7 +235,7 @@ const plan = record<Plan>({
           last: count,
         }),
       ),
-      span,
+      span: optional(count),
     }),
   ),
   variables: listOf(
@@ -270,6 +268,8 @@ const plan = record<Plan>({
       workgroups: triple(count),
       workgroupMemory: count,
       features: listOf(string),
+      flops: number,
+      bytes: number,
     }),
   ),
   programs: listOf(
@@ -279,11 +279,8 @@ const plan = record<Plan>({
         record<Plan["programs"][number]["dispatches"][number]>({
           kernel: count,
           tensors: listOf(count),
-          workgroups: triple(count),
           path: string,
-          span,
-          flops: number,
-          bytes: number,
+          span: optional(count),
         }),
       ),
       operations: count,
@@ -301,4 +298,5 @@ const plan = record<Plan>({
       considered: listOf(string),
     }),
   ),
+  spans: listOf(span),
 });

@@ -78,6 +78,10 @@ export function reportJson(
   const live = liveAt(plan, fullest);
   const perStep = (measure: (program: PlanProgram) => number): number =>
     plan.programs.reduce((sum, program) => sum + timesPerStep(plan, program.name) * measure(program), 0);
+  const ofKernels = (what: "flops" | "bytes"): number =>
+    perStep(({ dispatches }) =>
+      dispatches.reduce((sum, { kernel }) => sum + (plan.kernels[kernel]?.[what] ?? 0), 0),
+    );
   return {
     format: 1,
     recipe: plan.recipe,
@@ -100,8 +104,8 @@ export function reportJson(
     work: {
       dispatches_per_step: perStep(({ dispatches }) => dispatches.length),
       operations_per_step: perStep(({ operations }) => operations),
-      flops_per_step: perStep(({ dispatches }) => dispatches.reduce((sum, { flops }) => sum + flops, 0)),
-      bytes_per_step: perStep(({ dispatches }) => dispatches.reduce((sum, { bytes }) => sum + bytes, 0)),
+      flops_per_step: ofKernels("flops"),
+      bytes_per_step: ofKernels("bytes"),
       kernels: plan.kernels.length,
     },
     decisions: plan.decisions,
@@ -154,7 +158,7 @@ function entriesOf(plan: Plan, live: readonly PlanTensor[]): ReportEntry[] {
       name: key,
       kind,
       bytes,
-      span: known?.span ?? span,
+      span: known?.span ?? plan.spans[span ?? -1],
       count: (known?.count ?? 0) + 1,
     });
   }
@@ -177,7 +181,7 @@ function reportProgram(
   const op = at === undefined || at.path === "" ? about : `${at.path}: ${about}`;
   return {
     peak_bytes: peakBytes,
-    peak_at: at === undefined ? undefined : { dispatch: peakAt, op, span: at.span },
+    peak_at: at === undefined ? undefined : { dispatch: peakAt, op, span: plan.spans[at.span ?? -1] },
     dispatches: dispatches.length,
     operations,
     per_step: timesPerStep(plan, name),

@@ -40,18 +40,21 @@ function packElements(data: Float64Array, type: ElementType): Uint8Array {
 }
 
 export function base64(bytes: Uint8Array): string {
-  const pairs = Array.from({ length: 4096 }, (_, at) => digits.charAt(at >> 6) + digits.charAt(at & 63));
+  const codes = new Uint8Array(Math.ceil(bytes.length / 3) * 4);
+  const digit = Uint8Array.from(digits, (character) => character.charCodeAt(0));
+  const code = (six: number): number => digit[six & 63] ?? 0;
+  for (let from = 0, to = 0; from < bytes.length; from += 3, to += 4) {
+    const word = ((bytes[from] ?? 0) << 16) | ((bytes[from + 1] ?? 0) << 8) | (bytes[from + 2] ?? 0);
+    codes[to] = code(word >> 18);
+    codes[to + 1] = code(word >> 12);
+    codes[to + 2] = code(word >> 6);
+    codes[to + 3] = code(word);
+  }
+  const padding = codes.length - Math.ceil((bytes.length * 4) / 3);
+  codes.fill("=".charCodeAt(0), codes.length - padding);
   const pieces: string[] = [];
-  const whole = bytes.length - (bytes.length % 3);
-  for (let at = 0; at < whole; at += 3) {
-    const word = ((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
-    pieces.push(pairs[word >> 12] ?? "", pairs[word & 4095] ?? "");
-  }
-  const left = bytes.length - whole;
-  if (left > 0) {
-    const word = ((bytes[whole] ?? 0) << 16) | ((bytes[whole + 1] ?? 0) << 8);
-    const low = left === 2 ? `${digits.charAt((word >> 6) & 63)}=` : "==";
-    pieces.push(pairs[word >> 12] ?? "", low);
-  }
+  // As many arguments as every engine takes.
+  for (let at = 0; at < codes.length; at += 8192)
+    pieces.push(String.fromCharCode(...codes.subarray(at, at + 8192)));
   return pieces.join("");
 }

@@ -55,7 +55,8 @@ export function drawSubjects(plan: Plan, subjects: Subjects): Omit<Refusal, "rul
   });
   const spans = new Map<string, PlanSpan>();
   for (const { span } of [...tensors, ...found.map(({ at }) => at)]) {
-    if (span !== undefined) spans.set(`${span.file}:${span.line}:${span.column}`, span);
+    const drawn = plan.spans[span ?? -1];
+    if (drawn !== undefined) spans.set(`${drawn.file}:${drawn.line}:${drawn.column}`, drawn);
   }
   const buffers = new Set([...(subjects.buffers ?? []), ...tensors.map(({ buffer }) => buffer)]);
   return {

@@ -15,7 +15,7 @@ export const form: Rule = {
     checkNames(plan, report.refuse);
     plan.tensors.forEach((tensor, index) => {
       report.examine();
-      const { buffer, offset, size, stride, shape, aliasOf, lifetime } = tensor;
+      const { buffer, offset, size, stride, shape, aliasOf, lifetime, span } = tensor;
       const bad = (what: string): void =>
         report.refuse(`tensor '${tensor.name}' ${what}`, { tensors: [index] });
       if (plan.buffers[buffer] === undefined) bad(`lies in buffer ${buffer}, which the plan does not have`);
@@ -27,6 +27,7 @@ export const form: Rule = {
         else if (owner.aliasOf !== undefined)
           bad(`shares the bytes of '${owner.name}', which has none of its own`);
       }
+      if (!hasSpan(plan, span)) bad(`comes from span ${span}, which the plan does not have`);
       if (lifetime === undefined) return;
       const program = plan.programs.find(({ name }) => name === lifetime.program);
       if (program === undefined)
@@ -58,7 +59,7 @@ export const form: Rule = {
       if (!numbers.every(isCount))
         report.refuse(`kernel '${name}' has a size that is no whole number`, { kernels: [index] });
     });
-    eachDispatch(plan, ({ kernel, tensors, workgroups }, program, index) => {
+    eachDispatch(plan, ({ kernel, tensors, span }, program, index) => {
       report.examine();
       const bad = (what: string): void =>
         report.refuse(`the dispatch ${what}`, { dispatches: [[program, index]] });
@@ -68,7 +69,7 @@ export const form: Rule = {
         bad(`binds ${tensors.length} tensors to ${bindings.length} bindings`);
       for (const tensor of tensors)
         if (plan.tensors[tensor] === undefined) bad(`binds tensor ${tensor}, which the plan does not have`);
-      if (!workgroups.every(isCount)) bad("has a number of workgroups that is no whole number");
+      if (!hasSpan(plan, span)) bad(`comes from span ${span}, which the plan does not have`);
     });
     for (const { program } of plan.step) {
       report.examine();
@@ -100,6 +101,10 @@ function checkNames(plan: Plan, refuse: (message: string) => void): void {
       seen.add(name);
     }
   }
+}
+
+function hasSpan({ spans }: Plan, span: number | undefined): boolean {
+  return span === undefined || spans[span] !== undefined;
 }
 
 /** Kernels' names become names of files. */

@@ -80,16 +80,30 @@ function sorted(value: unknown): string {
 }
 
 /** The same data with the fields of every object in sorted order. */
-function inOrder(value: unknown, orders: Map<string, string[]>): unknown {
+function inOrder(value: unknown, orders: Map<string, readonly string[]>): unknown {
   if (typeof value !== "object" || value === null) return value;
-  if (Array.isArray(value)) return value.map((item) => inOrder(item, orders));
+  if (Array.isArray(value)) {
+    const items = value as readonly unknown[];
+    let copy: unknown[] | undefined;
+    for (const [at, item] of items.entries()) {
+      const made = inOrder(item, orders);
+      if (made !== item) (copy ??= [...items])[at] = made;
+    }
+    return copy ?? value;
+  }
   const keys = Object.keys(value);
   const shape = keys.join();
   const order = orders.get(shape) ?? keys.toSorted();
   orders.set(shape, order);
-  const made: Record<string, unknown> = {};
-  for (const key of order) made[key] = inOrder(Reflect.get(value, key), orders);
-  return made;
+  let copy: Record<string, unknown> | undefined = order.every((key, at) => key === keys[at])
+    ? undefined
+    : Object.fromEntries(order.map((key) => [key, Reflect.get(value, key)]));
+  for (const key of order) {
+    const field: unknown = Reflect.get(value, key);
+    const made = inOrder(field, orders);
+    if (made !== field) (copy ??= { ...value })[key] = made;
+  }
+  return copy ?? value;
 }
 
 function freeze<T>(value: T): T {

@@ -85,10 +85,11 @@ export async function bindPrograms(
   kernels: readonly Built[],
 ): Promise<ReadonlyMap<string, readonly Ready[]>> {
   const groups = new Map<string, GPUBindGroup>();
-  const bind = ({ kernel, tensors, workgroups }: Dispatch): Ready => {
+  const bind = ({ kernel, tensors }: Dispatch): Ready => {
     const { pipeline, layout } = at(kernels, kernel);
     const ranges = tensors.map((index) => at(plan.tensors, index));
-    const accesses = at(plan.kernels, kernel).bindings.map(({ access }) => access);
+    const { bindings, workgroups } = at(plan.kernels, kernel);
+    const accesses = bindings.map(({ access }) => access);
     const places = ranges.map(({ buffer, offset, size }) => `${buffer} ${offset} ${size}`);
     const key = [...accesses, ...places].join();
     const known = groups.get(key);

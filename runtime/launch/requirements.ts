@@ -25,7 +25,7 @@ export function used(plan: Plan): DeviceLimits {
     maxComputeWorkgroupSizeX: largest(groups.map(([x]) => x)),
     maxComputeWorkgroupSizeY: largest(groups.map(([, y]) => y)),
     maxComputeWorkgroupSizeZ: largest(groups.map(([, , z]) => z)),
-    maxComputeWorkgroupsPerDimension: largest(dispatches.map(({ workgroups }) => Math.max(...workgroups))),
+    maxComputeWorkgroupsPerDimension: largest(plan.kernels.map(({ workgroups }) => Math.max(...workgroups))),
   };
 }
 

@@ -42,11 +42,7 @@ describe("reading", () => {
     ],
     [["tensors", 0, "kind"], "stuff", /^tensors\[0\].kind: expected "weights" or .* found "stuff"$/],
     [["tensors", 0, "lifetime"], null, "tensors[0].lifetime: expected an object, found null"],
-    [
-      ["programs", 0, "dispatches", 1, "workgroups"],
-      [1, 1],
-      "programs[0].dispatches[1].workgroups: expected a list of three, found a list",
-    ],
+    [["kernels", 1, "workgroups"], [1, 1], "kernels[1].workgroups: expected a list of three, found a list"],
     [
       ["kernels", 0, "bindings", 0, "reads"],
       "yes",

@@ -1,6 +1,6 @@
 // A plan that may be changed, and what makes a changed one look honest again: hashes, lifetimes and totals computed anew, so
 // that a corruption is caught by the rule it breaks and not by a sum that no longer fits.
-import { hashPlan, hashText } from "../../../compiler/plan/canonical.ts";
+import { hashKernel, hashPlan } from "../../../compiler/plan/canonical.ts";
 import type { Plan } from "../../../compiler/plan/plan.ts";
 
 type Mutable<T> = T extends string | number | boolean | undefined
@@ -20,7 +20,7 @@ export function rehash(draft: Draft): Draft {
 }
 
 export function rehashKernels(draft: Draft): void {
-  for (const kernel of draft.kernels) kernel.hash = hashText(kernel.wgsl);
+  for (const kernel of draft.kernels) kernel.hash = hashKernel(kernel);
 }
 
 /** Lifetimes as the dispatches make them. Tensors that nothing uses any more keep theirs. */

@@ -81,6 +81,12 @@ const forms: Mutation[] = [
   make("form", "a step's program that is not there", (draft, random) =>
     one(draft.step, random, (run) => (run.program += "?")),
   ),
+  make("form", "a tensor from a span that is not there", (draft, random) =>
+    one(draft.tensors, random, (of) => (of.span = draft.spans.length)),
+  ),
+  make("form", "a dispatch from a span that is not there", (draft, random) =>
+    one(dispatches(draft), random, (of) => (of.span = draft.spans.length)),
+  ),
   make("form", "a buffer that is not there", (draft, random) =>
     one(draft.tensors, random, (of) => (of.buffer = draft.buffers.length)),
   ),
@@ -138,7 +144,6 @@ const memory: Mutation[] = [
     one(dispatches(draft), random, (of) => {
       const kernel = kernelOf(draft, of);
       if (kernel === undefined) return false;
-      for (const other of dispatches(draft)) if (other.kernel === of.kernel) other.workgroups[1] = 0;
       kernel.workgroups[1] = 0;
       return true;
     }),
@@ -642,7 +647,6 @@ const kernels: Mutation[] = [
     one(dispatches(draft), random, (of) => {
       const kernel = kernelOf(draft, of);
       if (kernel === undefined) return false;
-      for (const other of dispatches(draft)) if (other.kernel === of.kernel) other.workgroups[0] = 65536;
       kernel.workgroups[0] = 65536;
       return true;
     }),
@@ -662,16 +666,6 @@ const kernels: Mutation[] = [
       of.wgsl = `enable f16;\n${of.wgsl}`;
       draft.device.features = [];
     }),
-  ),
-  make("bindings", "other workgroups than the kernel's", (draft, random) =>
-    one(dispatches(draft), random, (of) => (of.workgroups[0] += 1)),
-  ),
-  make("bindings", "half the workgroups", (draft, random) =>
-    one(
-      dispatches(draft).filter(({ workgroups: [x] }) => x > 1),
-      random,
-      (of) => (of.workgroups[0] = Math.floor(of.workgroups[0] / 2)),
-    ),
   ),
   make("bindings", "a kernel that touches more", (draft, random) =>
     one(draft.kernels, random, ({ bindings }) => {
@@ -713,6 +707,25 @@ const hashes: Mutation[] = [
     "kernel hashes",
     "one space in a text",
     (draft, random) => one(draft.kernels, random, (of) => (of.wgsl += " ") !== ""),
+    "kernels",
+  ),
+  make(
+    "kernel hashes",
+    "more workgroups than the text is written for",
+    (draft, random) => one(draft.kernels, random, (of) => (of.workgroups[0] += 1) > 0),
+    "kernels",
+  ),
+  make(
+    "kernel hashes",
+    "half the workgroups",
+    (draft, random) =>
+      one(
+        draft.kernels.filter(({ workgroups: [x] }) => x > 1),
+        random,
+        (of) => {
+          of.workgroups[0] = Math.floor(of.workgroups[0] / 2);
+        },
+      ),
     "kernels",
   ),
   make(

@@ -1,6 +1,6 @@
 // A plan small enough to work out by hand: four weights w, each learned position p contributes (w[id] − 1)² to the loss. One kernel
 // a program, one invocation each, so that every value is exact in f32 for the numbers that the tests use.
-import { hashPlan, hashText } from "../../../compiler/plan/canonical.ts";
+import { hashKernel, hashPlan } from "../../../compiler/plan/canonical.ts";
 import type { Dispatch, Plan, PlanKernel, PlanTensor, PlanVariable } from "../../../compiler/plan/plan.ts";
 import { verify, type Verified } from "../../../compiler/verify/verify.ts";
 import { readKernelText } from "../../../compiler/verify/wgsl.ts";
@@ -86,8 +86,7 @@ export function tinyPlan(
           bound.map((index) => tensors[index]?.size ?? 0),
         ),
       );
-      const [at, workgroups] = [kernels.length - 1, kernel.workgroups ?? ([1, 1, 1] as const)];
-      return { kernel: at, tensors: bound, workgroups, path: "", span: undefined, flops: 0, bytes: 0 };
+      return { kernel: kernels.length - 1, tensors: bound, path: "", span: undefined };
     });
     return { name, dispatches, operations: 1, peakBytes: end, peakAt: 0 };
   });
@@ -112,6 +111,7 @@ export function tinyPlan(
     ].filter(({ program }) => program in programs),
     scalars,
     decisions: [],
+    spans: [],
   };
 }
 
@@ -120,7 +120,7 @@ function kernelOf({ name, wgsl, workgroups = [1, 1, 1] }: TinyKernel, bytes: rea
     name,
     about: name,
     wgsl,
-    hash: hashText(wgsl),
+    hash: hashKernel({ wgsl, workgroups }),
     bindings: readKernelText(wgsl).bindings.map(({ name, reads, writes }, at) => {
       return { name, access: "read_write", reads, writes, bytes: bytes[at] ?? 0 };
     }),
@@ -128,6 +128,8 @@ function kernelOf({ name, wgsl, workgroups = [1, 1, 1] }: TinyKernel, bytes: rea
     workgroups,
     workgroupMemory: 0,
     features: [],
+    flops: 0,
+    bytes: 0,
   };
 }
 
