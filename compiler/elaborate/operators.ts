@@ -52,8 +52,10 @@ export function combine(
     case ">=":
       return elementwise(ws, "less_equal", [right, left], span);
     case "in":
+      // A field that is there may hold none.
+      if (right.kind === "record" && left.kind === "string") return boolean(right.fields.has(left.value));
       if (right.kind !== "list")
-        return fail("FTL0703", span, `expected a list, found ${describe(right)}`, "not a list");
+        return fail("FTL0703", span, `expected a list or a config, found ${describe(right)}`, "not a list");
       return boolean(right.elements.some((element) => truthOf(plainEqual(left, element))));
     default: {
       const name = operator === "and" || operator === "or" ? operator : binaryOperations[operator];

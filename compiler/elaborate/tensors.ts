@@ -54,6 +54,8 @@ export function asTensor(ws: Workspace, meaning: Meaning, span: Span): TensorMea
       const one = emit(ws, span, "slice", [all], { starts: [slot], sizes: [1] });
       return tensor(emit(ws, span, "reshape", [one], { shape: [] }), []);
     }
+    case "list":
+      return vector(ws, meaning.elements, span);
     case "poison":
       throw new Silenced();
     default:
@@ -64,6 +66,16 @@ export function asTensor(ws: Workspace, meaning: Meaning, span: Span): TensorMea
         "not a tensor",
       );
   }
+}
+
+/** A list of numbers as a tensor of one axis. */
+function vector(ws: Workspace, elements: readonly Meaning[], span: Span): TensorMeaning {
+  const entries = elements.map((element) => asTensor(ws, element, span));
+  const odd = entries.find(({ value }) => value.shape.length > 0);
+  if (entries.length === 0 || odd !== undefined)
+    fail("FTL0703", span, "expected a list of numbers", odd === undefined ? "empty" : "holds a tensor");
+  const ones = entries.map(({ value }) => emit(ws, span, "reshape", [value], { shape: [1] }));
+  return tensor(emit(ws, span, "concat", ones, { axis: 0 }), [anonymous(entries.length, span)]);
 }
 
 /** The value in another element type. */

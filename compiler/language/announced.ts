@@ -15,7 +15,7 @@ const announced: Partial<Readonly<Record<DefinitionKind, readonly string[]>>> = 
     "qalora",
   ],
   optimizer: ["adam", "adafactor", "lion", "rmsprop", "adagrad", "muon", "lomo", "adalomo"],
-  architecture: ["qwen3", "mistral", "gemma", "gemma2", "phi3", "roberta"],
+  architecture: ["roberta"],
   method: ["mezo"],
 };
 

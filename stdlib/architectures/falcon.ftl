@@ -33,11 +33,9 @@ architecture falcon(config) {
     ("input_layernorm", "post_attention_layernorm")
   }
 
-  let base = config.rope_parameters?.rope_theta ?? config.rope_theta ?? 10000
-  let scaling = config.rope_parameters ?? config.rope_scaling
-  let angles = rotary_angles(length, rotary_frequencies(width, base, scaling))
-  table cosines = cos(angles)
-  table sines = sin(angles)
+  let (angles, gain) = rotary_angles(config, width, length)
+  table cosines = gain * cos(angles)
+  table sines = gain * sin(angles)
 
   embedding embed [vocabulary, hidden] at "transformer.word_embeddings"
 

@@ -16,13 +16,11 @@ architecture gpt_neox(config) {
   let parallel = config.use_parallel_residual ?? true
   let vocabulary = config.vocab_size
 
-  let scaling = config.rope_parameters ?? config.rope_scaling
+  let turned = floor(width * (config.rope_parameters?.partial_rotary_factor ?? config.rotary_pct ?? 0.25))
   let base = config.rope_parameters?.rope_theta ?? config.rotary_emb_base ?? 10000
-  let share = config.rope_parameters?.partial_rotary_factor ?? config.rotary_pct ?? 0.25
-  let turned = floor(width * share)
-  let angles = rotary_angles(length, rotary_frequencies(turned, base, scaling))
-  table cosines = cos(angles)
-  table sines = sin(angles)
+  let (angles, gain) = rotary_angles(config, turned, length, base)
+  table cosines = gain * cos(angles)
+  table sines = gain * sin(angles)
 
   embedding embed [vocabulary, hidden] at "gpt_neox.embed_in"
 
@@ -42,18 +40,13 @@ architecture gpt_neox(config) {
 
     forward(x: [rows, tokens, hidden], positions: [rows, tokens], segments: [rows, tokens]) {
       let parts = reshape(fused(before_attention(x)), [rows, tokens, heads, 3 * width])
-      let q = turn(parts[.., ..<width], positions)
-      let k = turn(parts[.., width..<2 * width], positions)
+      let q = rotary(parts[.., ..<width], positions, cosines, sines)
+      let k = rotary(parts[.., width..<2 * width], positions, cosines, sines)
       let v = parts[.., 2 * width..]
       let mixed = output(reshape(attend(q, k, v, segments), [rows, tokens, hidden]))
 
       let h = x + mixed
       h + mlp(before_mlp(if parallel { x } else { h }))
-    }
-
-    /// The first `turned` features of each head turned by their positions, the others as they are.
-    turn(x: [rows, tokens, heads, width], positions: [rows, tokens]) -> [rows, tokens, heads, width] {
-      concat(rotary(x[.., ..<turned], positions, cosines, sines), x[.., turned..], over: -1)
     }
 
     mlp(x: [rows, tokens, hidden]) -> [rows, tokens, hidden] {

@@ -25,6 +25,11 @@ function relu(x: [..]) -> [..] {
   max(x, 0)
 }
 
+/// Bends x to stay between −cap and cap (Gemma Team, 2024); a cap of none leaves it.
+function soft_cap(x: [..], cap: number) -> [..] {
+  if cap == none { x } else { cap * tanh(x / cap) }
+}
+
 /// The activation that a `config.json` names in `hidden_act`.
 function activation(name, x: [..]) -> [..] {
   match name {

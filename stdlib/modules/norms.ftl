@@ -1,8 +1,12 @@
 /// Root-mean-square normalization (Zhang and Sennrich, 2019).
-module rmsnorm[d](eps: number) {
-  weight W [d] at "weight" = 1
+module rmsnorm[d](
+  eps: number,
+  /// What the stored weight counts from: 0, or 1 in Gemma.
+  offset: number = 0,
+) {
+  weight W [d] at "weight" = 1 - offset
   forward(x: [.., d]) -> [.., d] {
-    x * rsqrt(mean(x * x, over: d) + eps) * W
+    x * rsqrt(mean(x * x, over: d) + eps) * (if offset == 0 { W } else { offset + W })
   }
 }
 

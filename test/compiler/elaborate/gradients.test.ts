@@ -41,11 +41,35 @@ function spread(count: number, seed: number): number[] {
   );
 }
 
-type Input =
-  | { readonly shape: readonly number[]; readonly data?: readonly number[]; readonly type?: ElementType }
-  | number
-  | string
-  | boolean;
+interface TensorInput {
+  readonly shape: readonly number[];
+  readonly data?: readonly number[];
+  readonly type?: ElementType;
+}
+type Plain = number | string | boolean | readonly number[];
+type Input = TensorInput | Plain | { readonly config: Readonly<Record<string, Plain>> };
+
+function meaningOf(input: Exclude<Input, TensorInput>): Meaning {
+  if (typeof input === "number") return { kind: "number", value: input };
+  if (typeof input === "string") return { kind: "string", value: input };
+  if (typeof input === "boolean") return { kind: "boolean", value: input };
+  if (!("config" in input)) return { kind: "list", elements: input.map(meaningOf) };
+  const fields = Object.entries(input.config).map(([name, value]) => [name, meaningOf(value)] as const);
+  return { kind: "record", label: "config", fields: new Map(fields), open: true };
+}
+
+/** What a config says of longer texts, for any of the ways. */
+const scaling: Input = {
+  config: {
+    low_freq_factor: 1,
+    high_freq_factor: 4,
+    factor: 8,
+    truncate: false,
+    mscale: 0.7,
+    mscale_all_dim: 0.3,
+    long_factor: [1, 2, 3, 4],
+  },
+};
 
 /** Arguments to try each function on. Whole-number tensors have no gradient. */
 const samples: Readonly<Record<string, readonly Input[]>> = {
@@ -65,8 +89,10 @@ const samples: Readonly<Record<string, readonly Input[]>> = {
   ],
   logsumexp: [{ shape: [3, 4] }],
   cross_entropy: [{ shape: [3, 4] }, { shape: [3], type: "i32", data: [2, -100, 0] }],
-  llama3_frequencies: [{ shape: [4], data: [1, 0.3, 0.09, 0.02] }],
-  rotary_angles: [3, { shape: [4] }],
+  soft_cap: [{ shape: [2, 3] }, 0.8],
+  llama3_frequencies: [{ shape: [4], data: [1, 0.3, 0.09, 0.02] }, scaling, 64],
+  yarn_frequencies: [{ shape: [4], data: [1, 0.3, 0.09, 0.02] }, 50, scaling, 64, 8],
+  longrope_frequencies: [{ shape: [4], data: [1, 0.3, 0.09, 0.02] }, scaling, 64, 8, 65],
   rotary: [
     { shape: [1, 2, 2, 4] },
     { shape: [1, 2], type: "i32", data: [0, 2] },
@@ -109,7 +135,16 @@ function inOneRow(...data: readonly number[]): Input {
 }
 
 /** Functions of sizes, configs and steps only. */
-const withoutTensors = new Set(["rotary_frequencies", "kaiming_uniform", "warm", "progress", "curve"]);
+const withoutTensors = new Set([
+  "rotary_width",
+  "rotary_angles",
+  "rotary_frequencies",
+  "dynamic_base",
+  "kaiming_uniform",
+  "warm",
+  "progress",
+  "curve",
+]);
 
 /** The function's outputs, each weighted and summed, as a region over its float tensors. */
 function lossOf(
@@ -122,12 +157,8 @@ function lossOf(
   const parameters: Value[] = [];
   const given: Tensor[] = [];
   const passed = inputs.map((input, at): Passed => {
-    if (typeof input === "number")
-      return { name: undefined, meaning: { kind: "number", value: input }, span };
-    if (typeof input === "boolean")
-      return { name: undefined, meaning: { kind: "boolean", value: input }, span };
-    if (typeof input === "string")
-      return { name: undefined, meaning: { kind: "string", value: input }, span };
+    if (typeof input !== "object" || !("shape" in input))
+      return { name: undefined, meaning: meaningOf(input), span };
     const { shape, type = "f32" } = input;
     const count = shape.reduce((product, size) => product * size, 1);
     const value = parameter({ shape, type }, `x${at}`);
@@ -142,20 +173,6 @@ function lossOf(
       span,
     };
   });
-  const scaling: Meaning = {
-    kind: "record",
-    label: "scaling",
-    open: true,
-    fields: new Map(
-      Object.entries({
-        original_max_position_embeddings: 64,
-        low_freq_factor: 1,
-        high_freq_factor: 4,
-        factor: 8,
-      }).map(([key, value]) => [key, { kind: "number", value } as const]),
-    ),
-  };
-  if (name === "llama3_frequencies") passed.push({ name: undefined, meaning: scaling, span });
   const result = callDefinition(ws, definition, passed, span);
   const outputs = (result.kind === "tuple" ? result.elements.slice(0, 1) : [result]).map(
     (each) => asTensor(ws, each, span).value,

@@ -1,0 +1,52 @@
+import "../functions/rotary.ftl"
+import "../modules/embedding.ftl"
+import "../modules/gated_mlp.ftl"
+import "../modules/linear.ftl"
+import "../modules/norms.ftl"
+import "../modules/self_attention.ftl"
+
+/// Mistral (Jiang et al., 2023): as Llama, where each position sees a window of those before it. A `sliding_window` of null is none.
+architecture mistral(config) {
+  require (config.attention_dropout ?? 0) == 0, "dropout of attention (attention_dropout) is not supported"
+  let hidden = config.hidden_size
+  let heads = config.num_attention_heads
+  let groups = config.num_key_value_heads ?? heads
+  let width = config.head_dim ?? hidden / heads
+  let eps = config.rms_norm_eps
+  let tied = config.tie_word_embeddings ?? false
+  let vocabulary = config.vocab_size
+  let window = if "sliding_window" in config { config.sliding_window } else { 4096 }
+
+  let (angles, gain) = rotary_angles(config, width, length)
+  table cosines = gain * cos(angles)
+  table sines = gain * sin(angles)
+
+  embedding embed [vocabulary, hidden] at "model.embed_tokens"
+
+  layer block[i in 0..<config.num_hidden_layers] at "model.layers.{i}" {
+    rmsnorm before_attention [hidden] at "input_layernorm" { eps: eps }
+    self_attention attend [hidden, heads, groups, width] at "self_attn" { window: window }
+    rmsnorm before_mlp [hidden] at "post_attention_layernorm" { eps: eps }
+    gated_mlp mlp [hidden, config.intermediate_size] at "mlp" { activate: config.hidden_act }
+
+    forward(x: [rows, tokens, hidden], positions: [rows, tokens], segments: [rows, tokens]) {
+      let h = x + attend(before_attention(x), positions, segments, cosines, sines)
+      h + mlp(before_mlp(h))
+    }
+  }
+
+  rmsnorm norm [hidden] at "model.norm" { eps: eps }
+  if not tied {
+    linear head [hidden -> vocabulary] at "lm_head" as head
+  }
+
+  /// From embedded words to the hidden states after the last norm.
+  forward(x: [rows, tokens, hidden], positions: [rows, tokens], segments: [rows, tokens]) {
+    norm(block(x, positions, segments))
+  }
+
+  /// The score of every word of the vocabulary.
+  logits(x: [n, hidden]) -> [n, vocabulary] {
+    if tied { x @ embed.W.T } else { head(x) }
+  }
+}

@@ -1,0 +1,69 @@
+import "../functions/activations.ftl"
+import "../functions/rotary.ftl"
+import "../modules/attention.ftl"
+import "../modules/embedding.ftl"
+import "../modules/linear.ftl"
+import "../modules/norms.ftl"
+
+/// Phi-3 (Abdin et al., 2024): as Llama, with one projection for queries, keys and values, one for gate and up, a part of each head
+/// turned, and long texts by LongRoPE.
+architecture phi3(config) {
+  require (config.attention_dropout ?? 0) == 0, "dropout of attention (attention_dropout) is not supported"
+  require (config.embd_pdrop ?? 0) == 0, "dropout of embeddings (embd_pdrop) is not supported"
+  require (config.resid_pdrop ?? 0) == 0, "dropout of residuals (resid_pdrop) is not supported"
+  let scaling = config.rope_parameters ?? config.rope_scaling
+  require (scaling?.rope_type ?? scaling?.type ?? "default") in ["default", "longrope", "su"],
+    "phi3 stretches its positions by longrope only"
+  let hidden = config.hidden_size
+  let heads = config.num_attention_heads
+  let groups = config.num_key_value_heads ?? heads
+  let width = config.head_dim ?? hidden / heads
+  let inner = config.intermediate_size
+  let eps = config.rms_norm_eps
+  let tied = config.tie_word_embeddings ?? false
+  let vocabulary = config.vocab_size
+
+  let (angles, gain) = rotary_angles(config, rotary_width(config, width), length)
+  table cosines = gain * cos(angles)
+  table sines = gain * sin(angles)
+
+  embedding embed [vocabulary, hidden] at "model.embed_tokens"
+
+  layer block[i in 0..<config.num_hidden_layers] at "model.layers.{i}" {
+    rmsnorm before_attention [hidden] at "input_layernorm" { eps: eps }
+    linear fused [hidden -> (heads + 2 * groups) * width] at "self_attn.qkv_proj" as attention
+    linear output [heads * width -> hidden] at "self_attn.o_proj" as attention
+    attention attend [heads, groups, width] at "self_attn" { window: config.sliding_window }
+
+    rmsnorm before_mlp [hidden] at "post_attention_layernorm" { eps: eps }
+    linear gate_up [hidden -> 2 * inner] at "mlp.gate_up_proj" as mlp
+    linear down [inner -> hidden] at "mlp.down_proj" as mlp
+
+    forward(x: [rows, tokens, hidden], positions: [rows, tokens], segments: [rows, tokens]) {
+      let parts = reshape(fused(before_attention(x)), [rows, tokens, heads + 2 * groups, width])
+      let q = rotary(parts[.., ..<heads, ..], positions, cosines, sines)
+      let k = rotary(parts[.., heads..<heads + groups, ..], positions, cosines, sines)
+      let v = parts[.., heads + groups.., ..]
+      let mixed = attend(q, k, v, segments)
+      let h = x + output(reshape(mixed, [rows, tokens, heads * width]))
+
+      let m = gate_up(before_mlp(h))
+      h + down(activation(config.hidden_act, m[.., ..<inner]) * m[.., inner..])
+    }
+  }
+
+  rmsnorm norm [hidden] at "model.norm" { eps: eps }
+  if not tied {
+    linear head [hidden -> vocabulary] at "lm_head" as head
+  }
+
+  /// From embedded words to the hidden states after the last norm.
+  forward(x: [rows, tokens, hidden], positions: [rows, tokens], segments: [rows, tokens]) {
+    norm(block(x, positions, segments))
+  }
+
+  /// The score of every word of the vocabulary.
+  logits(x: [n, hidden]) -> [n, vocabulary] {
+    if tied { x @ embed.W.T } else { head(x) }
+  }
+}

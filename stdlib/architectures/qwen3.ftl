@@ -1,0 +1,65 @@
+import "../functions/rotary.ftl"
+import "../modules/embedding.ftl"
+import "../modules/gated_mlp.ftl"
+import "../modules/linear.ftl"
+import "../modules/norms.ftl"
+import "../modules/self_attention.ftl"
+
+/// Qwen3 (Yang et al., 2025): as Llama, with the queries and keys of each head normalized. The layers that `layer_types` names, or
+/// those from `max_window_layers` on, may see a window only.
+architecture qwen3(config) {
+  require (config.attention_dropout ?? 0) == 0, "dropout of attention (attention_dropout) is not supported"
+  let hidden = config.hidden_size
+  let heads = config.num_attention_heads
+  let groups = config.num_key_value_heads
+  let width = config.head_dim ?? 128
+  let eps = config.rms_norm_eps
+  let tied = config.tie_word_embeddings ?? false
+  let vocabulary = config.vocab_size
+  let windowed = config.use_sliding_window ?? false
+
+  let (angles, gain) = rotary_angles(config, width, length)
+  table cosines = gain * cos(angles)
+  table sines = gain * sin(angles)
+
+  embedding embed [vocabulary, hidden] at "model.embed_tokens"
+
+  layer block[i in 0..<config.num_hidden_layers] at "model.layers.{i}" {
+    let slides = if not windowed {
+      false
+    } else if config.layer_types == none {
+      i >= config.max_window_layers
+    } else {
+      config.layer_types[i] == "sliding_attention"
+    }
+
+    rmsnorm before_attention [hidden] at "input_layernorm" { eps: eps }
+    self_attention attend [hidden, heads, groups, width] at "self_attn" {
+      bias: config.attention_bias ?? false
+      norm_eps: eps
+      window: if slides { config.sliding_window } else { none }
+    }
+    rmsnorm before_mlp [hidden] at "post_attention_layernorm" { eps: eps }
+    gated_mlp mlp [hidden, config.intermediate_size] at "mlp" { activate: config.hidden_act }
+
+    forward(x: [rows, tokens, hidden], positions: [rows, tokens], segments: [rows, tokens]) {
+      let h = x + attend(before_attention(x), positions, segments, cosines, sines)
+      h + mlp(before_mlp(h))
+    }
+  }
+
+  rmsnorm norm [hidden] at "model.norm" { eps: eps }
+  if not tied {
+    linear head [hidden -> vocabulary] at "lm_head" as head
+  }
+
+  /// From embedded words to the hidden states after the last norm.
+  forward(x: [rows, tokens, hidden], positions: [rows, tokens], segments: [rows, tokens]) {
+    norm(block(x, positions, segments))
+  }
+
+  /// The score of every word of the vocabulary.
+  logits(x: [n, hidden]) -> [n, vocabulary] {
+    if tied { x @ embed.W.T } else { head(x) }
+  }
+}
