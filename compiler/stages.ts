@@ -3,6 +3,7 @@
 import type { Trained } from "./elaborate/elaborate.ts";
 import type { Module, Program, Region } from "./ir/graph.ts";
 import { accumulate } from "./passes/accumulate.ts";
+import { batch } from "./passes/batch.ts";
 import { checkpoint, type Checkpointing } from "./passes/checkpoint.ts";
 import { segment } from "./passes/checkpoint-segment.ts";
 import type { KernelGradients } from "./passes/differentiate-context.ts";
@@ -69,6 +70,12 @@ export const stages: readonly Stage[] = [
     name: "rejoin",
     why: "loops that stand in the model beside each other after checkpointing are joined too, once they are simple again",
     run: (module) => inMicro(module, (region) => joinLoops(simplify(region, { differentiated: true }))),
+  },
+  {
+    name: "batch",
+    why: "an update is written for one layer's parameter; where all layers' fit, one kernel changes them together",
+    run: (module, { profile }) =>
+      changed(module, "update", (program) => ({ ...program, region: batch(program.region, profile) })),
   },
   {
     name: "tidy",

@@ -1,17 +1,23 @@
 // The norm of all gradients together, and what it makes of them where the recipe says `clip`.
 import type { Span } from "../../grammar/source.ts";
 import type { Value } from "../ir/graph.ts";
-import { number, type Meaning } from "./meaning.ts";
+import { number, type Declared, type Meaning, type TensorMeaning } from "./meaning.ts";
+import { overParts } from "./stacks.ts";
 import { elementwise, tensor } from "./tensors.ts";
-import { emit, type Workspace } from "./workspace.ts";
+import { emit, read, type Workspace } from "./workspace.ts";
 
-/** √ Σ g² over every element of every gradient. */
-export function gradientNorm(ws: Workspace, gradients: readonly Value[], span: Span): Meaning {
+/** √ Σ g² over every element of every gradient; a stack's squares are added part by part. */
+export function gradientNorm(ws: Workspace, gradients: readonly Declared[], span: Span): Meaning {
   const squares = gradients.map((gradient): Meaning => {
-    const square = emit(ws, span, "multiply", [gradient, gradient]);
-    const axes = gradient.shape.map((_, axis) => axis);
-    const sum = emit(ws, span, "sum", [square], { axes });
-    return tensor(emit(ws, span, "reshape", [sum], { shape: [] }), []);
+    const value = read(ws, gradient);
+    const { parts } = gradient;
+    if (parts === undefined) return scalar(ws, sumOfSquares(ws, value, span), span);
+    const run = { first: 0, count: parts.length };
+    const work = { run, constants: [], stacks: [value], stackOf: () => undefined };
+    const [sums] = overParts(ws, work, span, (_, slices) =>
+      slices.map((slice) => sumOfSquares(ws, slice, span)),
+    );
+    return sums === undefined ? number(0) : scalar(ws, sumOf(ws, sums, span), span);
   });
   return elementwise(
     ws,
@@ -19,6 +25,19 @@ export function gradientNorm(ws: Workspace, gradients: readonly Value[], span: S
     [squares.reduce((a, b) => elementwise(ws, "add", [a, b], span), number(0))],
     span,
   );
+}
+
+function sumOfSquares(ws: Workspace, value: Value, span: Span): Value {
+  return sumOf(ws, emit(ws, span, "multiply", [value, value]), span);
+}
+
+/** The sum over all axes, which stay with size 1. */
+function sumOf(ws: Workspace, value: Value, span: Span): Value {
+  return emit(ws, span, "sum", [value], { axes: value.shape.map((_, axis) => axis) });
+}
+
+function scalar(ws: Workspace, value: Value, span: Span): TensorMeaning {
+  return tensor(emit(ws, span, "reshape", [value], { shape: [] }), []);
 }
 
 /** What gradients are multiplied by so that their norm is at most `clip`, as torch.nn.utils.clip_grad_norm_ has it. */

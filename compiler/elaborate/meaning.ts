@@ -124,7 +124,7 @@ export interface Declared extends TensorType {
   readonly layer: { readonly template: string; readonly index: number } | undefined;
   readonly kind: Variable["kind"];
   /** For a stack of layers: one declaration a layer, in order. */
-  readonly parts?: readonly Declared[];
+  readonly parts?: readonly Declared[] | undefined;
   readonly from: "checkpoint" | "adapter" | "table" | "state" | "host";
   /** Key in the files that hold it: the checkpoint's tensor or the adapter's. */
   readonly key: string;

@@ -1,5 +1,6 @@
-// What the recipe's optimizer does to one trained tensor: its definition is run with the tensor, its gradient and the number of the
-// update; its states become variables of their own.
+// What the recipe's optimizer does to one parameter, a tensor as the checkpoint names it: its definition is run with the parameter,
+// its gradient and the number of the update. The states it declares become variables of their own; a state that stands
+// for a part of a stack is a stack too.
 import type { Method } from "../../grammar/syntax.ts";
 import type { Value } from "../ir/graph.ts";
 import { inner } from "./environment.ts";
@@ -10,7 +11,7 @@ import { number, type Declared, type Meaning, type Passed } from "./meaning.ts";
 import { declaredShape } from "./parts.ts";
 import type { Write } from "./programs.ts";
 import { anonymous, asTensor, elementwise, tensor } from "./tensors.ts";
-import { emit, type Workspace } from "./workspace.ts";
+import type { Workspace } from "./workspace.ts";
 
 /** The gradient that belongs to a trained tensor. */
 export function gradientOf(weight: Declared): Declared {
@@ -26,16 +27,21 @@ export function gradientOf(weight: Declared): Declared {
   return { ...kept, name, shown: name };
 }
 
-export function updateOne(
-  ws: Workspace,
-  weight: Declared,
-  gradient: Value,
-  factor: Meaning,
-  rate: Meaning,
-  job: Job,
-): readonly Write[] {
+/** What an update is told beside the parameter. */
+export interface Step {
+  readonly gradient: Value;
+  /** What the gradient is multiplied by: 1, or less where the norm of all gradients is clipped. */
+  readonly factor: Meaning;
+  /** The schedule's share of the rate. */
+  readonly rate: Meaning;
+  /** The optimizer's options for this parameter. */
+  readonly options: readonly Passed[];
+}
+
+/** New values of the parameter and of its states. */
+export function updateParameter(ws: Workspace, parameter: Declared, step: Step, job: Job): readonly Write[] {
   const { optimizer, span } = job;
-  const dimensions = weight.shape.map((size) => anonymous(size, weight.span));
+  const dimensions = parameter.shape.map((size) => anonymous(size, parameter.span));
   const states = new Map<string, Declared>();
   const assigned = new Map<string, Meaning>();
   const methods: Method[] = [];
@@ -44,8 +50,8 @@ export function updateOne(
       const own = declaration.shape === undefined ? dimensions : declaredShape(ws, scope, declaration);
       const initial =
         declaration.initial === undefined ? number(0) : evaluate(ws, scope, declaration.initial);
-      const name = `${declaration.name.text} of ${weight.name}`;
-      const kept = { ...weight, trainable: false, from: "state", kind: "optimizer", type: "f32" } as const;
+      const name = `${declaration.name.text} of ${parameter.name}`;
+      const kept = { ...parameter, trainable: false, from: "state", kind: "optimizer", type: "f32" } as const;
       const state: Declared = {
         ...kept,
         name,
@@ -60,18 +66,18 @@ export function updateOne(
     assign: (name, meaning) => void assigned.set(name, meaning),
     method: (method) => void methods.push(method),
   });
-  const w: Meaning = { kind: "variable", variable: weight, dimensions };
+  const w: Meaning = { kind: "variable", variable: parameter, dimensions };
   env.bindings.set("w", w);
-  const scaled = job.optimizerOptions.map((option): Passed =>
+  const scaled = step.options.map((option): Passed =>
     option.name === "rate"
-      ? { ...option, meaning: elementwise(ws, "multiply", [option.meaning, rate], span) }
+      ? { ...option, meaning: elementwise(ws, "multiply", [option.meaning, step.rate], span) }
       : option,
   );
   bindParameters(ws, env, optimizer.name.text, optimizer.parameters, scaled, span);
   evaluateStatements(ws, env, optimizer.body.statements);
   const update = methods.find(({ name }) => name.text === "update");
   if (update === undefined) return withoutMethod(optimizer, "update");
-  const g = elementwise(ws, "multiply", [tensor(gradient, dimensions), factor], span);
+  const g = elementwise(ws, "multiply", [tensor(step.gradient, dimensions), step.factor], span);
   const passed = [w, g, { kind: "scalar", expression: { name: "update" } } as const];
   callBody(
     ws,
@@ -82,10 +88,8 @@ export function updateOne(
   );
   const written = (declared: Declared, meaning: Meaning | undefined): Write[] =>
     meaning === undefined ? [] : [{ declared, value: asTensor(ws, meaning, span).value }];
-  const cleared = emit(ws, span, "constant", [], { value: 0, type: "f32", shape: weight.shape });
   return [
-    ...written(weight, assigned.get("w")),
+    ...written(parameter, assigned.get("w")),
     ...[...states].flatMap(([name, state]) => written(state, assigned.get(name))),
-    { declared: gradientOf(weight), value: cleared },
   ];
 }

@@ -1,11 +1,11 @@
 // Programs from traced regions: what a region read becomes the program's reads, and every variable that any program touches is
 // gathered once, with its stored type and where its first value comes from.
-import { parameter } from "../ir/build.ts";
 import type { Initial, Program, Region, Value, Variable } from "../ir/graph.ts";
 import type { Span } from "../../grammar/source.ts";
+import { overParts } from "./stacks.ts";
 import { casted } from "./tensors.ts";
 import { describe, number, type Declared, type Meaning, type Purpose } from "./meaning.ts";
-import { emit, fail, read, traced, type Frame, type Workspace } from "./workspace.ts";
+import { emit, fail, traced, type Frame, type Workspace } from "./workspace.ts";
 
 /** What a program leaves in a variable. */
 export interface Write {
@@ -108,15 +108,11 @@ export function firstValue(ws: Workspace, declared: Declared, span: Span): Value
   if (parts === undefined) return drawn(ws, declared, shape, { name: shown, part: undefined }, span);
   const count = parts.length;
   const places = emit(ws, span, "iota", [], { shape: [count], axis: 0, type: "u32" });
-  const part = parameter({ shape: [], type: "u32" }, "part", { ...ws.origin, source: span });
-  const { result, frame } = traced(ws, () =>
-    drawn(ws, declared, shape.slice(1), { name: shown, part }, span),
+  const work = { run: { first: 0, count }, constants: [], stacks: [places], stackOf: () => undefined };
+  const [stack] = overParts(ws, work, span, (_, slices) =>
+    slices.map((part) => drawn(ws, declared, shape.slice(1), { name: shown, part }, span)),
   );
-  const reads = [...frame.reads.values()];
-  const region: Region = { parameters: [...reads.map(({ value }) => value), part], results: [result] };
-  const inputs = [...reads.map((each) => read(ws, each.declared)), places];
-  const attributes = { count, constants: reads.length, carried: 0, reverse: false };
-  return emit(ws, span, "repeat", inputs, attributes, [region]);
+  return stack ?? places;
 }
 
 function drawn(

@@ -81,6 +81,16 @@ export const matmul: Operation = {
     );
     return [sumOf(context, parts)];
   },
+  batch([a, b], attributes, count, builder) {
+    if (a === undefined || b === undefined) return undefined;
+    if (a.shape.length === b.shape.length) return builder.apply("matmul", [a, b], attributes);
+    const batch = a.shape.slice(1, -2);
+    const aligned = builder.apply("reshape", [b], {
+      shape: [count, ...batch.map(() => 1), ...b.shape.slice(-2)],
+    });
+    const own = builder.apply("broadcast", [aligned], { shape: [count, ...batch, ...b.shape.slice(-2)] });
+    return builder.apply("matmul", [a, own], attributes);
+  },
   lowering: { kind: "product" },
   cost: 2,
   samples: samples(),

@@ -153,6 +153,16 @@ export interface Operation {
    * type, `undefined` for outputs that stay. There wherever there is a gradient; linear operations share a rule (`tangents.ts`).
    */
   readonly tangent?: (context: Forward) => readonly (Value | undefined)[];
+  /**
+   * The same on whole stacks: every input has one axis more in front, `count` long, and so has the result. Elementwise operations
+   * do to a stack what they do to its slices and need no rule; where there is none, slices are worked on one by one.
+   */
+  readonly batch?: (
+    stacks: readonly Value[],
+    attributes: Attributes,
+    count: number,
+    builder: Builder,
+  ) => Value | undefined;
   readonly lowering: Lowering;
   /** Floating-point operations for one output element (for products and reductions: for one step of the inner loop). */
   readonly cost: number;

@@ -42,6 +42,12 @@ export const slice: Operation = {
     return [builder.apply("pad", [g], { before, after })];
   },
   tangent: linear,
+  batch: ([x], attributes, count, builder) =>
+    x &&
+    builder.apply("slice", [x], {
+      starts: [0, ...numbers(attributes, "starts")],
+      sizes: [count, ...numbers(attributes, "sizes")],
+    }),
   lowering: {
     kind: "view",
     index: (indices, attributes) => shifted(indices, numbers(attributes, "starts"), "+"),
@@ -80,6 +86,12 @@ export const pad: Operation = {
     return [builder.apply("slice", [g], { starts: numbers(attributes, "before"), sizes: x.shape })];
   },
   tangent: linear,
+  batch: ([x], attributes, _count, builder) =>
+    x &&
+    builder.apply("pad", [x], {
+      before: [0, ...numbers(attributes, "before")],
+      after: [0, ...numbers(attributes, "after")],
+    }),
   lowering: {
     kind: "view",
     index: (indices, attributes) => shifted(indices, numbers(attributes, "before"), "-"),
@@ -157,6 +169,8 @@ export const concat: Operation = {
     });
   },
   tangent: linearInAll,
+  batch: (stacks, attributes, _count, builder) =>
+    builder.apply("concat", stacks, { axis: whole(attributes, "axis") + 1 }),
   lowering: { kind: "join", axis: (attributes) => whole(attributes, "axis") },
   cost: 0,
   samples: [

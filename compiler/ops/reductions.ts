@@ -47,6 +47,11 @@ function fold(kind: "sum" | "max", x: Tensor, output: TensorType): Tensor {
   return { shape: output.shape, data };
 }
 
+const batch =
+  (name: string): NonNullable<Operation["batch"]> =>
+  ([x], attributes, _count, builder) =>
+    x && builder.apply(name, [x], { axes: numbers(attributes, "axes").map((axis) => axis + 1) });
+
 const box = { shape: [2, 3, 2], type: "f32", data: [1, -2, 3, 0.5, -1, 4, 2.5, 7, -3, 0.25, 6, -5] } as const;
 const samples: readonly Sample[] = [
   { inputs: [box], attributes: { axes: [2] } },
@@ -73,6 +78,7 @@ export const sum: Operation = {
     return [builder.apply("broadcast", [g], { shape: x.shape })];
   },
   tangent: linear,
+  batch: batch("sum"),
   lowering: {
     kind: "reduce",
     axes: (attributes) => numbers(attributes, "axes"),
@@ -101,6 +107,7 @@ export const max: Operation = {
     const moved = builder.apply("sum", [builder.apply("multiply", [ones, moving])], attributes);
     return [builder.apply("divide", [moved, count])];
   },
+  batch: batch("max"),
   lowering: {
     kind: "reduce",
     axes: (attributes) => numbers(attributes, "axes"),

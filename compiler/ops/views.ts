@@ -40,6 +40,8 @@ export const reshape: Operation = {
     return [builder.apply("reshape", [g], { shape: x.shape })];
   },
   tangent: linear,
+  batch: ([x], attributes, count, builder) =>
+    x && builder.apply("reshape", [x], { shape: [count, ...numbers(attributes, "shape")] }),
   lowering: { kind: "view", index: (indices, _, input, output) => reindex(indices, output, input) },
   cost: 0,
   samples: [
@@ -123,6 +125,10 @@ export const permute: Operation = {
     return [builder.apply("permute", [g], { permutation: inverse(numbers(attributes, "permutation")) })];
   },
   tangent: linear,
+  batch([x], attributes, _count, builder) {
+    const permutation = [0, ...numbers(attributes, "permutation").map((axis) => axis + 1)];
+    return x && builder.apply("permute", [x], { permutation });
+  },
   lowering: {
     kind: "view",
     index: (indices, attributes) =>
@@ -174,6 +180,14 @@ export const broadcast: Operation = {
     return [sameShape(total.shape, x.shape) ? total : builder.apply("reshape", [total], { shape: x.shape })];
   },
   tangent: linear,
+  batch([x], attributes, count, builder) {
+    if (x === undefined) return undefined;
+    const shape = [count, ...numbers(attributes, "shape")];
+    const ones = Array.from({ length: shape.length - x.shape.length }, () => 1);
+    const aligned = [count, ...ones, ...x.shape.slice(1)];
+    const spread = ones.length === 0 ? x : builder.apply("reshape", [x], { shape: aligned });
+    return builder.apply("broadcast", [spread], { shape });
+  },
   lowering: {
     kind: "view",
     index: (indices, _, input, output) =>

@@ -6,7 +6,7 @@ import { operationOf } from "../ops/index.ts";
 import { homeOf, type FusionPlan, type Unit } from "./fuse-units.ts";
 import { at, nodesBetween, rebuildValues, type Substitution } from "./rebuild.ts";
 
-export function buildFused(plan: FusionPlan, fuseBody: (body: Region) => Region): Region {
+export function buildFused(plan: FusionPlan, fuseBody: (body: Region, node: Node) => Region): Region {
   const made: Substitution = new Map(plan.region.parameters.map((value) => [value, value]));
   for (const unit of inOrder(plan)) {
     const outputs =
@@ -46,10 +46,20 @@ function buildKernel(unit: Unit, made: Substitution): readonly Value[] {
   );
 }
 
-function buildFixed(node: Node, made: Substitution, fuseBody: (body: Region) => Region): readonly Value[] {
+function buildFixed(
+  node: Node,
+  made: Substitution,
+  fuseBody: (body: Region, node: Node) => Region,
+): readonly Value[] {
   const inputs = node.inputs.map((input) => stored(input, made));
   if (node.operation !== "call") {
-    return applyAll(node.operation, inputs, node.attributes, node.regions.map(fuseBody), node.origin);
+    return applyAll(
+      node.operation,
+      inputs,
+      node.attributes,
+      node.regions.map((body) => fuseBody(body, node)),
+      node.origin,
+    );
   }
   const attributes = { ...node.attributes, template: String(node.attributes["kernel"]) };
   return applyAll("fused", inputs, attributes, node.regions, node.origin);

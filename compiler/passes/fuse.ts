@@ -8,16 +8,14 @@
 // How: at first every operation that computes is a kernel of its own, views and sources belonging to whoever reads them. Then,
 // as long as the estimate of the cost falls, the best of two changes is made: two kernels become one, or a kernel is computed
 // again by all who read it. A change must leave kernels that a template can write, and no kernel that waits for itself.
-import { apply } from "../ir/build.ts";
 import type { Region, Value } from "../ir/graph.ts";
 import { libraryKernels } from "../kernels/library.ts";
 import { plainLayouts } from "../kernels/kernel.ts";
-import { sameShape } from "../ops/check.ts";
-import { operationOf } from "../ops/index.ts";
 import type { DeviceProfile } from "../plan/plan.ts";
 import { buildFused } from "./fuse-build.ts";
 import { mergeUnits } from "./fuse-merge.ts";
 import { homeOf, makePlan, type Analyses } from "./fuse-units.ts";
+import { previousInside, separateSources, sinkSources } from "./fuse-sources.ts";
 import { inline, rebuild } from "./rebuild.ts";
 import { split } from "./split.ts";
 
@@ -36,16 +34,16 @@ export function fuse(
   profile: DeviceProfile,
   { previous = [], analyses = new Map() }: FuseOptions = {},
 ): Region {
-  return fuseRegion(split(inlineCalls(region, profile), profile), profile, previous, analyses);
+  const ready = separateSources(split(inlineCalls(region, profile), profile));
+  return fuseRegion(sinkSources(ready, previous), profile, previous, analyses);
 }
 
 function fuseRegion(
-  given: Region,
+  region: Region,
   profile: DeviceProfile,
   previous: readonly (number | undefined)[],
   analyses: Analyses,
 ): Region {
-  const region = separateSources(given);
   const replaced = new Map<Value, Value>();
   region.results.forEach((result, index) => {
     const parameter = region.parameters[previous[index] ?? -1];
@@ -53,22 +51,9 @@ function fuseRegion(
   });
   const plan = makePlan(region, profile, replaced, analyses);
   mergeUnits(plan);
-  return buildFused(plan, (body) => fuseRegion(body, profile, [], analyses));
-}
-
-/** Each result that is made of nothing is a value of its own, so that it can be written where it belongs. */
-function separateSources(region: Region): Region {
-  const seen = new Set<Value>();
-  const results = region.results.map((result) => {
-    const { node } = homeOf(result);
-    const first = !seen.has(result);
-    seen.add(result);
-    if (first || node.inputs.length > 0 || operationOf(node.operation).lowering.kind !== "source")
-      return result;
-    const copy = apply(node.operation, [], node.attributes, [], node.origin);
-    return sameShape(copy.shape, result.shape) ? copy : apply("reshape", [copy], { shape: result.shape });
-  });
-  return { parameters: region.parameters, results };
+  return buildFused(plan, (body, node) =>
+    fuseRegion(separateSources(body), profile, previousInside(node, replaced), analyses),
+  );
 }
 
 /** Calls that no kernel takes are replaced by what they mean. */
