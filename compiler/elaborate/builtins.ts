@@ -3,6 +3,7 @@
 import type { Span } from "../../grammar/source.ts";
 import { sizeOf, type TensorType, type Value } from "../ir/graph.ts";
 import { applied, chunks } from "./chunks.ts";
+import { iterate } from "./iterate.ts";
 import {
   describe,
   number,
@@ -260,6 +261,14 @@ export const builtins: Readonly<Record<string, Builtin>> = Object.fromEntries([
       each === undefined ? 1 : whole(each.meaning, each.span),
       at,
     );
+  }),
+  builtin("iterate", (ws, given, at) => {
+    const f = given.need(0, "f");
+    const times = given.need(2, "times");
+    if (f.meaning.kind !== "function")
+      return fail("FTL0703", f.span, "'iterate' needs a function first", "not a function");
+    const start = asTensor(ws, given.need(1, "x").meaning, at);
+    return iterate(ws, applied(f.meaning, at), start, whole(times.meaning, times.span), at);
   }),
   ["pi", { constant: number(Math.PI), call: () => poison }],
 ]);

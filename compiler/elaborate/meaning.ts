@@ -123,6 +123,8 @@ export interface Declared extends TensorType {
   /** Index of the layer, or undefined outside of layers. */
   readonly layer: { readonly template: string; readonly index: number } | undefined;
   readonly kind: Variable["kind"];
+  /** The module that it is declared in, and the role that has in the model; none for what stands in no module. */
+  readonly module?: { readonly name: string; readonly role: string | undefined } | undefined;
   /** For a stack of layers: one declaration a layer, in order. */
   readonly parts?: readonly Declared[] | undefined;
   readonly from: "checkpoint" | "adapter" | "table" | "state" | "host";

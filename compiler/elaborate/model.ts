@@ -94,6 +94,7 @@ function weight(
     local: place.local,
     shown: place.shown,
     layer: place.layer,
+    module: place.module,
     kind: "weights",
     from: "checkpoint",
     key: place.path,
@@ -178,7 +179,8 @@ function part(
       `there is no module '${declaration.what.text}'`,
       "unknown module",
     );
-  const place = inside(outer, pathOf(ws, env, declaration));
+  const module = { name: definition.name.text, role: declaration.role?.text };
+  const place: Place = { ...inside(outer, pathOf(ws, env, declaration)), module };
   const own = inner(undefined, ownerAt(ws, place, choice));
   const given = declaredShape(ws, env, declaration);
   if (given.length !== definition.dimensions.length) {

@@ -78,7 +78,10 @@ export function plainEqual(left: Meaning, right: Meaning): Meaning | undefined {
   return boolean("value" in left && "value" in right && left.value === right.value);
 }
 
-/** A field of a record, or what every tensor has: its transpose and its shape. */
+/**
+ * A field of a record, or what every tensor has: its transpose and its shape. A weight knows the kind of module that it stands in and
+ * that module's role.
+ */
 export function member(ws: Workspace, object: Meaning, name: string, optional: boolean, span: Span): Meaning {
   if (object.kind === "poison") return poison;
   if (object.kind === "none" && optional) return none;
@@ -102,5 +105,14 @@ export function member(ws: Workspace, object: Meaning, name: string, optional: b
         elements: object.dimensions.map((dimension) => number(dimension.size, dimension)),
       };
   }
+  if (object.kind === "variable") {
+    const { module } = object.variable;
+    if (name === "module") return text(module?.name);
+    if (name === "role") return text(module?.role);
+  }
   return fail("FTL0712", span, `${describe(object)} has no '${name}'`, "unknown");
+}
+
+function text(value: string | undefined): Meaning {
+  return value === undefined ? none : { kind: "string", value };
 }

@@ -14,6 +14,8 @@ export interface Place {
   readonly local: string;
   readonly shown: string;
   readonly layer: Declared["layer"];
+  /** The module that stands there, and the role it was given with `as`. */
+  readonly module?: Declared["module"];
   /** In a layer: everything declared there so far, by local name. */
   readonly declared?: Map<string, Declared>;
 }
@@ -58,15 +60,18 @@ export function methodMeaning(ws: Workspace, env: Environment, method: Method): 
   };
 }
 
-/** The sizes a declaration gives in brackets. */
+/** The sizes a declaration gives in brackets; a list of sizes, such as a part of another tensor's shape, counts as its elements. */
 export function declaredShape(
   ws: Workspace,
   env: Environment,
   declaration: Declaration,
 ): readonly Dimension[] {
-  return (declaration.shape ?? []).map((size) =>
-    dimensionFrom(evaluate(ws, env, size), textOf(size.span), size.span),
-  );
+  return (declaration.shape ?? []).flatMap((size) => {
+    const meaning = evaluate(ws, env, size);
+    const label = meaning.kind === "list" ? "" : textOf(size.span);
+    const sizes = meaning.kind === "list" ? meaning.elements : [meaning];
+    return sizes.map((each) => dimensionFrom(each, label, size.span));
+  });
 }
 
 /** The function with the part's path as the origin of what it traces. */

@@ -14,7 +14,7 @@ const announced: Partial<Readonly<Record<DefinitionKind, readonly string[]>>> = 
     "bitfit",
     "qalora",
   ],
-  optimizer: ["adam", "adafactor", "lion", "rmsprop", "adagrad", "muon", "lomo", "adalomo"],
+  optimizer: ["lomo", "adalomo"],
   architecture: ["roberta"],
   method: ["mezo"],
 };

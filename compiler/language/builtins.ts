@@ -82,6 +82,7 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map(
       "f, xs*, each",
       "applies f to a few rows at a time, so that one part's results exist at once; `each` is the width of a row",
     ),
+    builtin("iterate", "f, x, times", "f applied to x, to what that gives, and so on: so many times"),
     builtin("each", "weights, f", "gives each weight the value of f"),
   ].map((entry) => [entry.name, entry]),
 );

@@ -1,0 +1,13 @@
+/// Adaptive moments (Kingma and Ba, 2015). Weight decay is added to the gradient and so passes through the moments; `adamw` decays
+/// the weights themselves.
+optimizer adam(rate: number, betas: [2] = [0.9, 0.999], eps: number = 1e-8, weight_decay: number = 0) {
+  state m = 0
+  state v = 0
+
+  update(w, g, s) {
+    let decayed = g + weight_decay * w
+    m = betas[0] * m + (1 - betas[0]) * decayed
+    v = betas[1] * v + (1 - betas[1]) * decayed * decayed
+    w = w - rate * (m / (1 - betas[0] ^ s)) / (sqrt(v / (1 - betas[1] ^ s)) + eps)
+  }
+}
