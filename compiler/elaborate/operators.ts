@@ -72,9 +72,9 @@ export function truthOf(meaning: Meaning | undefined): boolean {
 /** Equality of compile-time values; undefined where a tensor or a host scalar is compared. */
 export function plainEqual(left: Meaning, right: Meaning): Meaning | undefined {
   const dynamic = (meaning: Meaning): boolean => ["tensor", "variable", "scalar"].includes(meaning.kind);
+  if (left.kind === "none" || right.kind === "none") return boolean(left.kind === right.kind);
   if (dynamic(left) || dynamic(right)) return undefined;
   if (left.kind !== right.kind) return boolean(false);
-  if (left.kind === "none") return boolean(true);
   return boolean("value" in left && "value" in right && left.value === right.value);
 }
 

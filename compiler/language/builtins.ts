@@ -99,7 +99,9 @@ export const contextual: Readonly<Record<DefinitionKind, ReadonlyMap<string, str
     ["base", "the module that is adapted: its weights, and its result when called"],
     ["length", "positions of a row"],
   ]),
-  optimizer: new Map([["w", "the parameter that is updated"]]),
+  optimizer: new Map([
+    ["w", "the parameter that is updated; `w.module` and `w.role` say where in the model it stands"],
+  ]),
   schedule: new Map(),
   task: new Map([["length", "positions of a row"]]),
   method: new Map(),
