@@ -1,21 +1,30 @@
 import "../functions/second-moment.ftl"
 
-/// Adafactor (Shazeer and Stern, 2018): the second moment of a matrix is kept as its row and column means. With `relative` the rate
-/// follows the update's number, `warmup` from 1e-6 an update; with `scaled` a step is in proportion to the parameter.
-/// `decay` is the exponent of the moment's decay, `clipping` the largest root mean square of a step, `floor` the least
-/// size that a parameter counts with, `momentum` (none by default) smooths the steps.
+/// Adafactor (Shazeer and Stern, 2018): the second moment of a matrix is kept as its row and column means, so that the state takes
+/// a row and a column for each matrix.
 optimizer adafactor(
+  /// The learning rate; none for relative steps.
   rate: number = none,
+  /// Steps of the paper's own size: 1 / √s at update s, at most 0.01.
   relative: boolean = rate == none,
-  scaled: boolean = relative,
+  /// Relative steps rise from 1e-6 by 1e-6 an update.
   warmup: boolean = false,
-  decay: number = -0.8,
-  clipping: number = 1,
-  eps: number = 1e-30,
+  /// Steps in proportion to the root mean square of the parameter.
+  scaled: boolean = relative,
+  /// The least size that a scaled parameter counts with.
   floor: number = 1e-3,
+  /// The largest root mean square of a step before the rate.
+  clipping: number = 1,
+  /// Exponent of the second moment's decay.
+  decay: number = -0.8,
+  /// Added to squares of gradients.
+  eps: number = 1e-30,
+  /// Share of the mean step that stays from update to update; 0 keeps no mean.
   momentum: number = 0,
+  /// Share of a parameter that an update at rate 1 takes away.
   weight_decay: number = 0,
 ) {
+  example { warmup: true }
   require relative != (rate != none), "adafactor takes a rate, or 'relative: true' and no rate"
   require relative or not warmup, "warmup belongs to relative steps; a schedule warms a rate up"
 
@@ -40,10 +49,10 @@ optimizer adafactor(
       v = beta * v + (1 - beta) * square
       g * rsqrt(v)
     }
-    let size = if scaled { max(floor, rms(w)) } else { 1 }
-    let base = if relative { min(if warmup { 1e-6 * s } else { 1e-2 }, 1 / sqrt(s)) } else { rate }
-    let step = base * size * direction / max(1, rms(direction) / clipping)
-    let decayed = w - weight_decay * base * size * w
+    let share = if relative { min(if warmup { 1e-6 * s } else { 1e-2 }, 1 / sqrt(s)) } else { rate }
+    let own = share * (if scaled { max(floor, rms(w)) } else { 1 })
+    let step = own * direction / max(1, rms(direction) / clipping)
+    let decayed = w - weight_decay * own * w
     if momentum > 0 {
       m = momentum * m + (1 - momentum) * step
       w = decayed - m

@@ -1,6 +1,17 @@
 /// Adaptive moments (Kingma and Ba, 2015). Weight decay is added to the gradient and so passes through the moments; `adamw` decays
-/// the weights themselves.
-optimizer adam(rate: number, betas: [2] = [0.9, 0.999], eps: number = 1e-8, weight_decay: number = 0) {
+/// the parameters themselves.
+optimizer adam(
+  /// The learning rate.
+  rate: number,
+  /// Shares of the mean gradient and of the mean square that stay from update to update.
+  betas: [2] = [0.9, 0.999],
+  /// Added to the root of the mean square.
+  eps: number = 1e-8,
+  /// Share of a parameter that is added to its gradient.
+  weight_decay: number = 0,
+) {
+  example { rate: 1e-3 }
+
   state m = 0
   state v = 0
 

@@ -1,5 +1,16 @@
 /// Adam with decoupled weight decay (Loshchilov and Hutter, 2019).
-optimizer adamw(rate: number, betas: [2] = [0.9, 0.999], eps: number = 1e-8, weight_decay: number = 0) {
+optimizer adamw(
+  /// The learning rate.
+  rate: number,
+  /// Shares of the mean gradient and of the mean square that stay from update to update.
+  betas: [2] = [0.9, 0.999],
+  /// Added to the root of the mean square.
+  eps: number = 1e-8,
+  /// Share of a parameter that an update at rate 1 takes away.
+  weight_decay: number = 0,
+) {
+  example { rate: 2e-4, weight_decay: 0.01 }
+
   state m = 0
   state v = 0
 

@@ -1,6 +1,15 @@
 /// Evolved sign momentum (Chen et al., 2023): every element moves by the rate, in the direction of a momentum. The rate is usually
 /// three to ten times smaller, and the decay as many times larger, than those of `adamw`.
-optimizer lion(rate: number, betas: [2] = [0.9, 0.99], weight_decay: number = 0) {
+optimizer lion(
+  /// The learning rate.
+  rate: number,
+  /// Shares of the momentum that stay: in the direction of a step, and from update to update.
+  betas: [2] = [0.9, 0.99],
+  /// Share of a parameter that an update at rate 1 takes away.
+  weight_decay: number = 0,
+) {
+  example { rate: 3e-5, weight_decay: 0.1 }
+
   state m = 0
 
   update(w, g, s) {

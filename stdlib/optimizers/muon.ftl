@@ -1,19 +1,27 @@
 import "../functions/orthogonal.ftl"
 
 /// Momentum orthogonalized by Newton-Schulz iterations (Jordan et al., 2024) for the matrices inside the model. Embeddings, heads and
-/// vectors are updated as `adamw` does it, with `betas` and `eps`; they often want a rate of their own, by a group.
-/// `adjust` scales a matrix's step by its sides: "original", or "match_rms_adamw" (Liu et al., 2025), with which one rate
-/// suits all.
+/// vectors are updated as `adamw` does it, and often want a rate of their own, by a group.
 optimizer muon(
+  /// The learning rate.
   rate: number,
+  /// Share of a matrix's momentum that stays from update to update.
   momentum: number = 0.95,
+  /// Steps along the momentum as it will be, not as it is.
   nesterov: boolean = true,
+  /// Newton-Schulz iterations.
   steps: number = 5,
+  /// How a matrix's step is scaled by its sides: "original", or "match_rms_adamw" (Liu et al., 2025), with which one rate suits all.
   adjust: string = "original",
+  /// Share of a parameter that an update at rate 1 takes away.
   weight_decay: number = 0,
+  /// For what is no matrix inside the model: as in `adamw`.
   betas: [2] = [0.9, 0.95],
+  /// As in `adamw`.
   eps: number = 1e-8,
 ) {
+  example { rate: 2e-2 }
+
   let matrix = dims(w) == 2 and w.module != "embedding" and w.role != "head"
 
   state m = 0
