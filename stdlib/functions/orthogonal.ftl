@@ -9,6 +9,6 @@ function newton_schulz(y: [n, m]) -> [n, m] {
 /// About U Vᵀ of the singular value decomposition x = U S Vᵀ: singular values between 0.7 and 1.2 after five steps.
 function orthogonal(x: [rows, columns], steps: number) -> [rows, columns] {
   let wide = if rows > columns { x.T } else { x }
-  let y = iterate((z) => newton_schulz(z), wide / max(norm(wide), 1e-7), times: steps)
+  let y = iterate(z => newton_schulz(z), wide / max(norm(wide), 1e-7), times: steps)
   if rows > columns { y.T } else { y }
 }
