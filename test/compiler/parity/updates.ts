@@ -29,7 +29,7 @@ architecture pairs(config) {
     pair own [config.in, config.out] at "own"
     forward(x: [rows, tokens, config.in]) { x + own(x) }
   }
-  forward(ids: [rows, tokens], positions: [rows, tokens], segments: [rows, tokens]) { block(embed(ids)) }
+  forward(x: [rows, tokens, config.in], positions: [rows, tokens], segments: [rows, tokens]) { block(x) }
   logits(x: [n, config.in]) -> [n, vocabulary] { x @ embed.W.T }
 }
 `;
