@@ -14,7 +14,7 @@ import { buildPlan } from "./plan/build.ts";
 import type { Decision, DeviceProfile, Plan } from "./plan/plan.ts";
 import { desktop } from "./profile/builtin.ts";
 import { stages } from "./stages.ts";
-import { verify, type Verification, type Verified } from "./verify/verify.ts";
+import { seal, type Verification, type Verified } from "./verify/verify.ts";
 
 export interface CompileOptions {
   /** How the user names the recipe's file; other paths are taken from it. */
@@ -105,7 +105,7 @@ export function compile(text: string, options: CompileOptions): Compilation {
     );
     return failed([...diagnostics, ...obstacles]);
   }
-  const verification = verify(built.plan);
+  const verification = seal(built.plan);
   const facts = { adapters, model, parameters, rate };
   return { plan: verification.verified, verification, settings, facts, diagnostics, modules };
 }

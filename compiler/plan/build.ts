@@ -3,7 +3,6 @@
 import { topological, type Module, type Node, type Region, type StepRun } from "../ir/graph.ts";
 import type { Tensor } from "../ops/operation.ts";
 import { copyMaker, type Premises } from "./arrange.ts";
-import { hashPlan } from "./canonical.ts";
 import { layOut, type Layout, type Obstacle } from "./layout.ts";
 import type { Choice } from "./memory/planners.ts";
 import type { Planner } from "./memory/problem.ts";
@@ -14,6 +13,7 @@ import {
   type Decision,
   type DeviceProfile,
   type Plan,
+  type UnsealedPlan,
   type PlanJob,
   type PlanProgram,
   type PlanVariable,
@@ -41,7 +41,7 @@ export interface PlanRequest {
   readonly planners?: readonly Planner[];
 }
 
-export type PlanResult = { readonly plan: Plan } | { readonly obstacles: readonly Obstacle[] };
+export type PlanResult = { readonly plan: UnsealedPlan } | { readonly obstacles: readonly Obstacle[] };
 
 export function buildPlan(request: PlanRequest): PlanResult {
   const { module, profile, budget, job, parameters } = request;
@@ -86,10 +86,9 @@ export function buildPlan(request: PlanRequest): PlanResult {
       peakAt,
     };
   });
-  const unhashed: Plan = {
+  const plan: UnsealedPlan = {
     format: planFormat,
     recipe: module.name,
-    hash: "",
     device: profile,
     budget,
     peakBytes: memory.buffers.reduce((sum, { size }) => sum + size, 0),
@@ -106,7 +105,7 @@ export function buildPlan(request: PlanRequest): PlanResult {
     decisions: [...request.decisions, ...decisionsOf(module, layout, unrolled, programs, memory.choice)],
     spans: spans.list,
   };
-  return { plan: { ...unhashed, hash: hashPlan(unhashed) } };
+  return { plan };
 }
 
 /** Counts the primitive operations that a fused node computes. */

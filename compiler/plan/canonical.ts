@@ -2,7 +2,7 @@
 // have equal texts on every machine.
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
-import type { Plan, PlanKernel } from "./plan.ts";
+import type { PlanKernel } from "./plan.ts";
 
 /** JSON with sorted keys; of plain data only. */
 export function canonicalJson(value: unknown): string {
@@ -36,17 +36,7 @@ function ordered(value: unknown, orders: Map<string, readonly string[]>): unknow
   return copy ?? value;
 }
 
-/** SHA-256 of a text in UTF-8, in hexadecimal. */
-function hashText(text: string): string {
-  return bytesToHex(sha256(utf8ToBytes(text)));
-}
-
 /** What a kernel's hash must be: of its text, with the workgroups it is written for. */
 export function hashKernel({ wgsl, workgroups }: Pick<PlanKernel, "wgsl" | "workgroups">): string {
-  return hashText(`${wgsl}// workgroups: ${workgroups.join(" ")}\n`);
-}
-
-/** What `plan.hash` must be. */
-export function hashPlan(plan: Plan): string {
-  return hashText(canonicalJson({ ...plan, hash: "" }));
+  return bytesToHex(sha256(utf8ToBytes(`${wgsl}// workgroups: ${workgroups.join(" ")}\n`)));
 }

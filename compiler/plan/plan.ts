@@ -192,6 +192,9 @@ export interface PlanJob {
   readonly vocabulary: number;
 }
 
+/** A plan that nobody has verified yet; the verifier gives it its hash. */
+export type UnsealedPlan = Omit<Plan, "hash">;
+
 export interface Plan {
   readonly format: typeof planFormat;
   readonly recipe: string;

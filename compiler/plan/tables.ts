@@ -55,6 +55,6 @@ export function base64(bytes: Uint8Array): string {
   const pieces: string[] = [];
   // As many arguments as every engine takes.
   for (let at = 0; at < codes.length; at += 8192)
-    pieces.push(String.fromCharCode(...codes.subarray(at, at + 8192)));
+    pieces.push(String.fromCharCode.apply(undefined, Array.from(codes.subarray(at, at + 8192))));
   return pieces.join("");
 }

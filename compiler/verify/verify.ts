@@ -2,7 +2,7 @@
 // plan's data type with the planner and nothing else. Whether a safe plan fits its budget is told apart from whether it is safe.
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
-import type { Plan } from "../plan/plan.ts";
+import type { Plan, UnsealedPlan } from "../plan/plan.ts";
 import { drawSubjects, type Refusal, type Report, type Rule } from "./rule.ts";
 import { flowRules } from "./rules-flow.ts";
 import { form } from "./rules-form.ts";
@@ -39,21 +39,33 @@ const hash: Rule = {
   about: "the plan's hash is that of its canonical JSON",
   check(plan, report) {
     report.examine();
-    const made = bytesToHex(sha256(utf8ToBytes(sorted({ ...plan, hash: "" }))));
+    const made = hashOf(plan);
     if (made !== plan.hash) report.refuse(`the plan has the hash ${made} and says ${plan.hash}`);
   },
 };
 
+const contents: readonly Rule[] = [form, ...memoryRules, ...flowRules, ...kernelRules];
+
 /** All rules, in the order in which they are asked. The first must hold for the others to be asked at all. */
-export const rules: readonly Rule[] = [form, ...memoryRules, ...flowRules, ...kernelRules, hash];
+export const rules: readonly Rule[] = [...contents, hash];
 
 /** Refusals of one rule that are reported; a broken plan often breaks one rule in a thousand places. */
 const most = 20;
 
+/** For a plan from anywhere: all rules. */
 export function verify(plan: Plan): Verification {
+  return judge(plan, rules);
+}
+
+/** For a plan just made: all rules but that of the hash, which it is given here. */
+export function seal(plan: UnsealedPlan): Verification {
+  return judge({ ...plan, hash: hashOf(plan) }, contents);
+}
+
+function judge(plan: Plan, asked: readonly Rule[]): Verification {
   const checks: Check[] = [];
   const refusals: Refusal[] = [];
-  for (const rule of rules) {
+  for (const rule of asked) {
     let examined = 0;
     let found = 0;
     const report: Report = {
@@ -72,6 +84,11 @@ export function verify(plan: Plan): Verification {
   const fits = plan.peakBytes <= plan.budget;
   if (refusals.length > 0) return { checks, refusals, verified: undefined, fits };
   return { checks, refusals, verified: freeze(plan) as Verified<Plan>, fits };
+}
+
+/** SHA-256 of the canonical JSON with an empty hash, in hexadecimal. */
+function hashOf(plan: UnsealedPlan): string {
+  return bytesToHex(sha256(utf8ToBytes(sorted({ ...plan, hash: "" }))));
 }
 
 /** The canonical JSON of section 6: keys sorted, no spaces, what is undefined left out. */

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { hashPlan } from "../../compiler/plan/canonical.ts";
+import { hashPlan } from "../compiler/plan/hash.ts";
 import type { Plan } from "../../compiler/plan/plan.ts";
 import { parseModule } from "../../compiler/ir/text-read.ts";
 import { printModule } from "../../compiler/ir/text.ts";

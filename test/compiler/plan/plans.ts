@@ -4,6 +4,7 @@ import { buildPlan, type PlanRequest, type PlanResult } from "../../../compiler/
 import type { DeviceProfile, Plan } from "../../../compiler/plan/plan.ts";
 import type { KernelSource } from "../../../compiler/plan/choice.ts";
 import { desktop, fakeKernels } from "./fake.ts";
+import { hashPlan } from "./hash.ts";
 
 export function planResult(
   module: Module,
@@ -35,7 +36,7 @@ export function planOf(
 ): Plan {
   const result = planResult(module, profile, kernels, interpret);
   if ("obstacles" in result) throw new Error(result.obstacles.map(({ message }) => message).join("\n"));
-  return result.plan;
+  return { ...result.plan, hash: hashPlan(result.plan) };
 }
 
 /** Tables of hand-made modules: all zero. */

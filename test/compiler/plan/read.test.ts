@@ -1,9 +1,10 @@
 // Plans survive their JSON, and JSON that is no plan is refused with the place of every fault.
 import { describe, expect, test } from "vitest";
-import { canonicalJson, hashPlan } from "../../../compiler/plan/canonical.ts";
+import { canonicalJson } from "../../../compiler/plan/canonical.ts";
 import { readPlan } from "../../../compiler/plan/read.ts";
 import { verify } from "../../../compiler/verify/verify.ts";
 import { base64, packTable } from "../../../compiler/plan/tables.ts";
+import { hashPlan } from "./hash.ts";
 import { training } from "./modules.ts";
 import { planOf } from "./plans.ts";
 

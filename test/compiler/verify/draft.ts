@@ -1,6 +1,7 @@
 // A plan that may be changed, and what makes a changed one look honest again: hashes, lifetimes and totals computed anew, so
 // that a corruption is caught by the rule it breaks and not by a sum that no longer fits.
-import { hashKernel, hashPlan } from "../../../compiler/plan/canonical.ts";
+import { hashKernel } from "../../../compiler/plan/canonical.ts";
+import { hashPlan } from "../plan/hash.ts";
 import type { Plan } from "../../../compiler/plan/plan.ts";
 
 type Mutable<T> = T extends string | number | boolean | undefined
