@@ -1,14 +1,23 @@
 // Adapters around the parts of a model: the recipe's roles and names select parts, each gets the adapter's trained tensors and its
 // forward, which sees the part's inputs, its output, its dimensions and, as `base`, the part itself.
-import type { Span } from "../../grammar/source.ts";
-import type { Definition } from "../../grammar/syntax.ts";
+import type { Declaration, Definition } from "../../grammar/syntax.ts";
 import type { AdapterSettings } from "../language/settings.ts";
 import { inner, type Environment, type Owner } from "./environment.ts";
 import { evaluate, evaluateStatements, interpolate } from "./expressions.ts";
 import { bindParameters } from "./functions.ts";
-import type { Declared, FunctionMeaning, Meaning, Passed, RecordMeaning } from "./meaning.ts";
+import {
+  describe,
+  shapeText,
+  type Declared,
+  type Dimension,
+  type FunctionMeaning,
+  type Meaning,
+  type Passed,
+  type RecordMeaning,
+} from "./meaning.ts";
 import { declaredShape, join, located, methodMeaning, type Part } from "./parts.ts";
-import { fail, type Workspace } from "./workspace.ts";
+import { asTensor, origins } from "./tensors.ts";
+import { fail, traced, type Workspace } from "./workspace.ts";
 
 /** One `adapter` clause at work. */
 export interface AdapterUse {
@@ -100,9 +109,10 @@ function adapterOwner(ws: Workspace, part: Part, use: AdapterUse): Owner {
         kind: "adapter",
         from: use.settings.start === undefined ? "state" : "adapter",
         key: `base_model.model.${part.place.path}.${key}`,
-        initial: initialOf(ws, env, declaration.initial, declaration.span),
+        initial: initialOf(ws, env, declaration, dimensions),
         adapter: use.settings.alias,
         trainable: true,
+        rate: rateOf(ws, env, declaration),
         span: declaration.span,
         shape: dimensions.map(({ size }) => size),
         type: "f32",
@@ -119,17 +129,53 @@ function adapterOwner(ws: Workspace, part: Part, use: AdapterUse): Owner {
   };
 }
 
+/** The first value: a number, a draw, or a tensor that is computed from what the adapter stands on once that has its own. */
 function initialOf(
   ws: Workspace,
   env: Environment,
-  expression: Parameters<typeof evaluate>[2] | undefined,
-  span: Span,
+  { initial, span }: Declaration,
+  dimensions: readonly Dimension[],
 ): Meaning {
-  if (expression !== undefined) return evaluate(ws, env, expression);
+  if (initial === undefined)
+    return fail(
+      "FTL0719",
+      span,
+      "a trained tensor needs its first value",
+      "add '= 0' or another initial value",
+    );
+  const { result } = traced(ws, () => evaluate(ws, env, initial));
+  if (["number", "initial", "poison"].includes(result.kind)) return result;
+  if (result.kind !== "tensor" && result.kind !== "variable") {
+    return fail(
+      "FTL0703",
+      initial.span,
+      `expected an initial value, found ${describe(result)}`,
+      "not an initial value",
+    );
+  }
+  const same = result.dimensions.map(({ size }) => size).join() === dimensions.map(({ size }) => size).join();
+  if (!same) {
+    fail(
+      "FTL0715",
+      initial.span,
+      `the first value has the shape ${shapeText(result.dimensions)}, the tensor ${shapeText(dimensions)}`,
+      "does not fit",
+      { related: origins(result.dimensions) },
+    );
+  }
+  return { kind: "initial", draw: () => asTensor(ws, evaluate(ws, env, initial), initial.span).value };
+}
+
+/** The option `rate`: the tensor's learning rate in units of the recipe's. */
+function rateOf(ws: Workspace, env: Environment, { options }: Declaration): number {
+  const option = options.find(({ path }) => path[0]?.text === "rate");
+  if (option === undefined) return 1;
+  const rate = evaluate(ws, env, option.value);
+  if (rate.kind === "number" && rate.value > 0) return rate.value;
   return fail(
-    "FTL0719",
-    span,
-    "a trained tensor needs its first value",
-    "add '= 0' or another initial value",
+    "FTL0703",
+    option.value.span,
+    `'rate' takes a number above 0, found ${describe(rate)}`,
+    "so many times the recipe's rate",
   );
 }

@@ -8,10 +8,11 @@ import type { AdapterUse } from "./adapters.ts";
 import { callDefinition } from "./functions.ts";
 import { constantMeaning, type Declared, type Meaning, type Passed, type RecordMeaning } from "./meaning.ts";
 import type { Job } from "./job.ts";
+import { initializeProgram } from "./initialize-program.ts";
 import { evaluateProgram, logitsProgram, microProgram } from "./loss-programs.ts";
 import { buildModel } from "./model.ts";
 import { gradientOf } from "./optimizer.ts";
-import { gather, initializeProgram, isDrawn, type Beginnings } from "./programs.ts";
+import { gather, isDrawn, type Beginnings } from "./programs.ts";
 import { rateOf } from "./schedule.ts";
 import { updateProgram } from "./update-program.ts";
 import { guarded, type Library, type Workspace } from "./workspace.ts";
@@ -145,7 +146,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
     ...logits.flatMap((each) => each.declared),
   ]);
   const drawn = declared.filter((each) => isDrawn(each, beginnings));
-  const initialize = initializeProgram(ws, drawn, settings.span);
+  const initialize = initializeProgram(ws, drawn, declared, settings.span);
   const programs = [micro, update, evaluation, ...logits, ...(drawn.length > 0 ? [initialize] : [])];
   const module: Module = {
     name: settings.name,

@@ -39,11 +39,16 @@ export function evaluateStatements(
   let last: Meaning = none;
   for (const statement of statements) {
     last = guarded(ws, poison, () => evaluateStatement(ws, env, statement));
-    if (last.kind === "poison" && statement.kind === "let") {
-      for (const { text } of statement.names) if (!env.bindings.has(text)) env.bindings.set(text, poison);
-    }
+    if (last.kind !== "poison") continue;
+    for (const { text } of namesOf(statement)) if (!env.bindings.has(text)) env.bindings.set(text, poison);
   }
   return last;
+}
+
+/** What a statement would have bound. */
+function namesOf(statement: Statement): readonly { readonly text: string }[] {
+  if (statement.kind === "let") return statement.names;
+  return statement.kind === "declaration" ? [statement.name] : [];
 }
 
 export function evaluateBlock(ws: Workspace, env: Environment, block: Block): Meaning {

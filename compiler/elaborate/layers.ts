@@ -94,7 +94,7 @@ function traceLayers(
   const known = new Map<string, Step>();
   return bodies.map(({ env, declared }): Step => {
     const signature = [...declared.values()]
-      .map(({ local, shape, type, trainable }) => `${local} ${shape.join(" ")} ${type} ${trainable}`)
+      .map((each) => `${each.local} ${each.shape.join(" ")} ${each.type} ${treatment(each)}`)
       .join("\n");
     const like = watched.used ? undefined : known.get(signature);
     const step = like === undefined ? trace(env) : { ...like, frame: exchanged(like.frame, declared) };
@@ -148,8 +148,16 @@ function traceLayer(
     arguments: stands,
     frame,
     result,
-    key: structure({ parameters: [...stands, ...reads], results: [result.value] }),
+    key: [
+      structure({ parameters: [...stands, ...reads], results: [result.value] }),
+      ...[...frame.reads.values()].map(({ declared }) => treatment(declared)),
+    ].join("\n"),
   };
+}
+
+/** How training treats a variable; the parts of a stack are treated alike. */
+function treatment({ trainable, rate = 1 }: Declared): string {
+  return `${trainable} ${rate}`;
 }
 
 /** Consecutive steps that do the same. */

@@ -134,6 +134,8 @@ export interface Declared extends TensorType {
   /** The name of the adapter it belongs to. */
   readonly adapter?: string;
   readonly trainable: boolean;
+  /** Its learning rate in units of the recipe's; 1 if unsaid. */
+  readonly rate?: number;
   readonly span: Span;
 }
 

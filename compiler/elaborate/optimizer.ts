@@ -68,9 +68,10 @@ export function updateParameter(ws: Workspace, parameter: Declared, step: Step, 
   });
   const w: Meaning = { kind: "variable", variable: parameter, dimensions };
   env.bindings.set("w", w);
+  const rate = elementwise(ws, "multiply", [step.rate, number(parameter.rate ?? 1)], span);
   const scaled = step.options.map((option): Passed =>
     option.name === "rate"
-      ? { ...option, meaning: elementwise(ws, "multiply", [option.meaning, step.rate], span) }
+      ? { ...option, meaning: elementwise(ws, "multiply", [option.meaning, rate], span) }
       : option,
   );
   bindParameters(ws, env, optimizer.name.text, optimizer.parameters, scaled, span);

@@ -1,11 +1,8 @@
 // Programs from traced regions: what a region read becomes the program's reads, and every variable that any program touches is
 // gathered once, with its stored type and where its first value comes from.
 import type { Initial, Program, Region, Value, Variable } from "../ir/graph.ts";
-import type { Span } from "../../grammar/source.ts";
-import { overParts } from "./stacks.ts";
-import { casted } from "./tensors.ts";
-import { describe, number, type Declared, type Meaning, type Purpose } from "./meaning.ts";
-import { emit, fail, traced, type Frame, type Workspace } from "./workspace.ts";
+import type { Declared, Meaning } from "./meaning.ts";
+import { traced, type Frame, type Workspace } from "./workspace.ts";
 
 /** What a program leaves in a variable. */
 export interface Write {
@@ -93,44 +90,4 @@ function initialOf(declared: Declared, beginnings: Beginnings): Initial {
     default:
       return declared.from satisfies never;
   }
-}
-
-/** The program "initialize": fills the variables that are drawn from the seed. */
-export function initializeProgram(ws: Workspace, drawn: readonly Declared[], span: Span): Traced {
-  return traceProgram(ws, "initialize", () =>
-    drawn.map((declared) => ({ declared, value: firstValue(ws, declared, span) })),
-  );
-}
-
-/** The first value of a variable that is drawn by a program; a stack's is made part by part, so that no kernel binds all of it. */
-export function firstValue(ws: Workspace, declared: Declared, span: Span): Value {
-  const { parts, shape, shown } = declared;
-  if (parts === undefined) return drawn(ws, declared, shape, { name: shown, part: undefined }, span);
-  const count = parts.length;
-  const places = emit(ws, span, "iota", [], { shape: [count], axis: 0, type: "u32" });
-  const work = { run: { first: 0, count }, constants: [], stacks: [places], stackOf: () => undefined };
-  const [stack] = overParts(ws, work, span, (_, slices) =>
-    slices.map((part) => drawn(ws, declared, shape.slice(1), { name: shown, part }, span)),
-  );
-  return stack ?? places;
-}
-
-function drawn(
-  ws: Workspace,
-  declared: Declared,
-  shape: readonly number[],
-  purpose: Purpose,
-  span: Span,
-): Value {
-  const initial = declared.initial ?? number(0);
-  if (initial.kind === "initial")
-    return casted(ws, initial.draw({ shape, type: "f32" }, purpose), declared.type, span);
-  if (initial.kind === "number")
-    return emit(ws, span, "constant", [], { value: initial.value, type: declared.type, shape });
-  return fail(
-    "FTL0703",
-    span,
-    `expected an initial value, found ${describe(initial)}`,
-    "not an initial value",
-  );
 }

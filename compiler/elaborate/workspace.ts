@@ -28,6 +28,8 @@ export interface Library {
 /** A region being traced: the variables it has read so far, by name, in order. */
 export interface Frame {
   readonly reads: Map<string, { readonly declared: Declared; readonly value: Value }>;
+  /** What variables hold that the program has given a value already, where it is to be read in their place. */
+  readonly made?: ReadonlyMap<string, Value>;
 }
 
 export interface Workspace {
@@ -88,8 +90,8 @@ export function emit(
 
 /** The value of a variable in the region at hand. */
 export function read(ws: Workspace, declared: Declared): Value {
-  const known = ws.frame.reads.get(declared.name);
-  if (known !== undefined) return known.value;
+  const known = ws.frame.made?.get(declared.name) ?? ws.frame.reads.get(declared.name)?.value;
+  if (known !== undefined) return known;
   const value = parameter({ shape: declared.shape, type: declared.type }, declared.local, {
     ...ws.origin,
     source: declared.span,

@@ -5,7 +5,6 @@ import type { DefinitionKind } from "../../grammar/syntax.ts";
 const announced: Partial<Readonly<Record<DefinitionKind, readonly string[]>>> = {
   adapter: [
     "dylora",
-    "dora",
     "ia3",
     "prompt_tuning",
     "prefix_tuning",

@@ -7,11 +7,11 @@ import { checkArguments, checkExpression, type Checking } from "./expressions.ts
 
 /**
  * What a definition declares of its own, and the options that each takes. `stored`: the sizes in the order of the checkpoint's axes,
- * where that is another. `moving`: the rows that a step changes.
+ * where that is another. `moving`: the rows that a step changes. `rate`: the learning rate in units of the recipe's.
  */
 const ownOptions: Readonly<Record<string, readonly string[]>> = {
   weight: ["stored"],
-  train: ["moving"],
+  train: ["moving", "rate"],
   state: [],
 };
 

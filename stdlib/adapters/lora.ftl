@@ -1,12 +1,23 @@
-import "../functions/initial.ftl"
+import "../functions/low-rank.ftl"
 
 /// Low-rank adaptation (Hu et al., 2021): y + alpha / rank · (x Aᵀ) Bᵀ, with A and B trained and the weight frozen.
-adapter lora(rank: number, alpha: number = rank, dropout: number = 0) on linear {
-  train A [rank, in] at "lora_A.weight" = kaiming_uniform(in)
-  train B [out, rank] at "lora_B.weight" = 0
+adapter lora(
+  rank: number,
+  alpha: number = rank,
+  dropout: number = 0,
+  /// The scale is alpha / √rank, the same for every rank (Kalajdzievski, 2023).
+  rslora: boolean = false,
+  /// How many times A's learning rate is B's: LoRA+ (Hayou et al., 2024) takes 16.
+  ratio: number = 1,
+  /// First values of A: kaiming, or gaussian with deviation 1 / rank.
+  init: string = "kaiming",
+) on linear {
+  let scale = low_rank_scale(rank, alpha, rslora)
+  train A [rank, in] at "lora_A.weight" = low_rank_initial(init, rank, in)
+  train B [out, rank] at "lora_B.weight" = 0 { rate: ratio }
 
   forward(x: [.., in], y: [.., out]) -> [.., out] {
-    y + alpha / rank * (drop(x, dropout) @ A.T @ B.T)
+    y + scale * (drop(x, dropout) @ A.T @ B.T)
   }
 
   peft {
@@ -15,5 +26,8 @@ adapter lora(rank: number, alpha: number = rank, dropout: number = 0) on linear 
     lora_alpha: alpha
     lora_dropout: dropout
     fan_in_fan_out: base.transposed
+    use_rslora: rslora
+    use_dora: false
+    init_lora_weights: if init == "kaiming" { true } else { init }
   }
 }

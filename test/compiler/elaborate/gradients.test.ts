@@ -93,6 +93,7 @@ const samples: Readonly<Record<string, readonly Input[]>> = {
   llama3_frequencies: [{ shape: [4], data: [1, 0.3, 0.09, 0.02] }, scaling, 64],
   yarn_frequencies: [{ shape: [4], data: [1, 0.3, 0.09, 0.02] }, 50, scaling, 64, 8],
   longrope_frequencies: [{ shape: [4], data: [1, 0.3, 0.09, 0.02] }, scaling, 64, 8, 65],
+  low_rank_lengths: [{ shape: [3, 4] }, { shape: [2, 4] }, { shape: [3, 2] }, 1.5],
   rotary: [
     { shape: [1, 2, 2, 4] },
     { shape: [1, 2], type: "i32", data: [0, 2] },
@@ -141,6 +142,8 @@ const withoutTensors = new Set([
   "rotary_frequencies",
   "dynamic_base",
   "kaiming_uniform",
+  "low_rank_initial",
+  "low_rank_scale",
   "warm",
   "progress",
   "curve",

@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { renderText } from "../../../compiler/diagnostics/render.ts";
 import { elaborate } from "../../../compiler/elaborate/elaborate.ts";
 import { readRecipe } from "../../../compiler/front.ts";
+import { tiny } from "./small.ts";
 
 const recipe = `import "own.ftl"
 recipe own {
@@ -51,6 +52,30 @@ test.each(Object.keys(cases))("%s", (name) => {
     ],
   ]);
   const { input, diagnostics } = readRecipe({ path: "recipe.ftl", text: recipe }, (path) => files.get(path));
+  const found = input === undefined ? diagnostics : elaborate(input).diagnostics;
+  expect(found.length).toBeGreaterThan(0);
+  expect(renderText(found)).toMatchSnapshot();
+});
+
+/** An adapter whose trained tensor is given. */
+const adapter = (train: string): string => `adapter own(k: number = 0) on linear {
+  ${train}
+  forward(x: [.., in], y: [.., out]) -> [.., out] { y + sum(A) }
+}
+`;
+
+const adapterCases: Readonly<Record<string, string>> = {
+  "a first value of another shape": "train A [in] = norm(base.W, over: in)",
+  "a first value that is none": 'train A [in] = "ones"',
+  "no first value": "train A [in]",
+  "a rate of nothing": "train A [in] = 0 { rate: k }",
+};
+
+test.each(Object.keys(adapterCases))("an adapter with %s", (name) => {
+  const files = tiny({ adapter: "adapter own" });
+  files.set("own.ftl", adapter(adapterCases[name] ?? ""));
+  const text = `import "own.ftl"\n${files.get("recipe.ftl") ?? ""}`;
+  const { input, diagnostics } = readRecipe({ path: "recipe.ftl", text }, (path) => files.get(path));
   const found = input === undefined ? diagnostics : elaborate(input).diagnostics;
   expect(found.length).toBeGreaterThan(0);
   expect(renderText(found)).toMatchSnapshot();

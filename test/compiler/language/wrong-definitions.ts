@@ -21,6 +21,10 @@ export const wrongDefinitions: readonly WrongDefinition[] = [
   ],
   ["an argument twice", "function f(x: [..], y: number = 1) { f(x, x: 2) }"],
   ["state outside an optimizer", "adapter a() on linear {\n  state m = 0\n  forward(x, y) { y }\n}"],
+  [
+    "options of trained tensors",
+    "adapter a(k: number) on linear {\n  train A [in] = 0 { rate: k, rates: k }\n  forward(x, y) { y * k }\n}",
+  ],
   ["train outside an adapter", "module m[d] {\n  train A [d] = 0\n  forward(x: [.., d]) { x * A }\n}"],
   [
     "assignment outside update",

@@ -12,6 +12,16 @@ export function modelFolder(name: string): string {
   return fileURLToPath(new URL(`../../fixtures/reference/models/${name}`, import.meta.url));
 }
 
+/** Folder of one way to adapt the model "llama", as a file path. */
+export function methodFolder(name: string): string {
+  return fileURLToPath(new URL(`../../fixtures/reference/methods/${name}`, import.meta.url));
+}
+
+/** What PyTorch computed for one way to adapt. */
+export function methodExpected(name: string): Expected {
+  return JSON.parse(readFileSync(`${methodFolder(name)}/expected.json`, "utf8"));
+}
+
 export interface Expected {
   readonly loss: number;
   readonly losses: readonly number[];

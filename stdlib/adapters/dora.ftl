@@ -1,0 +1,37 @@
+import "../functions/low-rank.ftl"
+
+/// Weight-decomposed low-rank adaptation (Liu et al., 2024): a trained magnitude for each row times the direction of
+/// W + scale · B A. As the paper has it, no gradient flows through the length that the direction is divided by.
+adapter dora(
+  rank: number,
+  alpha: number = rank,
+  dropout: number = 0,
+  /// The scale is alpha / √rank, the same for every rank (Kalajdzievski, 2023).
+  rslora: boolean = false,
+  /// How many times A's learning rate is B's: LoRA+ (Hayou et al., 2024) takes 16.
+  ratio: number = 1,
+  /// First values of A: kaiming, or gaussian with deviation 1 / rank.
+  init: string = "kaiming",
+) on linear {
+  let scale = low_rank_scale(rank, alpha, rslora)
+  train A [rank, in] at "lora_A.weight" = low_rank_initial(init, rank, in)
+  train B [out, rank] at "lora_B.weight" = 0 { rate: ratio }
+  train magnitude [out] at "lora_magnitude_vector" = reshape(norm(base.W, over: in), [out])
+
+  forward(x: [.., in], y: [.., out]) -> [.., out] {
+    let factor = magnitude / stop_gradient(low_rank_lengths(base.W, A, B, scale))
+    let dropped = drop(x, dropout)
+    y + (factor - 1) * (dropped @ base.W.T) + factor * scale * (dropped @ A.T @ B.T)
+  }
+
+  peft {
+    peft_type: "LORA"
+    r: rank
+    lora_alpha: alpha
+    lora_dropout: dropout
+    fan_in_fan_out: base.transposed
+    use_rslora: rslora
+    use_dora: true
+    init_lora_weights: if init == "kaiming" { true } else { init }
+  }
+}
