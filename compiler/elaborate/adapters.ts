@@ -16,7 +16,7 @@ import {
   type RecordMeaning,
 } from "./meaning.ts";
 import { declaredShape, join, located, methodMeaning, type Part } from "./parts.ts";
-import { asTensor, origins } from "./tensors.ts";
+import { asTensor } from "./tensors.ts";
 import { fail, traced, type Workspace } from "./workspace.ts";
 
 /** One `adapter` clause at work. */
@@ -160,7 +160,6 @@ function initialOf(
       initial.span,
       `the first value has the shape ${shapeText(result.dimensions)}, the tensor ${shapeText(dimensions)}`,
       "does not fit",
-      { related: origins(result.dimensions) },
     );
   }
   return { kind: "initial", draw: () => asTensor(ws, evaluate(ws, env, initial), initial.span).value };
