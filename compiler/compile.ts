@@ -92,6 +92,7 @@ export function compile(text: string, options: CompileOptions): Compilation {
       rows,
       tokens: settings.data.length.value,
       vocabulary: elaborated.vocabulary,
+      learns: elaborated.learns,
     },
     parameters,
     step: elaborated.step,

@@ -10,6 +10,7 @@ import { checkDefinitions } from "./language/names.ts";
 import { resolvePath } from "./language/path.ts";
 import { checkRecipe } from "./language/recipe.ts";
 import { resolve, type Read, type Scope } from "./language/resolve.ts";
+import { misfits } from "./language/learning.ts";
 import { applySetting } from "./language/set.ts";
 import type { Settings } from "./language/settings.ts";
 
@@ -92,7 +93,8 @@ function gatherInput(
     scope.lookup(kind, name, from) ?? scope.inLibrary(kind, name);
   const optimizer = find("optimizer", settings.optimizer.name.value);
   const schedule = find("schedule", settings.schedule.name.value);
-  const task = find("task", "causal");
+  const task = find("task", settings.head.name.value);
+  if (task !== undefined) diagnostics.push(...misfits(settings, task, scope));
   const adapters = settings.adapters.flatMap(({ name }) => find("adapter", name.value) ?? []);
   if (architecture === undefined || optimizer === undefined || schedule === undefined || task === undefined)
     return undefined;

@@ -4,17 +4,19 @@ import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import type { Definition } from "../../grammar/syntax.ts";
 import type { Module, ScalarExpression, StepRun } from "../ir/graph.ts";
 import type { Constant, Settings } from "../language/settings.ts";
+import type { Learning } from "../plan/plan.ts";
 import type { AdapterUse } from "./adapters.ts";
 import { callDefinition } from "./functions.ts";
 import { constantMeaning, type Declared, type Meaning, type Passed, type RecordMeaning } from "./meaning.ts";
 import type { Job } from "./job.ts";
 import { initializeProgram } from "./initialize-program.ts";
 import { evaluateProgram, logitsProgram, microProgram } from "./loss-programs.ts";
-import { buildModel } from "./model.ts";
+import { buildModel, type ModelChoice } from "./model.ts";
 import { gradientOf } from "./optimizer.ts";
 import { gather, isDrawn, type Beginnings } from "./programs.ts";
 import { rateOf } from "./schedule.ts";
 import { updateProgram } from "./update-program.ts";
+import { buildTask, chooseTask, learningOf, modulesToSave, type ChosenTask } from "./task.ts";
 import { guarded, type Library, type Workspace } from "./workspace.ts";
 import { problem } from "../../grammar/diagnostic.ts";
 
@@ -72,6 +74,8 @@ export interface Elaborated {
   readonly rate: ScalarExpression;
   /** Words that the model knows; ids lie below. */
   readonly vocabulary: number;
+  /** What the host brings to be learned. */
+  readonly learns: Learning;
 }
 
 export interface Elaboration {
@@ -114,8 +118,18 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
       },
     ];
   });
-  const choice = { frozen: frozenType(settings, input.config), trains: trainsBy(settings), adapters };
+  const chosen = chooseTask(ws, input.task, passedOptions(settings.head.options), settings.head.span);
+  const isAdded = matching(modulesToSave(chosen));
+  const selected = trainsBy(settings);
+  const choice: ModelChoice = {
+    frozen: frozenType(settings, input.config),
+    trains: (name) => selected(name) || (adapters.length > 0 && isAdded(name)),
+    isAdded,
+    adapters,
+    task: chosen.record,
+  };
   const model = buildModel(ws, input.architecture, input.config, choice);
+  const task = buildTask(ws, chosen, model, choice);
   for (const use of adapters) reportUnanswered(ws, use);
 
   const job: Job = {
@@ -123,7 +137,6 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
     tokens: settings.data.length.value,
     rowsSpan: settings.batch.span,
     tokensSpan: settings.data.length.span,
-    task: input.task,
     optimizer: input.optimizer,
     optimizerOptions: passedOptions(settings.optimizer.options),
     schedule: input.schedule,
@@ -132,10 +145,10 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
     span: settings.span,
   };
   const beginnings: Beginnings = { randomWeights: settings.model.init !== undefined };
-  const micro = microProgram(ws, model, job);
-  const evaluation = evaluateProgram(ws, model, job);
+  const micro = microProgram(ws, task, job);
+  const evaluation = evaluateProgram(ws, task, job);
   const vocabulary = model.fields.get("vocabulary");
-  const logits = input.logits === true ? [logitsProgram(ws, model, job)] : [];
+  const logits = input.logits === true ? [logitsProgram(ws, task, job)] : [];
   const weights = unique(micro.declared);
   const trainable = weights.filter((declared) => declared.trainable);
   const update = updateProgram(ws, trainable, job);
@@ -161,13 +174,12 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
       { program: "micro", each: "micro-batch" },
       { program: "update", each: "step" },
     ],
-    adapters: adapters.map((use) => adapterFacts(use, trainable)),
-    model: weights
-      .filter((each) => each.kind === "weights" && (each.trainable || beginnings.randomWeights))
-      .map(savedAs),
+    adapters: adapters.map((use) => adapterFacts(use, trainable, chosen, isAdded)),
+    model: modelFacts(weights, adapters.length > 0 ? isAdded : () => false, beginnings),
     parameters: count(weights),
     rate: rateOf(ws, job),
     vocabulary: vocabulary?.kind === "number" ? vocabulary.value : 0,
+    learns: learningOf(task),
   };
 }
 
@@ -175,10 +187,38 @@ function savedAs(declared: Declared): Saved {
   return { variable: declared.name, keys: (declared.parts ?? [declared]).map(({ key }) => key) };
 }
 
-function adapterFacts({ settings, fields, parts }: AdapterUse, trainable: readonly Declared[]): AdapterFacts {
+/** An adapter's folder holds the adapter, and whole the modules that came with the task and trained with it. */
+function adapterFacts(
+  { settings, fields, parts }: AdapterUse,
+  trainable: readonly Declared[],
+  { peft }: ChosenTask,
+  isAdded: (name: string) => boolean,
+): AdapterFacts {
   const own = trainable.filter(({ kind, adapter }) => kind === "adapter" && adapter === settings.alias);
-  const plain = [...fields].map(([name, meaning]) => [name, fieldOf(meaning)] as const);
-  return { alias: settings.alias, fields: new Map(plain), parts, saved: own.map(savedAs) };
+  const added = trainable.filter(({ kind, name }) => kind === "weights" && isAdded(name)).map(savedAs);
+  const plain = [...peft, ...fields].map(([name, meaning]) => [name, fieldOf(meaning)] as const);
+  const beside = added.map(({ variable, keys }) => ({ variable, keys: keys.map(inAdapter) }));
+  return {
+    alias: settings.alias,
+    fields: new Map(plain),
+    parts,
+    saved: [...own.map(savedAs), ...beside],
+  };
+}
+
+/** The name that an adapter's file has for a tensor of the model. */
+function inAdapter(key: string): string {
+  return `base_model.model.${key}`;
+}
+
+/** What is saved as a model: what trains, but for what an adapter's folder holds where that is all; everything where it began at random. */
+function modelFacts(
+  weights: readonly Declared[],
+  inFolder: (name: string) => boolean,
+  { randomWeights }: Beginnings,
+): readonly Saved[] {
+  const saved = weights.filter(({ kind, trainable }) => kind === "weights" && (trainable || randomWeights));
+  return saved.every(({ name }) => inFolder(name)) ? [] : saved.map(savedAs);
 }
 
 function fieldOf(meaning: Meaning): Field {
@@ -228,11 +268,16 @@ function trainsBy(settings: Settings): (name: string) => boolean {
   const { value } = settings.model.train;
   if (value === "none") return () => false;
   if (value === "all") return () => true;
-  const patterns = value.map((pattern) => {
+  return matching(value);
+}
+
+/** Whether a name, or a part of it between dots, matches one of the patterns; `*` stands for any characters. */
+function matching(patterns: readonly string[]): (name: string) => boolean {
+  const expressions = patterns.map((pattern) => {
     const escaped = pattern.split("*").map((text) => text.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`));
     return new RegExp(`(^|\\.)${escaped.join(".*")}($|\\.)`);
   });
-  return (name) => patterns.some((pattern) => pattern.test(name));
+  return (name) => expressions.some((expression) => expression.test(name));
 }
 
 function passedOptions(

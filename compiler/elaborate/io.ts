@@ -1,6 +1,7 @@
 // The variables that every job has beside the model's: what the host writes before a program and reads after it.
 import type { Span } from "../../grammar/source.ts";
 import type { ElementType } from "../ir/graph.ts";
+import type { Learned } from "../language/learning.ts";
 import type { Declared } from "./meaning.ts";
 
 function hostVariable(name: string, shape: readonly number[], type: ElementType, span: Span): Declared {
@@ -24,9 +25,12 @@ export function scalarsVariable(slots: number, span: Span): Declared {
   return hostVariable("scalars", [slots], "f32", span);
 }
 
-export type BatchVariable = "ids" | "targets" | "positions" | "segments";
+export type BatchVariable = "ids" | "positions" | "segments" | Learned;
 
-/** What a micro-batch brings, each [rows, tokens] in i32: word numbers, targets (negative: not learned), positions, segments. */
+/**
+ * What a micro-batch brings, in i32: numbers of words, positions, segments, and what is learned (negative: nothing), each
+ * [rows, tokens]; classes are [rows]. A job has those that its task asks for.
+ */
 export function batchVariables(
   rows: number,
   tokens: number,
@@ -35,9 +39,11 @@ export function batchVariables(
   const make = (name: string): Declared => hostVariable(name, [rows, tokens], "i32", span);
   return {
     ids: make("ids"),
-    targets: make("targets"),
     positions: make("positions"),
     segments: make("segments"),
+    targets: make("targets"),
+    labels: make("labels"),
+    classes: hostVariable("classes", [rows], "i32", span),
   };
 }
 

@@ -1,4 +1,4 @@
-// What a training job is made of beside the model, and how the definitions that a recipe chose for it (task, optimizer, schedule)
+// What a training job is made of beside the model and its task, and how the definitions that a recipe chose for it (optimizer, schedule)
 // are run: bodies of methods become functions in a scope of their own.
 import type { Span } from "../../grammar/source.ts";
 import type { Definition, Method } from "../../grammar/syntax.ts";
@@ -16,7 +16,6 @@ export interface Job {
   /** Where the recipe says how many rows and positions there are. */
   readonly rowsSpan: Span;
   readonly tokensSpan: Span;
-  readonly task: Definition;
   readonly optimizer: Definition;
   readonly optimizerOptions: readonly Passed[];
   readonly schedule: Definition;

@@ -127,7 +127,7 @@ export interface Declared extends TensorType {
   readonly module?: { readonly name: string; readonly role: string | undefined } | undefined;
   /** For a stack of layers: one declaration a layer, in order. */
   readonly parts?: readonly Declared[] | undefined;
-  readonly from: "checkpoint" | "adapter" | "table" | "state" | "host";
+  readonly from: "checkpoint" | "optional" | "adapter" | "table" | "state" | "host";
   /** Key in the files that hold it: the checkpoint's tensor or the adapter's. */
   readonly key: string;
   readonly initial: Meaning | undefined;

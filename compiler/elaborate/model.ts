@@ -35,7 +35,11 @@ export interface ModelChoice {
   /** Storage of weights that do not train. */
   readonly frozen: ElementType;
   trains(name: string): boolean;
+  /** Whether a weight belongs to a module that comes with the task: it is drawn where no file has it. */
+  isAdded(name: string): boolean;
   readonly adapters: readonly AdapterUse[];
+  /** The task's name and options. */
+  readonly task: RecordMeaning;
 }
 
 /** The model that an architecture makes of a config. */
@@ -48,6 +52,7 @@ export function buildModel(
   const root: Place = { path: "", local: "", shown: "", layer: undefined };
   const env = inner(undefined, ownerAt(ws, root, choice));
   env.bindings.set("length", { kind: "number", value: ws.length.value, said: ws.length.span });
+  env.bindings.set("task", choice.task);
   const passed: Passed[] = [{ name: undefined, meaning: config, span: architecture.name.span }];
   bindParameters(ws, env, architecture.name.text, architecture.parameters, passed, architecture.name.span);
   evaluateStatements(ws, env, architecture.body.statements);
@@ -96,7 +101,7 @@ function weight(
     layer: place.layer,
     module: place.module,
     kind: "weights",
-    from: "checkpoint",
+    from: choice.isAdded(place.path) ? "optional" : "checkpoint",
     key: place.path,
     initial: declaration.initial === undefined ? undefined : evaluate(ws, env, declaration.initial),
     trainable,

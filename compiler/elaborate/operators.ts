@@ -88,7 +88,7 @@ export function member(ws: Workspace, object: Meaning, name: string, optional: b
   if (object.kind === "record") {
     const field = object.fields.get(name);
     if (field !== undefined) return field;
-    if (object.open) return none;
+    if (object.open || optional) return none;
     const near = closest(name, [...object.fields.keys()]);
     return fail(
       "FTL0712",

@@ -66,6 +66,7 @@ function variableOf(declared: Declared, beginnings: Beginnings): Variable {
 /** Whether the program "initialize" fills a variable. */
 export function isDrawn(declared: Declared, beginnings: Beginnings): boolean {
   if (declared.from === "checkpoint") return beginnings.randomWeights;
+  if (declared.from === "optional") return true;
   return declared.from === "state" && !isZero(declared.initial);
 }
 
@@ -78,6 +79,8 @@ function initialOf(declared: Declared, beginnings: Beginnings): Initial {
   switch (declared.from) {
     case "checkpoint":
       return beginnings.randomWeights ? { from: "program" } : { from: "checkpoint", names };
+    case "optional":
+      return beginnings.randomWeights ? { from: "program" } : { from: "optional", names };
     case "adapter":
       return { from: "adapter", names };
     case "state":

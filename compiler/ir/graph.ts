@@ -79,13 +79,15 @@ export interface Variable extends TensorType {
 }
 
 /**
- * `checkpoint`: read from the model's files, one tensor name a part (several names only for a stack).
+ * `checkpoint`: read from the model's files, one tensor name a part (several names only for a stack). `optional`: the same, or from
+ * an adapter that holds it; where no file does, what the program "initialize" writes.
  * `adapter`: read from an adapter in PEFT layout under these keys. `program`: written by the program "initialize".
  * `table`: computed in float64 when the recipe is compiled, by a region without parameters; the stored type is the variable's.
  * `host`: written by the host before each program that reads it. `zero`: all bits zero.
  */
 export type Initial =
   | { readonly from: "checkpoint"; readonly names: readonly string[] }
+  | { readonly from: "optional"; readonly names: readonly string[] }
   | { readonly from: "adapter"; readonly names: readonly string[] }
   | { readonly from: "program" }
   | { readonly from: "table"; readonly region: Region }

@@ -89,6 +89,7 @@ function readVariable(reader: Reader): Variable {
 function readInitial(reader: Reader, from: string): Initial {
   switch (from) {
     case "checkpoint":
+    case "optional":
     case "adapter":
       reader.sign("(");
       return { from, names: reader.list(")", () => reader.string()) };
@@ -97,7 +98,7 @@ function readInitial(reader: Reader, from: string): Initial {
     case "zero":
       return { from };
     default:
-      return reader.refuseLast("expected checkpoint, adapter, program, table, host or zero");
+      return reader.refuseLast("expected checkpoint, optional, adapter, program, table, host or zero");
   }
 }
 

@@ -29,7 +29,7 @@ function variableProblems(variable: Variable): readonly string[] {
   if (!isShape(shape)) say(`${typeText(variable)} has a size below 1 or too many elements`);
   if (type === "bool") say("bool never reaches memory");
   if (stack && shape.length === 0) say("a scalar is no stack");
-  if (initial.from === "checkpoint" || initial.from === "adapter") {
+  if ("names" in initial) {
     const parts = stack ? (shape[0] ?? 0) : 1;
     if (initial.names.length !== 1 && initial.names.length !== parts)
       say(`${initial.names.length} names for ${parts} parts`);

@@ -14,7 +14,6 @@ const announced: Partial<Readonly<Record<DefinitionKind, readonly string[]>>> = 
     "qalora",
   ],
   optimizer: ["lomo", "adalomo"],
-  architecture: ["roberta"],
   method: ["mezo"],
 };
 

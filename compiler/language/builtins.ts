@@ -94,7 +94,10 @@ export const constants: ReadonlyMap<string, string> = new Map([["pi", "3.14159â€
 export const contextual: Readonly<Record<DefinitionKind, ReadonlyMap<string, string>>> = {
   function: new Map(),
   module: new Map(),
-  architecture: new Map([["length", "positions of a row"]]),
+  architecture: new Map([
+    ["length", "positions of a row"],
+    ["task", "the task by its `name`, and its options by theirs; none where it has no such option"],
+  ]),
   adapter: new Map([
     ["base", "the module that is adapted: its weights, and its result when called"],
     ["length", "positions of a row"],
@@ -103,7 +106,10 @@ export const contextual: Readonly<Record<DefinitionKind, ReadonlyMap<string, str
     ["w", "the parameter that is updated; `w.module` and `w.role` say where in the model it stands"],
   ]),
   schedule: new Map(),
-  task: new Map([["length", "positions of a row"]]),
+  task: new Map([
+    ["model", "the model: its hidden states when called, and what its architecture names"],
+    ["length", "positions of a row"],
+  ]),
   method: new Map(),
 };
 

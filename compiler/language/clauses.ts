@@ -87,6 +87,14 @@ export const clauses = {
       ),
     },
   }),
+  head: clause({
+    noun: "head",
+    summary: "what the model learns to say, a task of the library: the next word if unsaid",
+    example: "head classify { labels: 3 }",
+    argument: named("the name of a task, such as classify"),
+    definition: "task",
+    options: {},
+  }),
   precision: clause({
     noun: "precision",
     summary: "the types of the arithmetic: f32, or mixed { compute, store, loss_scale }",

@@ -13,7 +13,7 @@ export const places: Readonly<Record<Place, ReadonlySet<string>>> = {
   adapter: new Set(["let", "table", "train", "part", "method", "peft", "require", "example", "if"]),
   optimizer: new Set(["let", "state", "method", "require", "example", "if"]),
   schedule: new Set(["let", "method", "require", "example", "if"]),
-  task: new Set(["let", "method", "require", "example", "if"]),
+  task: new Set(["let", "weight", "part", "method", "peft", "require", "example", "if"]),
   method: new Set(["let", "state", "method", "require", "example", "if"]),
   body: new Set(["let", "require", "if", "result"]),
   "updating body": new Set(["let", "require", "if", "result", "assign"]),

@@ -83,9 +83,9 @@ const rows: readonly PlannedRow[] = [
   },
   {
     code: "FTL0906",
-    what: "the formats chat and label",
+    what: "the format chat",
     instead: "write text, prompt or tokens",
-    where: rowsWhere("format", ({ format }) => format === "chat" || format === "label"),
+    where: rowsWhere("format", ({ format }) => format === "chat"),
   },
   {
     code: "FTL0907",
@@ -198,6 +198,7 @@ function names(settings: Settings, recipe: Recipe, scope: Scope): Diagnostic[] {
   const from = recipe.name.span.source.path;
   const said: [DefinitionKind, Said<string>][] = [
     ...settings.adapters.map((adapter): [DefinitionKind, Said<string>] => ["adapter", adapter.name]),
+    ["task", settings.head.name],
     ["optimizer", settings.optimizer.name],
     ["schedule", settings.schedule.name],
   ];

@@ -1,4 +1,4 @@
-// The clauses that name a definition: adapters, the optimizer with what is common to all of them, and the schedule.
+// The clauses that name a definition: adapters, the head, the optimizer with what is common to all of them, and the schedule.
 import { problem } from "../../grammar/diagnostic.ts";
 import type { Definition } from "../../grammar/syntax.ts";
 import { together, type OptionRules, type ReadClause, type ReadRecipe } from "./clause.ts";
@@ -10,7 +10,7 @@ type Found = { readonly definition: Definition | "announced"; readonly chosen: C
 
 function choose(
   clause: ReadClause<string, OptionRules>,
-  kind: "adapter" | "optimizer" | "schedule",
+  kind: "adapter" | "task" | "optimizer" | "schedule",
   read: ReadRecipe,
 ): Found | undefined {
   const name = clause.argument;
@@ -21,7 +21,7 @@ function choose(
     definition,
     name,
     clause.rest,
-    Object.keys(clauses[kind].options),
+    Object.keys(clauses[kind === "task" ? "head" : kind].options),
     true,
     read.report,
   );
@@ -91,6 +91,14 @@ export function readOptimizer(
     offload: { value: offload?.value === "host", span: offload?.span ?? span },
     groups: read_,
   };
+}
+
+/** The task that the head is for, or the next word. */
+export function readHead(read: ReadRecipe): Chosen | undefined {
+  const clause = read.one(clauses.head);
+  const { span } = read.recipe.name;
+  if (clause === undefined) return { name: { value: "causal", span }, options: new Map(), span };
+  return choose(clause, "task", read)?.chosen;
 }
 
 /** The schedule, or the full rate throughout. */

@@ -7,7 +7,7 @@ import { readClause, type ClauseRule, type OptionRules, type ReadClause, type Re
 import { clauses, closestNoun, type Noun } from "./clauses.ts";
 import { replace, type Report } from "./forms.ts";
 import { planned } from "./planned.ts";
-import { readAdapters, readOptimizer, readSchedule } from "./recipe-library.ts";
+import { readAdapters, readHead, readOptimizer, readSchedule } from "./recipe-library.ts";
 import { checkpointOf, dataOf, evaluationOf, precisionOf, devicesOf } from "./recipe-values.ts";
 import type { Scope } from "./resolve.ts";
 import { replaceSettings } from "./set.ts";
@@ -41,6 +41,7 @@ function readSettings(recipe: Recipe, scope: Scope, tell: Report): Settings | un
   const { span } = recipe.name;
   const model = read.one(clauses.model);
   const adapters = readAdapters(read);
+  const head = readHead(read);
   const precision = precisionOf(read);
   const data = dataOf(read);
   const evaluation = evaluationOf(read, data);
@@ -75,6 +76,7 @@ function readSettings(recipe: Recipe, scope: Scope, tell: Report): Settings | un
     model?.argument === undefined ||
     data === undefined ||
     batch?.argument === undefined ||
+    head === undefined ||
     optimizer === undefined ||
     schedule === undefined ||
     training?.argument === undefined
@@ -87,6 +89,7 @@ function readSettings(recipe: Recipe, scope: Scope, tell: Report): Settings | un
     span: recipe.span,
     model: { path: model.argument, weights: model.options.weights, init: model.options.init, train },
     adapters,
+    head,
     precision,
     data,
     evaluation,

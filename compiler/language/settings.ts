@@ -113,6 +113,8 @@ export interface Settings {
   readonly span: Span;
   readonly model: ModelSettings;
   readonly adapters: readonly AdapterSettings[];
+  /** The task, with its options: what is learned, and with which head. */
+  readonly head: Chosen;
   readonly precision: Said<
     | "f32"
     | {

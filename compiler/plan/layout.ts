@@ -128,5 +128,5 @@ export function isKept(variable: number, held: Held): boolean {
 
 /** Variables read from files are uploaded tensor by tensor, so only declared stacks of them are cut. */
 function isRead(variable: Variable): boolean {
-  return variable.initial.from === "checkpoint" || variable.initial.from === "adapter";
+  return "names" in variable.initial;
 }

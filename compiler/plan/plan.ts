@@ -97,7 +97,7 @@ export interface PlanTensor {
 
 /** Where a persistent tensor's first value comes from; see `Initial` in `ir/graph.ts`. Several names stand one a part. */
 export type PlanInitial =
-  | { readonly from: "checkpoint" | "adapter"; readonly names: readonly string[] }
+  | { readonly from: "checkpoint" | "optional" | "adapter"; readonly names: readonly string[] }
   | { readonly from: "program" | "host" | "zero" }
   /** The bytes are `data` in base64: the elements of all parts in the stored type, little-endian, without padding. */
   | { readonly from: "table"; readonly data: string };
@@ -190,6 +190,23 @@ export interface PlanJob {
   /** Positions of one row. */
   readonly tokens: number;
   readonly vocabulary: number;
+  readonly learns: Learning;
+}
+
+/** What a batch is to bring beside its words, by the name of its variable. A batch's loss is divided by how many there are. */
+export type Learning =
+  /** The word after each position. */
+  | { readonly kind: "targets" }
+  /** The word at each position; `masking` hides words of rows that bring no labels. */
+  | { readonly kind: "labels"; readonly masking: Masking | undefined }
+  /** The class of each row, below `count`. */
+  | { readonly kind: "classes"; readonly count: number };
+
+/** The share of positions that are predicted; of these, the share that is hidden and the share whose word is exchanged. */
+export interface Masking {
+  readonly share: number;
+  readonly hidden: number;
+  readonly exchanged: number;
 }
 
 /** A plan that nobody has verified yet; the verifier gives it its hash. */

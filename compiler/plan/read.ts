@@ -1,6 +1,6 @@
 // Reads a plan from JSON that anybody may have written. Checks the form of everything, says where what is missing or wrong, and
 // leaves meaning to the verifier. What the form does not know is refused: nothing passes unread.
-import { planFormat, type Plan } from "./plan.ts";
+import { planFormat, type Learning, type Masking, type Plan } from "./plan.ts";
 
 export type PlanReading = { readonly plan: Plan } | { readonly problems: readonly string[] };
 
@@ -163,9 +163,10 @@ const initial: Form<Plan["variables"][number]["initial"]> = (value, at, problems
   const from = typeof value === "object" && value !== null ? Reflect.get(value, "from") : undefined;
   switch (from) {
     case "checkpoint":
+    case "optional":
     case "adapter":
-      return record<{ from: "checkpoint" | "adapter"; names: readonly string[] }>({
-        from: oneOf("checkpoint", "adapter"),
+      return record<{ from: "checkpoint" | "optional" | "adapter"; names: readonly string[] }>({
+        from: oneOf("checkpoint", "optional", "adapter"),
         names: listOf(string),
       })(value, at, problems);
     case "table":
@@ -200,6 +201,28 @@ const expressionAt =
     })(value, at, problems);
   };
 
+const masking = record<Masking>({ share: number, hidden: number, exchanged: number });
+
+const learns: Form<Plan["job"]["learns"]> = (value, at, problems) => {
+  const kind = typeof value === "object" && value !== null && "kind" in value ? value.kind : undefined;
+  switch (kind) {
+    case "labels":
+      return record<Extract<Learning, { kind: "labels" }>>({ kind: oneOf(kind), masking: optional(masking) })(
+        value,
+        at,
+        problems,
+      );
+    case "classes":
+      return record<Extract<Learning, { kind: "classes" }>>({ kind: oneOf(kind), count })(
+        value,
+        at,
+        problems,
+      );
+    default:
+      return record<Extract<Learning, { kind: "targets" }>>({ kind: oneOf("targets") })(value, at, problems);
+  }
+};
+
 const plan = record<Plan>({
   format: oneOf(planFormat),
   recipe: string,
@@ -214,6 +237,7 @@ const plan = record<Plan>({
     rows: count,
     tokens: count,
     vocabulary: count,
+    learns,
   }),
   parameters: record<Plan["parameters"]>({ total: count, trainable: count }),
   buffers: listOf(record<Plan["buffers"][number]>({ name: string, size: count })),

@@ -145,7 +145,7 @@ function isWritten(tensor: PlanTensor, written: Written | undefined, bytes: numb
 function startingEmpty(plan: Plan, report: Report): Set<number> {
   const unset = new Set<number>();
   const parts = plan.variables
-    .filter(({ initial }) => initial.from === "program")
+    .filter(({ initial }) => initial.from === "program" || initial.from === "optional")
     .flatMap(({ parts }) => parts);
   if (parts.length === 0) return unset;
   const written = new Map<number, Written>();
@@ -205,10 +205,7 @@ const variables: Rule = {
         owned.set(part, name);
         if (tensor.aliasOf !== undefined) owned.set(tensor.aliasOf, name);
       }
-      if (
-        (initial.from === "checkpoint" || initial.from === "adapter") &&
-        ![1, shape[0]].includes(initial.names.length)
-      ) {
+      if ("names" in initial && ![1, shape[0]].includes(initial.names.length)) {
         bad(`is read from ${initial.names.length} tensors of a file`);
       }
       if (initial.from === "table") {

@@ -2,6 +2,8 @@
 // Always: a step's batch is a pure function of (rows, options, step), so the position in the data is the step and no more; an
 // epoch uses every row exactly once; a short last batch is filled with rows that learn nothing.
 
+import type { Learning } from "../../compiler/plan/plan.ts";
+import { hide, type Hiding } from "./masking.ts";
 import { notLearned, type Rows } from "./rows.ts";
 import { permutation } from "./shuffle.ts";
 
@@ -14,22 +16,30 @@ export interface BatchOptions {
   readonly shuffle?: boolean;
   /** What stands where no token is: the config's pad_token_id, or 0. */
   readonly padding?: number;
+  /** Default: the word after each position. */
+  readonly learns?: Learning["kind"];
+  /** Hides words of the rows whose data does not say what is learned, anew in each epoch, and learns those. */
+  readonly hiding?: Hiding | undefined;
 }
 
-/** Arrays are row-major [B, T]. */
+/** Arrays are row-major [B, T]; classes are [B]. */
 export interface Batch {
   /** From 0. */
   readonly epoch: number;
   /** Which rows of the data these are, in order; -1 for a filling row. */
   readonly rows: Int32Array;
   readonly ids: Uint32Array<ArrayBuffer>;
-  /** What each position is to predict: the label of the next position of its document, or -100. */
+  readonly learns: Learning["kind"];
+  /**
+   * What is learned, or -100: of each position the label of the next position of its document (targets) or its own (labels); of each
+   * row its class (classes).
+   */
   readonly targets: Int32Array<ArrayBuffer>;
   /** From 0 in each document; padding counts on, so every position is below T. */
   readonly positions: Uint32Array<ArrayBuffer>;
   /** Which document of its row a position belongs to, from 1; 0 is padding. */
   readonly segments: Uint32Array<ArrayBuffer>;
-  /** Targets that are not -100: the N that the step's loss is divided by. */
+  /** Those that are not -100: the N that the step's loss is divided by. */
   readonly learned: number;
   /** Positions that are not padding. */
   readonly tokens: number;
@@ -42,7 +52,7 @@ export interface Batches {
 }
 
 export function batches(data: Rows, options: BatchOptions): Batches {
-  const { rows: size, length, seed, shuffle = true, padding = 0 } = options;
+  const { rows: size, length, seed, shuffle = true, padding = 0, learns = "targets", hiding } = options;
   if (!(size >= 1) || !(length >= 1))
     throw new RangeError(`a batch of ${size} rows of ${length} positions is empty`);
   if (data.longest > length)
@@ -66,31 +76,51 @@ export function batches(data: Rows, options: BatchOptions): Batches {
       const epoch = Math.floor((step - 1) / stepsPerEpoch);
       const first = ((step - 1) % stepsPerEpoch) * size;
       const rows = Int32Array.from({ length: size }, (_, i) => rowAt(epoch, first + i));
-      return { epoch, rows, ...fill(data, rows, length, padding) };
+      const rowOf: RowOf = (row) => {
+        const own = { ids: data.tokens(row), labels: data.labels(row) };
+        return hiding === undefined || data.isGiven(row) ? own : hide(own.ids, hiding, { seed, epoch, row });
+      };
+      return { epoch, rows, learns, ...fill(data, rows, { length, padding, learns, rowOf }) };
     },
   };
 }
 
-function fill(data: Rows, rows: Int32Array, length: number, padding: number): Omit<Batch, "epoch" | "rows"> {
+type RowOf = (row: number) => { readonly ids: Int32Array; readonly labels: Int32Array };
+
+interface Filling {
+  readonly length: number;
+  readonly padding: number;
+  readonly learns: Learning["kind"];
+  readonly rowOf: RowOf;
+}
+
+function fill(
+  data: Rows,
+  rows: Int32Array,
+  { length, padding, learns, rowOf }: Filling,
+): Omit<Batch, "epoch" | "rows" | "learns"> {
   const ids = new Uint32Array(rows.length * length).fill(padding);
-  const targets = new Int32Array(rows.length * length).fill(notLearned);
+  const targets = new Int32Array(rows.length * (learns === "classes" ? 1 : length)).fill(notLearned);
   const positions = new Uint32Array(rows.length * length);
   const segments = new Uint32Array(rows.length * length);
   let learned = 0;
   let tokens = 0;
   for (const [i, row] of rows.entries()) {
     const base = i * length;
-    const count = row < 0 ? 0 : putRow(data, row, base);
+    const count = row < 0 ? 0 : putRow(row, base);
     tokens += count;
+    if (learns === "classes" && row >= 0) targets[i] = data.class(row);
     for (let t = count; t < length; t += 1)
       positions[base + t] = t === 0 ? 0 : (positions[base + t - 1] ?? 0) + 1;
   }
+  for (const target of targets) if (target !== notLearned) learned += 1;
   return { ids, targets, positions, segments, learned, tokens };
 
-  function putRow(from: Rows, row: number, base: number): number {
-    const own = from.tokens(row);
-    const labels = from.labels(row);
-    const starts = from.starts(row);
+  function putRow(row: number, base: number): number {
+    const { ids: own, labels } = rowOf(row);
+    const starts = data.starts(row);
+    // The first label of a document is never a target, so no position predicts into the next document.
+    const next = learns === "targets" ? 1 : 0;
     ids.set(own, base);
     let segment = 0;
     let start = 0;
@@ -101,10 +131,7 @@ function fill(data: Rows, rows: Int32Array, length: number, padding: number): Om
       }
       segments[base + t] = segment;
       positions[base + t] = t - start;
-      // The first label of a document is never learned, so no position predicts into the next document.
-      const target = labels[t + 1] ?? notLearned;
-      targets[base + t] = target;
-      if (target !== notLearned) learned += 1;
+      if (learns !== "classes") targets[base + t] = labels[t + next] ?? notLearned;
     }
     return own.length;
   }

@@ -6,6 +6,7 @@
 //   prompt  {"prompt": "..", "completion": ".."}: start, prompt, completion, end; learned are the completion and the end, or with
 //           `learn: all` everything. Start and end are the tokenizer's, where it defines them.
 //   text    {"text": ".."}: start, text, end; all of it is learned.
+//   label   {"text": "..", "label": 2} or {"input_ids": [..], "label": 2, "attention_mask"?: [..]}: the class of the row, from 0.
 // Other fields of a row are the user's own and are left alone.
 
 import { notLearned, type Document } from "./rows.ts";
@@ -34,7 +35,8 @@ export function tokensFormat(vocab: number): ReadRow {
     if (labels.length !== ids.length) return unequal("labels", labels, ids);
     const real = row["attention_mask"] === undefined ? ids.length : maskedLength(row, ids);
     if (typeof real !== "number") return real;
-    return { ids: ids.subarray(0, real), labels: labels.subarray(0, real) };
+    const given = row["labels"] !== undefined;
+    return { ids: ids.subarray(0, real), labels: labels.subarray(0, real), given };
   };
 }
 
@@ -58,6 +60,27 @@ export function textFormat(vocab: number, tokenizer: Tokenizer): ReadRow {
     if (isRefusal(text)) return text;
     const ids = Int32Array.from([...some(tokenizer.start), ...text, ...some(tokenizer.end)]);
     return { ids, labels: ids };
+  };
+}
+
+/** `tokenizer` may be missing where rows bring ids; `classes` is how many there are. */
+export function labelFormat(vocab: number, tokenizer: Tokenizer | undefined, classes: number): ReadRow {
+  const ofIds = tokensFormat(vocab);
+  return (row) => {
+    const label = row["label"];
+    const [field, expected] = ["label", `a class, a whole number from 0 to ${classes - 1}`];
+    if (typeof label !== "number") return { field, reason: `${shown(label)}; expected ${expected}` };
+    if (!Number.isInteger(label) || label < 0 || label >= classes)
+      return { field, reason: `is ${label}; expected ${expected}` };
+    if (row["text"] !== undefined && tokenizer === undefined)
+      return { field: "text", reason: "needs a tokenizer.json in the model's folder" };
+    const isText = row["text"] !== undefined || row["input_ids"] === undefined;
+    const found =
+      isText && tokenizer !== undefined
+        ? textFormat(vocab, tokenizer)(row)
+        : ofIds({ ...row, labels: undefined });
+    if (isRefusal(found)) return found;
+    return { ids: found.ids, labels: new Int32Array(found.ids.length).fill(notLearned), class: label };
   };
 }
 

@@ -2,9 +2,11 @@
 // Always: the file is read as a stream; a wrong row is reported with file, line and field, and with it all the other wrong rows
 // up to a limit; nothing is skipped but empty lines and texts without a token.
 
+import type { Learning } from "../../compiler/plan/plan.ts";
 import { DataError, mostProblems, type DataProblem } from "./error.ts";
 import {
   isRefusal,
+  labelFormat,
   promptFormat,
   textFormat,
   tokensFormat,
@@ -24,10 +26,12 @@ interface Common {
   readonly vocab: number;
   /** Several documents to a row. Default: no, but yes for text. */
   readonly pack?: boolean;
+  /** What is learned of a row. Default: the word after each position. */
+  readonly learns?: Learning["kind"];
 }
 
 /**
- * `tokens` and `prompt` are JSONL. `text` is JSONL where the name ends in .jsonl, .ndjson or .json; any other file is one text
+ * `tokens`, `prompt` and `label` are JSONL. `text` is JSONL where the name ends in .jsonl, .ndjson or .json; any other file is one text
  * from its first character to its last. Packed texts fill rows to the last position and run on in the next; with `pack: false`
  * each text begins a row of its own and is cut at `length`.
  */
@@ -36,13 +40,19 @@ export type DataSource = Common &
     | { readonly format: "tokens" }
     | { readonly format: "prompt"; readonly tokenizer: Tokenizer; readonly learn?: "all" | "replies" }
     | { readonly format: "text"; readonly tokenizer: Tokenizer }
+    | {
+        readonly format: "label";
+        /** Not needed where rows bring ids. */
+        readonly tokenizer: Tokenizer | undefined;
+        readonly classes: number;
+      }
   );
 
 export async function readRows(source: DataSource): Promise<Rows> {
   const { path, length } = source;
   if (!Number.isSafeInteger(length) || length < 1)
     throw new RangeError(`a row has a length from 1, not ${length}`);
-  const builder = buildRows(length, layoutOf(source));
+  const builder = buildRows(length, layoutOf(source), source.learns);
   const readRow = readerOf(source);
   const problems: DataProblem[] = [];
   for await (const { line, row } of entries(source)) {
@@ -68,6 +78,8 @@ function readerOf(source: DataSource): ReadRow {
       return tokensFormat(source.vocab);
     case "prompt":
       return promptFormat(source.vocab, source.tokenizer, source.learn ?? "replies");
+    case "label":
+      return labelFormat(source.vocab, source.tokenizer, source.classes);
     case "text":
       return textFormat(source.vocab, source.tokenizer);
     default:

@@ -1,20 +1,27 @@
 // Goes in: documents as token ids and labels. Comes out: rows of at most `length` positions, held compactly.
-// Always: a label is -100 (nothing is learned there) or the token that stands there; the first position of a document is never
-// learned, since nothing comes before it; a document in a packed row is computed as if it were alone (its positions start at 0
+// Always: a label is -100 (nothing is learned there) or the token that stands there; where targets are learned the first position of
+// a document is not, since nothing comes before it; a document in a packed row is computed as if it were alone (its positions start at 0
 // and it sees only itself), so packing changes the time and the memory, not what a document means.
+
+import type { Learning } from "../../compiler/plan/plan.ts";
 
 export const notLearned = -100;
 
 export interface Document {
   readonly ids: Int32Array;
+  /** Aligned with the ids; for a document with a class all -100. */
   readonly labels: Int32Array;
+  /** From 0. */
+  readonly class?: number;
+  /** True where the data says what is learned, position by position. */
+  readonly given?: boolean;
 }
 
 export interface Rows {
   readonly count: number;
   /** Positions of the longest row. */
   readonly longest: number;
-  /** Over all rows: positions, and positions whose label is learned. */
+  /** Over all rows: positions, and labels that are learned, or classes. */
   readonly tokenCount: number;
   readonly learnedCount: number;
   /** Documents that lost their end because they were longer than a row. */
@@ -22,6 +29,10 @@ export interface Rows {
   /** Views, not to be written to. */
   readonly tokens: (row: number) => Int32Array;
   readonly labels: (row: number) => Int32Array;
+  /** Whether the data itself says what is learned of the row, position by position. */
+  readonly isGiven: (row: number) => boolean;
+  /** The class of the row, -100 without one. */
+  readonly class: (row: number) => number;
   /** Where the documents of the row begin; [0] for a row that is one document. */
   readonly starts: (row: number) => Int32Array;
 }
@@ -37,9 +48,12 @@ export interface RowsBuilder {
   readonly finish: () => Rows;
 }
 
-export function buildRows(length: number, layout: Layout): RowsBuilder {
+export function buildRows(length: number, layout: Layout, learns: Learning["kind"] = "targets"): RowsBuilder {
+  if (learns === "classes" && layout !== "one") throw new RangeError("rows with a class are not packed");
   const ids = growing();
   const labels = growing();
+  const classes = growing();
+  const given = growing();
   /** Where each document begins in `ids`, and which document is the first of each row. */
   const documents = growing();
   const rows = growing();
@@ -49,11 +63,17 @@ export function buildRows(length: number, layout: Layout): RowsBuilder {
   let cutCount = 0;
 
   function put(document: Document, from: number, to: number): void {
-    if (used === 0) rows.push(documents.size());
+    if (used === 0) {
+      rows.push(documents.size());
+      classes.push(document.class ?? notLearned);
+      given.push(document.given === true ? 1 : 0);
+      if (document.class !== undefined) learnedCount += 1;
+    }
     documents.push(ids.size());
     ids.append(document.ids.subarray(from, to));
-    labels.push(notLearned);
-    const rest = document.labels.subarray(from + 1, to);
+    const first = learns === "targets" ? 1 : 0;
+    if (first === 1) labels.push(notLearned);
+    const rest = document.labels.subarray(from + first, to);
     labels.append(rest);
     for (const label of rest) if (label !== notLearned) learnedCount += 1;
     used += to - from;
@@ -87,6 +107,8 @@ export function buildRows(length: number, layout: Layout): RowsBuilder {
       documents.push(allIds.length);
       const documentStart = documents.finish();
       const rowFirst = rows.finish();
+      const rowClass = classes.finish();
+      const rowGiven = given.finish();
 
       function document(index: number): number {
         return documentStart[index] ?? 0;
@@ -107,6 +129,8 @@ export function buildRows(length: number, layout: Layout): RowsBuilder {
         cutCount,
         tokens: (row) => view(allIds, row),
         labels: (row) => view(allLabels, row),
+        isGiven: (row) => rowGiven[row] === 1,
+        class: (row) => rowClass[row] ?? notLearned,
         starts: (row) => {
           const [first, next] = range(row);
           return documentStart.slice(first, next).map((start) => start - document(first));

@@ -14,6 +14,9 @@ export interface Tokenizer {
   /** The tokens before and after a sequence; undefined where the tokenizer defines none. */
   readonly start: number | undefined;
   readonly end: number | undefined;
+  /** The token that stands where a word is hidden; undefined where the tokenizer defines none. */
+  readonly mask: number | undefined;
+  readonly isSpecial: (id: number) => boolean;
   /** Throws `TextError` for text that has no tokens. */
   readonly encode: (text: string) => Int32Array;
   /** With special tokens spelt out, unless `plain`. */
@@ -38,8 +41,17 @@ interface AddedToken {
 
 const largestFile = 256 * 1024 * 1024;
 
+const fileName = "tokenizer.json";
+
+export async function hasTokenizer(folder: string): Promise<boolean> {
+  return stat(join(folder, fileName)).then(
+    () => true,
+    () => false,
+  );
+}
+
 export async function openTokenizer(folder: string): Promise<Tokenizer> {
-  const path = join(folder, "tokenizer.json");
+  const path = join(folder, fileName);
   const tokenizer = await readObject(path);
   if (tokenizer === undefined)
     throw new CheckpointError(path, "there is no such file; rows of text need a tokenizer");
@@ -78,9 +90,10 @@ export function makeTokenizer(files: TokenizerFiles): Tokenizer {
   }
   const start = idOf("bos_token");
   const end = idOf("eos_token");
+  const mask = idOf("mask_token");
 
   const special = new Set(added.filter((token) => token.special).map((token) => token.id));
-  for (const id of [start, end, idOf("pad_token")]) if (id !== undefined) special.add(id);
+  for (const id of [start, end, mask, idOf("pad_token")]) if (id !== undefined) special.add(id);
   const names = added.filter((token) => special.has(token.id)).map((token) => token.content);
   // The second tokenizer does not know the special tokens, so the text is never cut at their spelling.
   const ordinary = build(
@@ -99,6 +112,8 @@ export function makeTokenizer(files: TokenizerFiles): Tokenizer {
     path,
     start,
     end,
+    mask,
+    isSpecial: (id) => special.has(id),
     encode: (text) => {
       // A lone surrogate is no character, and would be silently replaced.
       if (!text.isWellFormed()) throw new TextError("holds half of a surrogate pair, which is no character");

@@ -3,16 +3,20 @@
 // Holds: rows have at most the plan's positions; the tokenizer is opened only where text is read.
 import { resolve } from "node:path";
 import type { DataSettings, Settings } from "../../compiler/language/settings.ts";
-import type { PlanJob } from "../../compiler/plan/plan.ts";
+import type { Learning, PlanJob } from "../../compiler/plan/plan.ts";
+import { CheckpointError } from "../checkpoint/error.ts";
 import { DataError } from "../data/error.ts";
+import type { Hiding } from "../data/masking.ts";
 import { readRows, type DataSource } from "../data/read.ts";
 import type { Rows } from "../data/rows.ts";
-import { openTokenizer, type Tokenizer } from "../data/tokenizer.ts";
+import { hasTokenizer, openTokenizer, type Tokenizer } from "../data/tokenizer.ts";
 import { splitRows } from "./split.ts";
 
 export interface JobRows {
   readonly train: Rows;
   readonly held: Rows | undefined;
+  /** How words are hidden of rows that do not say what is learned; where nothing is hidden, nothing. */
+  readonly hiding: Hiding | undefined;
   readonly warnings: readonly string[];
 }
 
@@ -28,33 +32,63 @@ export async function readJobRows(
   const read = async (data: DataSettings): Promise<Rows> => {
     const path = resolve(folder, data.path.value);
     const length = Math.min(data.length.value, job.tokens);
-    const common = { path, length, vocab: job.vocabulary, pack: data.pack };
-    const rows = await readRows(await sourceOf(data, common, () => (tokenizer ??= openTokenizer(model))));
+    const { vocabulary, learns } = job;
+    const common = { path, length, vocab: vocabulary, pack: data.pack, learns: learns.kind };
+    const rows = await readRows(await sourceOf(data, common, learns, open));
     if (rows.cutCount > 0)
       warnings.push(
         `${path}: ${rows.cutCount} of its texts are longer than ${length} positions and lose their end`,
       );
     return rows;
   };
+  const open: Opening = {
+    tokenizer: () => (tokenizer ??= openTokenizer(model)),
+    exists: () => hasTokenizer(model),
+  };
   const { data, evaluation, seed } = settings;
   const all = await read(data);
+  const hiding = await hidingOf(job, all, open);
   const path = resolve(folder, data.path.value);
-  if (all.learnedCount === 0)
-    throw new DataError([{ file: path, reason: "no position of its rows is learned" }]);
+  if (all.learnedCount === 0) throw new DataError([{ file: path, reason: "nothing of its rows is learned" }]);
   const apart = evaluation !== undefined && evaluation.path.value !== data.path.value;
-  if (apart) return { train: all, held: await read(evaluation), warnings };
+  if (apart) return { train: all, held: await read(evaluation), hiding, warnings };
   if (data.split > 0) {
     if (all.count < 2)
       throw new DataError([{ file: path, reason: "it has one row, which cannot be split in two" }]);
-    return { ...splitRows(all, data.split, seed), warnings };
+    return { ...splitRows(all, data.split, seed), hiding, warnings };
   }
-  return { train: all, held: evaluation === undefined ? undefined : await read(evaluation), warnings };
+  const held = evaluation === undefined ? undefined : await read(evaluation);
+  return { train: all, held, hiding, warnings };
+}
+
+/** The model's tokenizer, and whether there is one. */
+interface Opening {
+  readonly tokenizer: () => Promise<Tokenizer>;
+  readonly exists: () => Promise<boolean>;
+}
+
+/** The tokenizer says what stands for a hidden word and which words are none. */
+async function hidingOf(
+  { learns, vocabulary }: PlanJob,
+  rows: Rows,
+  open: Opening,
+): Promise<Hiding | undefined> {
+  if (learns.kind !== "labels" || learns.masking === undefined) return undefined;
+  const given = Array.from({ length: rows.count }, (_, row) => rows.isGiven(row)).every((each) => each);
+  if (given && !(await open.exists())) return undefined;
+  const { path, mask, isSpecial } = await open.tokenizer();
+  if (mask === undefined) {
+    if (given) return undefined;
+    throw new CheckpointError(path, "it defines no mask_token, which is to stand where a word is hidden");
+  }
+  return { ...learns.masking, mask, vocabulary, isSpecial };
 }
 
 async function sourceOf(
   { format, learn, path }: DataSettings,
   common: Omit<Extract<DataSource, { format: "tokens" }>, "format">,
-  tokenizer: () => Promise<Tokenizer>,
+  learns: Learning,
+  { tokenizer, exists }: Opening,
 ): Promise<DataSource> {
   switch (format) {
     case "tokens":
@@ -63,8 +97,11 @@ async function sourceOf(
       return { ...common, format, learn, tokenizer: await tokenizer() };
     case "text":
       return { ...common, format, tokenizer: await tokenizer() };
+    case "label": {
+      const classes = learns.kind === "classes" ? learns.count : 0;
+      return { ...common, format, classes, tokenizer: (await exists()) ? await tokenizer() : undefined };
+    }
     case "chat":
-    case "label":
       throw new DataError([{ file: path.value, reason: `format ${format} is not built yet` }]);
     default:
       return format satisfies never;

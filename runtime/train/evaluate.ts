@@ -1,12 +1,16 @@
 // The loss on held-out rows. Comes in: a session and the rows in batches of one micro-batch. Goes out: the summed loss and the
-// number of targets, for one division at the end, so that neither batch size nor padding enters the result.
+// number of targets, for one division at the end, so that neither batch size nor padding enters the result; and how well classes are
+// predicted, where the plan predicts them.
 // Holds: rows come in the order of the file; sums are in float64; a batch that learns nothing costs nothing; aborted, there is no result.
 import type { Batches } from "../data/batches.ts";
+import { notLearned } from "../data/rows.ts";
 import { writeMicro, type Feeding } from "./feed.ts";
+import { countClasses, type ClassMetrics } from "./metrics.ts";
 
 export interface Evaluated {
   readonly total: number;
   readonly targets: number;
+  readonly metrics: ClassMetrics | undefined;
 }
 
 export async function evaluateRows(
@@ -15,29 +19,41 @@ export async function evaluateRows(
   onProgress: (done: number, total: number) => void,
   signal: AbortSignal | undefined,
 ): Promise<Evaluated | undefined> {
-  const { rows, tokens } = session.plan.job;
+  const { rows } = session.plan.job;
+  const predicts = session.find("predictions") !== undefined;
+  const classes = countClasses();
   let total = 0;
   let targets = 0;
-  let pending: Promise<Float32Array> | undefined;
+  let pending: Promise<readonly Float32Array[]> | undefined;
+  let evaluated: Int32Array = new Int32Array();
   const settle = async (): Promise<void> => {
-    if (pending !== undefined) total += (await pending)[0] ?? Number.NaN;
+    if (pending === undefined) return;
+    const [loss, predictions] = await pending;
+    total += loss?.[0] ?? Number.NaN;
+    predictions?.forEach((predicted, row) => {
+      const actual = evaluated[row] ?? notLearned;
+      if (actual >= 0) classes.add(actual, predicted);
+    });
     pending = undefined;
   };
   for (let step = 1; step <= held.stepsPerEpoch; step += 1) {
     if (signal?.aborted === true) return undefined;
     const batch = held.at(step);
     if (batch.learned > 0) {
-      await writeMicro(session, batch, 0, rows * tokens);
+      await writeMicro(session, batch, 0, rows);
       session.run("evaluate");
       // The device works on this batch while the one before it is read.
-      const reading = session.read("evaluation");
+      const reading = Promise.all(
+        ["evaluation", ...(predicts ? ["predictions"] : [])].map((name) => session.read(name)),
+      );
       reading.catch(() => undefined);
       await settle();
       pending = reading;
+      evaluated = batch.targets;
       targets += batch.learned;
     }
     onProgress(step, held.stepsPerEpoch);
   }
   await settle();
-  return { total, targets };
+  return { total, targets, metrics: classes.metrics() };
 }

@@ -33,8 +33,8 @@ export async function writeScalars(session: Feeding, numbers: StepNumbers): Prom
 
 /** Runs the programs of one step on a batch, in the plan's order. */
 export async function runStep(session: Feeding, batch: Batch): Promise<void> {
-  const { rows, tokens } = session.plan.job;
-  const learned = learnedTargets(batch, rows * tokens);
+  const { rows } = session.plan.job;
+  const learned = learnedTargets(batch, rows);
   // What learns nothing adds nothing: the filling rows of a short last batch are not computed.
   const micros = [...learned.keys()].filter((micro) => learned[micro] !== 0);
   for (const { program, each } of session.plan.step) {
@@ -43,14 +43,15 @@ export async function runStep(session: Feeding, batch: Batch): Promise<void> {
       continue;
     }
     for (const micro of micros) {
-      await writeMicro(session, batch, micro, rows * tokens);
+      await writeMicro(session, batch, micro, rows);
       session.run(program);
     }
   }
 }
 
-/** The learned targets of each micro-batch. */
-function learnedTargets({ targets }: Batch, perMicro: number): number[] {
+/** The learned targets of each micro-batch of `rows` rows. */
+function learnedTargets({ targets, rows: all }: Batch, rows: number): number[] {
+  const perMicro = (targets.length / all.length) * rows;
   const counts: number[] = [];
   for (let begin = 0; begin < targets.length; begin += perMicro) {
     let learned = 0;
@@ -60,15 +61,12 @@ function learnedTargets({ targets }: Batch, perMicro: number): number[] {
   return counts;
 }
 
-/** Micro-batch `micro` of a batch: `perMicro` positions. */
-export async function writeMicro(
-  session: Feeding,
-  batch: Batch,
-  micro: number,
-  perMicro: number,
-): Promise<void> {
-  const [begin, end] = [micro * perMicro, (micro + 1) * perMicro];
-  for (const name of ["ids", "targets", "positions", "segments"] as const) {
-    if (session.find(name) !== undefined) await session.write(name, batch[name].subarray(begin, end));
+/** Micro-batch `micro` of a batch, `rows` rows: what the plan's programs read of it. */
+export async function writeMicro(session: Feeding, batch: Batch, micro: number, rows: number): Promise<void> {
+  const { ids, positions, segments, targets } = batch;
+  for (const [name, values] of Object.entries({ ids, positions, segments, [batch.learns]: targets })) {
+    const perMicro = (values.length / batch.rows.length) * rows;
+    const part = values.subarray(micro * perMicro, (micro + 1) * perMicro);
+    if (session.find(name) !== undefined) await session.write(name, part);
   }
 }

@@ -114,7 +114,7 @@ export async function runJob(input: JobInput): Promise<JobResult> {
 }
 
 function readsFiles({ variables }: Plan): boolean {
-  return variables.some(({ initial }) => initial.from === "checkpoint");
+  return variables.some(({ initial }) => initial.from === "checkpoint" || initial.from === "optional");
 }
 
 async function openAdapters({ settings, facts, folder }: JobInput): Promise<readonly Continued[]> {
@@ -136,12 +136,13 @@ async function trainOptions(
   const { seed, data, training, evaluation } = settings;
   const pad = (await readConfig(model)).values["pad_token_id"];
   const padding = typeof pad === "number" && pad >= 0 && pad < plan.job.vocabulary ? pad : 0;
-  const learning = batches(rows.train, { rows: batch, length, seed, shuffle: data.shuffle, padding });
+  const common = { length, seed, padding, learns: plan.job.learns.kind, hiding: rows.hiding };
+  const learning = batches(rows.train, { ...common, rows: batch, shuffle: data.shuffle });
   const held =
     rows.held === undefined
       ? undefined
       : {
-          batches: batches(rows.held, { rows: perMicro, length, seed, shuffle: false, padding }),
+          batches: batches(rows.held, { ...common, rows: perMicro, shuffle: false }),
           every: evaluation?.every,
           first: evaluateFirst,
         };

@@ -1,5 +1,6 @@
 // The lines of `log.jsonl`. Key names and their order are a contract with the scripts of users.
 // Holds: what a line counts (tokens, seconds) it counts for its own step; a skipped step has no loss.
+import type { Evaluated } from "./evaluate.ts";
 
 /** One step. */
 export interface StepLine {
@@ -29,8 +30,11 @@ export interface EvaluationLine {
   readonly eval_loss: number;
   /** e to the power of `eval_loss`; null beyond what a double holds. */
   readonly perplexity: number | null;
-  /** Learned targets. */
+  /** Learned targets; rows, where classes are learned. */
   readonly eval_tokens: number;
+  /** Where classes are predicted: the share of rows whose class is the predicted one, and the mean over classes of F1. */
+  readonly accuracy?: number;
+  readonly macro_f1?: number;
 }
 
 export type LogLine = StepLine | EvaluationLine;
@@ -42,7 +46,7 @@ export type TrainEvent =
   | { readonly kind: "evaluation"; readonly line: EvaluationLine }
   | { readonly kind: "warning"; readonly message: string };
 
-export function evaluationLine(step: number, total: number, targets: number): EvaluationLine {
+export function evaluationLine(step: number, { total, targets, metrics }: Evaluated): EvaluationLine {
   const loss = total / targets;
   const perplexity = Math.exp(loss);
   return {
@@ -50,5 +54,6 @@ export function evaluationLine(step: number, total: number, targets: number): Ev
     eval_loss: loss,
     perplexity: Number.isFinite(perplexity) ? perplexity : null,
     eval_tokens: targets,
+    ...(metrics === undefined ? {} : { accuracy: metrics.accuracy, macro_f1: metrics.macroF1 }),
   };
 }

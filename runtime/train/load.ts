@@ -50,18 +50,22 @@ const chunkBytes = 4 * 1024 * 1024;
 export async function load(session: Session, sources: Sources, options: LoadOptions = {}): Promise<Loaded> {
   const warnings = sources.adapters.flatMap((each) => checkAdapter(each, keysOf(session, each.alias)));
   const readings = plannedReadings(session, sources);
-  const total = readings.reduce((sum, { bytes }) => sum + bytes, 0);
+  const late = optionalReadings(session, sources);
+  const total = [...readings, ...late].reduce((sum, { bytes }) => sum + bytes, 0);
   let bytes = 0;
   options.onLoaded?.(bytes, total);
-  for (const reading of readings) {
-    warnings.push(
-      ...(await readTensor(session, reading, (more) => {
-        options.signal?.throwIfAborted();
-        bytes += more;
-        options.onLoaded?.(bytes, total);
-      })),
-    );
-  }
+  const readAll = async (planned: readonly Reading[]): Promise<void> => {
+    for (const reading of planned) {
+      warnings.push(
+        ...(await readTensor(session, reading, (more) => {
+          options.signal?.throwIfAborted();
+          bytes += more;
+          options.onLoaded?.(bytes, total);
+        })),
+      );
+    }
+  };
+  await readAll(readings);
   for (const { name, initial, parts } of session.plan.variables) {
     if (parts.length === 0) continue;
     if (initial.from === "table")
@@ -70,6 +74,8 @@ export async function load(session: Session, sources: Sources, options: LoadOpti
   }
   if (session.find("keys") !== undefined) await session.write("keys", Uint32Array.of(sources.seed));
   if (session.plan.programs.some(({ name }) => name === "initialize")) session.run("initialize");
+  // What files may bring takes the place of what was drawn.
+  await readAll(late);
   await session.done();
   return { bytes, warnings };
 }
@@ -85,9 +91,15 @@ export function fileType(type: ElementType): FloatType | undefined {
 }
 
 function keysOf(session: Session, alias: string): readonly string[] {
-  return session.plan.variables.flatMap(({ name, initial }) =>
-    initial.from === "adapter" && isOf(name, alias) ? initial.names : [],
-  );
+  return session.plan.variables.flatMap(({ name, initial }) => {
+    if (initial.from === "optional") return initial.names.map(besideAdapter);
+    return initial.from === "adapter" && isOf(name, alias) ? initial.names : [];
+  });
+}
+
+/** The name of a tensor of the model in the file of an adapter that it trained with. */
+function besideAdapter(name: string): string {
+  return `base_model.model.${name}`;
 }
 
 /** An adapter's variables are named after it: "lora.model.layers.{i}.…". */
@@ -118,6 +130,26 @@ function plannedReadings(session: Session, sources: Sources): Reading[] {
     throw new CheckpointError(path, found.length > 5 ? `${shown}\n  and ${found.length - 5} more` : shown);
   }
   return readings;
+}
+
+/**
+ * Variables that files may bring: an adapter that is continued goes before the model. A file that has one of a variable's tensors
+ * must have all, in the right shape.
+ */
+function optionalReadings(session: Session, { adapters, checkpoint }: Sources): Reading[] {
+  const files = adapters.map(({ adapter }) => adapter.weights);
+  return session.plan.variables.flatMap((variable) => {
+    const { initial, parts } = variable;
+    if (initial.from !== "optional" || parts.length === 0) return [];
+    const beside = files.find((file) => initial.names.some((name) => file.tensors.has(besideAdapter(name))));
+    if (beside === undefined && !initial.names.some((name) => checkpoint?.tensors.has(name))) return [];
+    return initial.names.map((name, part) => {
+      const file = beside ?? checkpoint?.tensors.get(name)?.file;
+      const found = readingOf(variable, part, beside === undefined ? name : besideAdapter(name), file);
+      if (typeof found !== "string") return found;
+      throw new CheckpointError(file?.path ?? checkpoint?.folder ?? "", found);
+    });
+  });
 }
 
 /** Where a tensor should be: the file that holds it, and the place to name when none does. */

@@ -131,12 +131,11 @@ export async function train(session: Feeding, options: TrainOptions): Promise<Tr
     const evaluated = await evaluateRows(session, options.evaluation.batches, onProgress, signal);
     before = clock();
     if (evaluated === undefined) return;
-    const { total, targets } = evaluated;
-    if (targets === 0) {
+    if (evaluated.targets === 0) {
       emit({ kind: "warning", message: "no position of the evaluation rows is learned: there is no loss" });
       return;
     }
-    const line = evaluationLine(step, total, targets);
+    const line = evaluationLine(step, evaluated);
     evaluations.push(line);
     await write(line);
     emit({ kind: "evaluation", line });

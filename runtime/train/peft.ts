@@ -25,7 +25,6 @@ export function adapterFields(
     ["fan_in_fan_out", false],
     ["inference_mode", true],
     ["modules_to_save", null],
-    ["task_type", "CAUSAL_LM"],
   ];
   const own = [...fields].map(([name, value]): readonly [string, FieldToWrite] => {
     return [name, floats.has(name) && typeof value === "number" ? float(value) : value];

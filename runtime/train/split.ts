@@ -30,6 +30,7 @@ function subset(rows: Rows, chosen: Uint32Array): Rows {
     longest = Math.max(longest, labels.length);
     tokenCount += labels.length;
     for (const label of labels) if (label !== notLearned) learnedCount += 1;
+    if (rows.class(each) !== notLearned) learnedCount += 1;
   }
   return {
     count: chosen.length,
@@ -39,6 +40,8 @@ function subset(rows: Rows, chosen: Uint32Array): Rows {
     cutCount: rows.cutCount,
     tokens: (index) => rows.tokens(row(index)),
     labels: (index) => rows.labels(row(index)),
+    class: (index) => rows.class(row(index)),
+    isGiven: (index) => rows.isGiven(row(index)),
     starts: (index) => rows.starts(row(index)),
   };
 }

@@ -2,7 +2,7 @@
 
 /** The long explanation of each code: what it means, why it is so, what to do. */
 export const model: Readonly<Record<string, string>> = {
-  FTL0301: `A recipe is made of clauses, and this is none of them: model, adapter, precision, data, evaluation, batch, accumulation,
+  FTL0301: `A recipe is made of clauses, and this is none of them: model, adapter, head, precision, data, evaluation, batch, accumulation,
 checkpoint, optimizer, schedule, training, output, memory, device, devices, sweep, stage. Nothing unknown is ever ignored.`,
   FTL0302: `The clause, or the definition that it names, has no such option. Options are written \`name: value\`. The options of an adapter, an
 optimizer and a schedule are the parameters of its definition; every optimizer also has clip, state, offload and groups, and every
@@ -31,6 +31,9 @@ nothing is computed again.`,
 \`sweep\` or \`stage\`. The clause of a path with several parts must be in the recipe. An adapter may be called by its \`as\` name.`,
   FTL0314: `\`evaluation\` names no file, and \`data\` keeps no share for it. Write \`evaluation "held.jsonl"\`, or \`split: 5%\` in data.`,
   FTL0315: `Two adapters have the same name. Give each its own: \`adapter lora as style { … }\`.`,
+  FTL0316: `What the head learns and what the rows bring differ. A head that learns classes, such as classify, needs \`format: label\`: rows with
+a text (or input_ids) and a label. Heads that learn words need rows of words: text, prompt and chat bring the word after each
+position; for masked words the rows are text, or tokens, whose \`labels\` are taken as they are.`,
   FTL0321: `The text is not JSON as RFC 8259 defines it, or a name stands twice in one object (which most readers hide), or values lie more
 than 64 deep.`,
   FTL0322: `The library has no architecture for the model_type of this config.json. An architecture is one .ftl file: copy the closest one, change it,

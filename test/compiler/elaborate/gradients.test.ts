@@ -89,6 +89,7 @@ const samples: Readonly<Record<string, readonly Input[]>> = {
   ],
   logsumexp: [{ shape: [3, 4] }],
   cross_entropy: [{ shape: [3, 4] }, { shape: [3], type: "i32", data: [2, -100, 0] }],
+  last_position: [{ shape: [2, 4, 3] }, { shape: [2, 4], type: "i32", data: [1, 1, 2, 0, 1, 1, 1, 1] }],
   soft_cap: [{ shape: [2, 3] }, 0.8],
   llama3_frequencies: [{ shape: [4], data: [1, 0.3, 0.09, 0.02] }, scaling, 64],
   yarn_frequencies: [{ shape: [4], data: [1, 0.3, 0.09, 0.02] }, 50, scaling, 64, 8],

@@ -91,10 +91,11 @@ function firstValue(
     if (table !== undefined) return table;
   }
   const data = new Float64Array(sizeOf(shape));
-  if (initial.from === "checkpoint" || initial.from === "adapter") {
-    const files = initial.from === "checkpoint" ? checkpoint : adapter;
+  if ("names" in initial) {
+    const files = initial.from === "adapter" ? adapter : checkpoint;
+    const beside = initial.from === "optional" ? adapter : new Map<string, Tensor>();
     initial.names.forEach((name, index) => {
-      const part = files.get(name);
+      const part = beside.get(`base_model.model.${name}`) ?? files.get(name);
       if (part === undefined) throw new Error(`no tensor ${name}`);
       data.set(part.data, (index * data.length) / initial.names.length);
     });

@@ -59,6 +59,7 @@ async function prepared(): Promise<Pick<JobInput, "folder" | "settings" | "plan"
     span,
     model: { path: said("base"), weights: undefined, init: undefined, train: said("all") },
     adapters: [],
+    head: chosen,
     precision: said("f32"),
     data,
     evaluation: { ...data, path: said("held.jsonl"), every: 2 },

@@ -43,7 +43,7 @@ test("each step writes its batch and scalars, runs its programs, and is told wit
   const { lines, options } = watched(session, two);
   const trained = await train(session, options);
   expect(session.calls.slice(0, 8)).toEqual([
-    ...["scalars", "ids", "targets", "positions", "segments"].map((name) => `write ${name}`),
+    ...["scalars", "ids", "positions", "segments", "targets"].map((name) => `write ${name}`),
     "run micro",
     "run update",
     "read report",

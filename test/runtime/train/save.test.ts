@@ -40,6 +40,7 @@ const saved = [
 ];
 const shape = {
   fields: new Map<string, string | number>([
+    ["task_type", "CAUSAL_LM"],
     ["peft_type", "LORA"],
     ["r", 1],
     ["lora_dropout", 0],
