@@ -1,11 +1,13 @@
-// Layers: a body repeated with an index. Every layer is traced by itself, then runs of equal ones become one repeat: so a layer may
-// depend on its index at compile time, and a model of equal layers is one body however deep it is. The first argument of a
-// call runs through the layers; the others are the same for all.
+// Layers: a body repeated with an index. Every layer is traced by itself, then what repeats becomes one repeat, whether all layers are
+// equal or kinds of them take turns: so a layer may depend on its index at compile time, and a model is as few bodies as it has
+// kinds of layers, however deep it is. The first argument of a call runs through the layers; the others are the same for all.
 import type { Layer } from "../../grammar/syntax.ts";
-import { applyAll, parameter } from "../ir/build.ts";
+import { parameter } from "../ir/build.ts";
 import { topological, type Node, type Region, type Value } from "../ir/graph.ts";
 import { inner, type Environment, type Owner, type Watched } from "./environment.ts";
 import { evaluate, evaluateStatements, interpolate } from "./expressions.ts";
+import { runsOf } from "./layer-runs.ts";
+import { repeated, type Step } from "./layer-stacks.ts";
 import {
   number,
   poison,
@@ -17,7 +19,7 @@ import {
 } from "./meaning.ts";
 import { join, type Place } from "./parts.ts";
 import { asTensor, tensor } from "./tensors.ts";
-import { fail, read, traced, type Frame, type Workspace } from "./workspace.ts";
+import { fail, traced, type Frame, type Workspace } from "./workspace.ts";
 
 /** `ownerAt` gives meaning to what a layer declares at its place. */
 export function layerRecord(
@@ -64,11 +66,8 @@ export function layerRecord(
   const call: FunctionMeaning["call"] = (passed, at) => {
     const given = passed.map(({ meaning, span }) => asTensor(ws, meaning, span));
     const steps = traceLayers(bodies, watched, (body) => traceLayer(ws, body, given, layer, at.span));
-    return runs(steps).reduce<Meaning>(
-      (x, run) =>
-        x.kind === "tensor"
-          ? repeated(ws, run, [x, ...given.slice(1)], layer, run.length === steps.length)
-          : x,
+    return runsOf(steps.map(({ key }) => key)).reduce<Meaning>(
+      (x, run) => (x.kind === "tensor" ? repeated(ws, steps, run, [x, ...given.slice(1)], layer) : x),
       given[0] ?? poison,
     );
   };
@@ -112,14 +111,6 @@ function exchanged({ reads }: Frame, declared: ReadonlyMap<string, Declared>): F
   return { reads: new Map(entries.map((read) => [read.declared.name, read])) };
 }
 
-/** One layer as a region over its arguments and what it read. */
-interface Step {
-  readonly arguments: readonly Value[];
-  readonly frame: Frame;
-  readonly result: TensorMeaning | undefined;
-  readonly key: string;
-}
-
 function traceLayer(
   ws: Workspace,
   body: Environment,
@@ -158,64 +149,6 @@ function traceLayer(
 /** How training treats a variable; the parts of a stack are treated alike. */
 function treatment({ trainable, rate = 1 }: Declared): string {
   return `${trainable} ${rate}`;
-}
-
-/** Consecutive steps that do the same. */
-function runs(steps: readonly Step[]): readonly (readonly Step[])[] {
-  const found: Step[][] = [];
-  for (const step of steps) {
-    const current = found.at(-1);
-    if (current?.[0]?.key === step.key) current.push(step);
-    else found.push([step]);
-  }
-  return found;
-}
-
-function repeated(
-  ws: Workspace,
-  steps: readonly Step[],
-  given: readonly TensorMeaning[],
-  layer: Layer,
-  whole: boolean,
-): Meaning {
-  const [first] = steps;
-  if (first?.result === undefined) return poison;
-  const [x, ...fixed] = given;
-  const [carried, ...standing] = first.arguments;
-  if (x === undefined || carried === undefined)
-    return fail("FTL0719", layer.name.span, "a layer's forward needs an argument", "nothing to run through");
-  const own = (declared: Declared): boolean => declared.layer !== undefined;
-  const reads = [...first.frame.reads.values()];
-  const shared = reads.filter(({ declared }) => !own(declared));
-  const stacked = reads.filter(({ declared }) => own(declared));
-  const stacks = stacked.map(({ declared }) => read(ws, stackOf(declared, steps, whole)));
-  const region: Region = {
-    parameters: [
-      ...standing,
-      ...shared.map(({ value }) => value),
-      carried,
-      ...stacked.map(({ value }) => value),
-    ],
-    results: [first.result.value],
-  };
-  const constants = [...fixed.map(({ value }) => value), ...shared.map(({ declared }) => read(ws, declared))];
-  const attributes = { count: steps.length, constants: constants.length, carried: 1, reverse: false };
-  const [y] = applyAll("repeat", [...constants, x.value, ...stacks], attributes, [region], {
-    ...ws.origin,
-    source: layer.span,
-  });
-  return y === undefined ? poison : tensor(y, first.result.dimensions);
-}
-
-/** The tensor of one name in all layers of a run, as one variable with the layers along its first axis. `whole`: the run is all layers. */
-function stackOf(declared: Declared, steps: readonly Step[], whole: boolean): Declared {
-  const parts = steps.map(({ frame }) => {
-    const found = [...frame.reads.values()].find((each) => each.declared.local === declared.local);
-    return found?.declared ?? declared;
-  });
-  const indices = parts.map(({ layer }) => layer?.index);
-  const name = whole ? declared.shown : `${declared.shown}[${indices[0]}..${indices.at(-1)}]`;
-  return { ...declared, name, layer: undefined, parts, shape: [steps.length, ...declared.shape] };
 }
 
 /** Equal for regions that compute the same from parameters of the same names. */

@@ -5,7 +5,10 @@ import { sizeOf } from "../ir/graph.ts";
 import { isShape, flag, misfit, readWhole, sameType, typeText, whole } from "./check.ts";
 import type { Misfit, Operation, Tensor } from "./operation.ts";
 
-/** Attributes `count`, `constants`, `carried` (how many inputs of each), `reverse`. What is left of the inputs is stacked. */
+/**
+ * Attributes `count`, `constants`, `carried` (how many inputs of each), `reverse`. What is left of the inputs is stacked. `blocks`, where
+ * it is not 1: how many layers of the model one run of the body is.
+ */
 export const repeat: Operation = {
   name: "repeat",
   about: "runs its body once for each slice of the stacked values",

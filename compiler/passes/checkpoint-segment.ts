@@ -1,5 +1,6 @@
-// Cuts long repeats into segments: L iterations become ⌊L / N⌋ iterations of N, and a second repeat of what is left over. Then
-// checkpointing can save what enters a segment and compute the rest again. Comes before differentiation.
+// Cuts long repeats into segments of N layers: L iterations of a layer become ⌊L / N⌋ iterations of N, and a second repeat of what is
+// left over. Then checkpointing can save what enters a segment and compute the rest again. Comes before differentiation. Where
+// kinds of layers take turns, an iteration holds a turn, and a segment whole turns: as many as N layers make, and one at least.
 //
 // Ensures: the same results. Only forward repeats with carried values are cut: others can be computed again piece by piece.
 import { builderFor } from "../ir/build.ts";
@@ -8,12 +9,12 @@ import type { Builder } from "../ops/operation.ts";
 import { at, copyRegion, makeParameter, nameOf, rebuild } from "./rebuild.ts";
 import { buildRepeat, isRepeat, readRepeat, type Loop, type LoopOutputs } from "./rebuild-repeat.ts";
 
-export function segment(region: Region, every: number): Region {
-  if (every <= 1) return region;
+export function segment(region: Region, blocks: number): Region {
   return rebuild(region, (node, inputs, [body]) => {
     if (!isRepeat(node) || body === undefined) return undefined;
     const loop = readRepeat(node, inputs, body);
-    if (loop.reverse || loop.carried.length === 0 || loop.count <= every) return undefined;
+    const every = Math.floor(blocks / (loop.blocks ?? 1));
+    if (every <= 1 || loop.reverse || loop.carried.length === 0 || loop.count <= every) return undefined;
     return cut(loop, body, every);
   });
 }

@@ -21,6 +21,8 @@ export interface Carry {
 
 export interface Loop {
   readonly count: number;
+  /** Layers of the model in one iteration; 1 where nothing is said. */
+  readonly blocks?: number;
   readonly reverse: boolean;
   readonly constants: readonly Entry[];
   readonly carried: readonly Carry[];
@@ -51,6 +53,7 @@ export function readRepeat(
   const entries = inputs.map((outer, index) => ({ outer, inner: at(body.parameters, index) }));
   return {
     count: integer(node, "count"),
+    ...blocksOf(node),
     reverse: node.attributes["reverse"] === true,
     constants: entries.slice(0, constants),
     carried: entries
@@ -80,9 +83,14 @@ export function buildRepeat(loop: Loop): LoopOutputs {
     constants: loop.constants.length,
     carried: loop.carried.length,
     reverse: loop.reverse,
+    ...(loop.blocks === undefined ? {} : { blocks: loop.blocks }),
   };
   const outputs = builderFor(loop.origin).applyAll("repeat", inputs, attributes, [{ parameters, results }]);
   return { carried: outputs.slice(0, loop.carried.length), collected: outputs.slice(loop.carried.length) };
+}
+
+function blocksOf({ attributes: { blocks } }: Node): Pick<Loop, "blocks"> {
+  return typeof blocks === "number" ? { blocks } : {};
 }
 
 function integer(node: Node, name: string): number {

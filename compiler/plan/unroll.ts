@@ -1,6 +1,7 @@
 // Writes out a program as a flat list of steps: every `repeat` becomes its iterations, every value one `Held`. In: a program
 // whose regions hold `fused`, `repeat`, `reshape` and `parameter` nodes. Out: steps in the order they run, and what each write
 // is to hold at the end. Each region is put in order once, whatever its count.
+import { inTurn } from "../ir/place.ts";
 import type { Node, Program, Region, Value, Variable } from "../ir/graph.ts";
 import {
   makeStep,
@@ -154,7 +155,7 @@ export function readLoop(node: Node): Loop {
 }
 
 function pathOf(node: Node, layer: number | undefined): string {
-  return layer === undefined ? node.origin.path : node.origin.path.replaceAll("{i}", String(layer));
+  return layer === undefined ? node.origin.path : inTurn(node.origin.path, layer);
 }
 
 /** Puts every region of the program in order, the inner ones first, since their peaks count in the outer ones. */
