@@ -4,6 +4,7 @@ import { apply } from "../ir/build.ts";
 import type { Node, Region, Value } from "../ir/graph.ts";
 import { sameShape } from "../ops/check.ts";
 import { operationOf } from "../ops/index.ts";
+import { isBare } from "./fuse-parts.ts";
 import { homeOf } from "./fuse-units.ts";
 import { at, nodesBetween, rebuild } from "./rebuild.ts";
 import { buildRepeat, isRepeat, outputsOf, readRepeat } from "./rebuild-repeat.ts";
@@ -28,34 +29,61 @@ function isSource({ node }: Value): boolean {
 }
 
 /**
- * Results that are made of nothing and take the place of a stack that a repeat runs through are made in that repeat.
+ * Results that are made of nothing and take the place of a stack that repeats run through are made in those repeats.
  * `previous`: for each result the index of the parameter that it will replace, where there is one.
  */
 export function sinkSources(region: Region, previous: readonly (number | undefined)[]): Region {
-  const loops = nodesBetween(region.results, new Map()).filter(isRepeat).toReversed();
+  const loops = nodesBetween(region.results, new Map()).filter(isRepeat);
   const sunk = new Map<Node, number[]>();
-  region.results.forEach((result, index) => {
+  const runs = region.results.map((result, index) => {
     const parameter = region.parameters[previous[index] ?? -1];
-    if (parameter === undefined || !isSource(result)) return;
-    const reader = loops.find((loop) => readRepeat(loop).stacked.some(({ outer }) => outer === parameter));
-    if (reader !== undefined && readRepeat(reader).count === result.shape[0])
-      sunk.set(reader, [...(sunk.get(reader) ?? []), index]);
+    if (parameter === undefined || !isSource(result)) return undefined;
+    const found = runsThrough(parameter, loops);
+    for (const loop of found ?? []) sunk.set(loop, [...(sunk.get(loop) ?? []), index]);
+    return found;
   });
   if (sunk.size === 0) return region;
-  const made = new Map<number, Value>();
+  const made = new Map<Node, ReadonlyMap<number, Value>>();
   const rebuilt = rebuild(region, (node, inputs, [body]) => {
     const wanted = sunk.get(node);
     if (wanted === undefined || body === undefined) return undefined;
     const loop = readRepeat(node, inputs, body);
     const slices = wanted.map((index) => sliceOf(at(region.results, index)));
     const { carried, collected } = buildRepeat({ ...loop, collected: [...loop.collected, ...slices] });
-    wanted.forEach((index, place) => made.set(index, at(collected, loop.collected.length + place)));
+    const added = collected.slice(loop.collected.length);
+    made.set(node, new Map(wanted.map((index, place) => [index, at(added, place)])));
     return [...carried, ...collected.slice(0, loop.collected.length)];
   });
-  return {
-    parameters: rebuilt.parameters,
-    results: rebuilt.results.map((result, index) => made.get(index) ?? result),
-  };
+  const results = rebuilt.results.map((result, index) => {
+    const parts = runs[index]?.flatMap((loop) => made.get(loop)?.get(index) ?? []) ?? [];
+    return parts.length < 2
+      ? (parts[0] ?? result)
+      : apply("concat", parts, { axis: 0 }, [], result.node.origin);
+  });
+  return { parameters: rebuilt.parameters, results };
+}
+
+/** Repeats that together run through all parts of a stack, each part once, in order; of several, those that stand last. */
+function runsThrough(stack: Value, loops: readonly Node[]): readonly Node[] | undefined {
+  const starting = new Map<number, { readonly loop: Node; readonly count: number }>();
+  for (const loop of loops) {
+    const { count, stacked } = readRepeat(loop);
+    for (const { outer } of stacked) {
+      if (outer === stack) starting.set(0, { loop, count });
+      const { operation, inputs, attributes } = outer.node;
+      const starts = attributes["starts"];
+      if (operation === "slice" && inputs[0] === stack && Array.isArray(starts))
+        starting.set(Number(starts[0]), { loop, count });
+    }
+  }
+  const runs: Node[] = [];
+  for (let from = 0; from < (stack.shape[0] ?? 0);) {
+    const run = starting.get(from);
+    if (run === undefined) return undefined;
+    runs.push(run.loop);
+    from += run.count;
+  }
+  return runs;
 }
 
 /** One slice of a source that does not count along its first axis. */
@@ -65,17 +93,26 @@ function sliceOf({ node, shape }: Value): Value {
   return apply(node.operation, [], { ...node.attributes, ...moved, shape: shape.slice(1) }, [], node.origin);
 }
 
+/** The values whose memory a result lies in: several where it is stacks one behind the other. */
+export function homesOf(result: Value): readonly Value[] {
+  const home = homeOf(result);
+  return isBare(home.node) ? home.node.inputs.flatMap(homesOf) : [home];
+}
+
 /** For each result of a repeat's body the parameter of the body that it will replace, where a stack replaces a stack. */
 export function previousInside(
   node: Node,
   replaced: ReadonlyMap<Value, Value>,
 ): readonly (number | undefined)[] {
+  if (!isRepeat(node)) return [];
   const loop = readRepeat(node);
   const first = loop.constants.length + loop.carried.length;
   const collected = outputsOf(node).collected.map((output) => {
     const before = replaced.get(output);
-    const place = loop.stacked.findIndex(({ outer }) => homeOf(outer) === before);
-    return before === undefined || place < 0 ? undefined : first + place;
+    const place = loop.stacked.findIndex(
+      ({ outer }) => before !== undefined && homesOf(outer).includes(before),
+    );
+    return place < 0 ? undefined : first + place;
   });
   return [...loop.carried.map(() => undefined), ...collected];
 }

@@ -7,9 +7,10 @@ import { analyze, type Analysis } from "../kernels/analyze.ts";
 import { operationOf } from "../ops/index.ts";
 import type { DeviceProfile } from "../plan/plan.ts";
 import { structureOf } from "../ir/structure.ts";
+import { isBare } from "./fuse-parts.ts";
 import { at, nodesBetween } from "./rebuild.ts";
 
-/** A kernel to be, or a node that stays as it is (`fixed`: a repeat or a library call). */
+/** A kernel to be, or a node that stays as it is (`fixed`: a repeat, a library call, a name for parts of stacks). */
 export interface Unit {
   readonly id: number;
   readonly fixed: Node | undefined;
@@ -37,8 +38,8 @@ export interface FusionPlan {
 /** What is known of regions by their structure: a model repeats itself, and so do the questions about it. */
 export type Analyses = Map<string, Analysis | undefined>;
 
-export function isFixed({ operation }: Node): boolean {
-  return operationOf(operation).lowering.kind === "region";
+export function isFixed(node: Node): boolean {
+  return operationOf(node.operation).lowering.kind === "region" || isBare(node);
 }
 
 /** The value whose memory a value can be: what a chain of reshapes starts from. */

@@ -14,8 +14,9 @@ import { plainLayouts } from "../kernels/kernel.ts";
 import type { DeviceProfile } from "../plan/plan.ts";
 import { buildFused } from "./fuse-build.ts";
 import { mergeUnits } from "./fuse-merge.ts";
-import { homeOf, makePlan, type Analyses } from "./fuse-units.ts";
-import { previousInside, separateSources, sinkSources } from "./fuse-sources.ts";
+import { nameParts } from "./fuse-parts.ts";
+import { makePlan, type Analyses } from "./fuse-units.ts";
+import { homesOf, previousInside, separateSources, sinkSources } from "./fuse-sources.ts";
 import { inline, rebuild } from "./rebuild.ts";
 import { split } from "./split.ts";
 
@@ -34,8 +35,8 @@ export function fuse(
   profile: DeviceProfile,
   { previous = [], analyses = new Map() }: FuseOptions = {},
 ): Region {
-  const ready = separateSources(split(inlineCalls(region, profile), profile));
-  return fuseRegion(sinkSources(ready, previous), profile, previous, analyses);
+  const ready = sinkSources(separateSources(inlineCalls(region, profile)), previous);
+  return fuseRegion(split(nameParts(ready), profile), profile, previous, analyses);
 }
 
 function fuseRegion(
@@ -47,7 +48,7 @@ function fuseRegion(
   const replaced = new Map<Value, Value>();
   region.results.forEach((result, index) => {
     const parameter = region.parameters[previous[index] ?? -1];
-    if (parameter !== undefined) replaced.set(homeOf(result), parameter);
+    if (parameter !== undefined) for (const home of homesOf(result)) replaced.set(home, parameter);
   });
   const plan = makePlan(region, profile, replaced, analyses);
   mergeUnits(plan);

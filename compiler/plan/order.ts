@@ -31,21 +31,14 @@ export interface Order {
 
 export type Rule = "depth first" | "smallest first";
 
-/** A bare reshape is a name for memory, not work. */
+/** A bare reshape, and parts of stacks by another name, are names for memory, not work. */
 export function isAlias(node: Node): boolean {
-  return node.operation === "reshape";
+  return node.operation === "reshape" || node.attributes["bare"] === true;
 }
 
-/** The value whose memory `value` names. */
-export function rootOf(value: Value): Value {
-  let root = value;
-  for (
-    let input = root.node.inputs[0];
-    isAlias(root.node) && input !== undefined;
-    input = root.node.inputs[0]
-  )
-    root = input;
-  return root;
+/** The values whose memory `value` names: one, or several where it is stacks one behind the other. */
+export function rootsOf(value: Value): readonly Value[] {
+  return isAlias(value.node) ? value.node.inputs.flatMap(rootsOf) : [value];
 }
 
 export function orderRegion(region: Region, around: Surroundings): Order {
@@ -86,8 +79,7 @@ function readGraph(region: Region, around: Surroundings): Graph {
   const roots = new Map<Value, number>();
   const size: number[] = [];
   const readers: number[] = [];
-  const number = (value: Value): number => {
-    const root = rootOf(value);
+  const number = (root: Value): number => {
     const known = roots.get(root);
     if (known !== undefined) return known;
     roots.set(root, size.length);
@@ -95,19 +87,21 @@ function readGraph(region: Region, around: Surroundings): Graph {
     readers.push(0);
     return size.length - 1;
   };
+  const numbers = (value: Value): number[] => rootsOf(value).map(number);
   let start = 0;
   region.parameters.forEach((parameter, index) => {
     const root = number(parameter);
     if (around.dies(index)) start += size[root] ?? 0;
     else size[root] = 0;
   });
-  const reads = nodes.map((node) => [...new Set(node.inputs.map(number))]);
+  const reads = nodes.map((node) => [...new Set(node.inputs.flatMap(numbers))]);
   const writes = nodes.map((node) => node.outputs.map(number));
   for (const list of reads) for (const root of list) readers[root] = (readers[root] ?? 0) + 1;
   region.results.forEach((result, index) => {
-    const root = number(result);
-    readers[root] = (readers[root] ?? 0) + 1;
-    if (!around.owned(index)) size[root] = 0;
+    for (const root of numbers(result)) {
+      readers[root] = (readers[root] ?? 0) + 1;
+      if (!around.owned(index)) size[root] = 0;
+    }
   });
 
   const writer = new Map<number, number>();
@@ -129,9 +123,12 @@ function readGraph(region: Region, around: Surroundings): Graph {
   for (const [parameter, result] of around.links) {
     const old = region.parameters[parameter];
     const made = region.results[result];
-    const to = made === undefined ? undefined : writer.get(number(made));
-    if (old === undefined || to === undefined) continue;
-    for (const reader of readersOf.get(number(old)) ?? []) if (reader !== to) wishAfter[reader]?.push(to);
+    if (old === undefined || made === undefined) continue;
+    for (const root of numbers(made)) {
+      const to = writer.get(root);
+      if (to === undefined) continue;
+      for (const reader of readersOf.get(number(old)) ?? []) if (reader !== to) wishAfter[reader]?.push(to);
+    }
   }
   return {
     nodes,

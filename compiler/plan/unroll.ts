@@ -14,7 +14,7 @@ import {
   type Held,
   type Step,
 } from "./held.ts";
-import { isAlias, orderRegion, rootOf, type Order } from "./order.ts";
+import { isAlias, orderRegion, rootsOf, type Order } from "./order.ts";
 
 export interface Unrolled {
   readonly name: string;
@@ -66,7 +66,7 @@ export function unroll(program: Program, variables: readonly Variable[], alignme
           `program ${program.name} holds a bare ${value.node.operation}, which no kernel computes`,
         );
       }
-      const made = reshaped(hold(input), value.shape);
+      const made = renamed(value, value.node.inputs.map(hold));
       env.set(value, made);
       return made;
     };
@@ -140,6 +140,20 @@ export function unroll(program: Program, variables: readonly Variable[], alignme
   return { name: program.name, steps, writes, collected, rule, tried };
 }
 
+/** The value that a node outside of kernels is another name for. */
+function renamed({ node, shape, type }: Value, inputs: readonly Held[]): Held {
+  const [first] = inputs;
+  if (first === undefined) throw new RangeError(`a bare ${node.operation} of nothing`);
+  if (node.operation === "reshape") return reshaped(first, shape);
+  const slices = (held: Held, from: number, count: number): Held[] =>
+    Array.from({ length: count }, (_, index) => sliceOf(held, from + index));
+  const { starts } = node.attributes;
+  const parts = Array.isArray(starts)
+    ? slices(first, Number(starts[0]), shape[0] ?? 0)
+    : inputs.flatMap((held) => slices(held, 0, held.shape[0] ?? 0));
+  return stackOf(parts, shape, type);
+}
+
 export function readLoop(node: Node): Loop {
   const [body] = node.regions;
   const { count, constants, carried, reverse } = node.attributes;
@@ -172,8 +186,7 @@ function orderAll(program: Program, alignment: number): Map<Region, Order> {
     const parameterOf = new Map(region.parameters.map((value, index) => [value, index]));
     const resultsOf = new Map<Value, number[]>();
     region.results.forEach((value, index) => {
-      const root = rootOf(value);
-      resultsOf.set(root, [...(resultsOf.get(root) ?? []), index]);
+      for (const root of rootsOf(value)) resultsOf.set(root, [...(resultsOf.get(root) ?? []), index]);
     });
     const linked = new Set(links.map(([parameter, result]) => `${parameter} ${result}`));
     const inside = new Map<Node, number>();
@@ -188,7 +201,8 @@ function orderAll(program: Program, alignment: number): Map<Region, Order> {
       for (let index = 0; index < loop.carried; index += 1) inner.push([loop.constants + index, index]);
       for (let input = first; input < node.inputs.length; input += 1) {
         const value = node.inputs[input];
-        const parameter = value === undefined ? undefined : parameterOf.get(rootOf(value));
+        const [root] = value === undefined ? [] : rootsOf(value);
+        const parameter = root === undefined ? undefined : parameterOf.get(root);
         if (parameter === undefined) continue;
         for (let output = loop.carried; output < node.outputs.length; output += 1) {
           const made = node.outputs[output];
