@@ -8,10 +8,12 @@ import type { Learning } from "../plan/plan.ts";
 import type { AdapterUse } from "./adapters.ts";
 import { callDefinition } from "./functions.ts";
 import { constantMeaning, type Declared, type Meaning, type Passed, type RecordMeaning } from "./meaning.ts";
+import { unmatched } from "./groups.ts";
 import type { Job } from "./job.ts";
 import { initializeProgram } from "./initialize-program.ts";
 import { evaluateProgram, logitsProgram, microProgram } from "./loss-programs.ts";
 import { buildModel, type ModelChoice } from "./model.ts";
+import { matcher } from "./patterns.ts";
 import { gradientOf } from "./optimizer.ts";
 import { gather, isDrawn, type Beginnings } from "./programs.ts";
 import { rateOf } from "./schedule.ts";
@@ -119,7 +121,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
     ];
   });
   const chosen = chooseTask(ws, input.task, passedOptions(settings.head.options), settings.head.span);
-  const isAdded = matching(modulesToSave(chosen));
+  const isAdded = matcher(modulesToSave(chosen));
   const selected = trainsBy(settings);
   const choice: ModelChoice = {
     frozen: frozenType(settings, input.config),
@@ -139,6 +141,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
     tokensSpan: settings.data.length.span,
     optimizer: input.optimizer,
     optimizerOptions: passedOptions(settings.optimizer.options),
+    groups: settings.groups.map(({ patterns, options }) => ({ patterns, options: passedOptions(options) })),
     schedule: input.schedule,
     scheduleOptions: passedOptions(settings.schedule.options),
     clip: settings.clip?.value,
@@ -151,6 +154,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   const logits = input.logits === true ? [logitsProgram(ws, task, job)] : [];
   const weights = unique(micro.declared);
   const trainable = weights.filter((declared) => declared.trainable);
+  ws.diagnostics.push(...unmatched(trainable, job.groups));
   const update = updateProgram(ws, trainable, job);
   const declared = unique([
     ...micro.declared,
@@ -268,16 +272,7 @@ function trainsBy(settings: Settings): (name: string) => boolean {
   const { value } = settings.model.train;
   if (value === "none") return () => false;
   if (value === "all") return () => true;
-  return matching(value);
-}
-
-/** Whether a name, or a part of it between dots, matches one of the patterns; `*` stands for any characters. */
-function matching(patterns: readonly string[]): (name: string) => boolean {
-  const expressions = patterns.map((pattern) => {
-    const escaped = pattern.split("*").map((text) => text.replaceAll(/[.+?^${}()|[\]\\]/g, String.raw`\$&`));
-    return new RegExp(`(^|\\.)${escaped.join(".*")}($|\\.)`);
-  });
-  return (name) => expressions.some((expression) => expression.test(name));
+  return matcher(value);
 }
 
 function passedOptions(

@@ -5,6 +5,7 @@ import type { Definition, Method } from "../../grammar/syntax.ts";
 import { inner, type Environment, type Owner } from "./environment.ts";
 import { evaluateStatements } from "./expressions.ts";
 import { bindParameters } from "./functions.ts";
+import type { Group } from "./groups.ts";
 import type { FunctionMeaning, Passed } from "./meaning.ts";
 import { methodMeaning } from "./parts.ts";
 import { fail, type Workspace } from "./workspace.ts";
@@ -18,6 +19,7 @@ export interface Job {
   readonly tokensSpan: Span;
   readonly optimizer: Definition;
   readonly optimizerOptions: readonly Passed[];
+  readonly groups: readonly Group[];
   readonly schedule: Definition;
   readonly scheduleOptions: readonly Passed[];
   readonly clip: number | undefined;

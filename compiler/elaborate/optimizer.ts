@@ -38,8 +38,14 @@ export interface Step {
   readonly options: readonly Passed[];
 }
 
-/** New values of the parameter and of its states. */
-export function updateParameter(ws: Workspace, parameter: Declared, step: Step, job: Job): readonly Write[] {
+/** New values of the parameter and of its states, each of which `declared` is told of first. */
+export function updateParameter(
+  ws: Workspace,
+  parameter: Declared,
+  step: Step,
+  job: Job,
+  declared: (state: Declared) => void = () => undefined,
+): readonly Write[] {
   const { optimizer, span } = job;
   const dimensions = parameter.shape.map((size) => anonymous(size, parameter.span));
   const states = new Map<string, Declared>();
@@ -61,6 +67,7 @@ export function updateParameter(ws: Workspace, parameter: Declared, step: Step, 
         span: declaration.span,
       };
       states.set(declaration.name.text, state);
+      declared(state);
       scope.bindings.set(declaration.name.text, { kind: "variable", variable: state, dimensions: own });
     },
     assign: (name, meaning) => void assigned.set(name, meaning),
@@ -87,10 +94,10 @@ export function updateParameter(ws: Workspace, parameter: Declared, step: Step, 
     passed.map((meaning) => ({ name: undefined, meaning, span })),
     span,
   );
-  const written = (declared: Declared, meaning: Meaning | undefined): Write[] =>
-    meaning === undefined ? [] : [{ declared, value: asTensor(ws, meaning, span).value }];
+  const written = (variable: Declared, meaning: Meaning | undefined): Write[] =>
+    meaning === undefined ? [] : [{ declared: variable, value: asTensor(ws, meaning, span).value }];
   return [
-    ...written(parameter, assigned.get("w")),
+    ...written(parameter, assigned.get("w") ?? w),
     ...[...states].flatMap(([name, state]) => written(state, assigned.get(name))),
   ];
 }

@@ -7,7 +7,8 @@ import { clipFactor, gradientNorm } from "./clipping.ts";
 import { stateVariable } from "./io.ts";
 import type { Job } from "./job.ts";
 import { number, type Declared, type Meaning } from "./meaning.ts";
-import { gradientOf, updateParameter } from "./optimizer.ts";
+import { grouped, type Grouped } from "./groups.ts";
+import { gradientOf, updateParameter, type Step } from "./optimizer.ts";
 import { traceProgram, type Traced, type Write } from "./programs.ts";
 import { scheduleFactor } from "./schedule.ts";
 import { overParts, type Stacked } from "./stacks.ts";
@@ -50,6 +51,7 @@ function zeros(ws: Workspace, shape: readonly number[], span: Span): Value {
   return emit(ws, span, "constant", [], { value: 0, type: "f32", shape });
 }
 
+/** New values of a tensor and of its states. A stack is updated in runs of parts that have the same options. */
 function updateTensor(
   ws: Workspace,
   weight: Declared,
@@ -57,40 +59,69 @@ function updateTensor(
   rate: Meaning,
   job: Job,
 ): readonly Write[] {
-  const { span, optimizerOptions: options } = job;
-  if (weight.parts === undefined)
-    return updateParameter(
-      ws,
-      weight,
-      { gradient: read(ws, gradientOf(weight)), factor, rate, options },
-      job,
+  const { span } = job;
+  const runs = grouped(weight, job.groups, job.optimizerOptions);
+  const { parts } = weight;
+  if (parts === undefined) {
+    const gradient = read(ws, gradientOf(weight));
+    return runs.flatMap(({ options }) =>
+      updateParameter(ws, weight, { gradient, factor, rate, options }, job),
     );
-
-  const count = weight.parts.length;
-  const constants = factor.kind === "tensor" ? [factor.value] : [];
-  let writes: readonly Write[] = [];
-  const whole = (part: Declared): Declared => ({
-    ...part,
-    shape: [count, ...part.shape],
-    parts: weight.parts ?? [],
-  });
-  const parameter: Declared = { ...weight, shape: weight.shape.slice(1), parts: undefined };
-  const ofParameter = (name: string): boolean => name === weight.name || name.endsWith(` of ${weight.name}`);
-  const stackOf = (part: Declared): Stacked | undefined =>
-    ofParameter(part.name) ? { stack: whole(part), whole: true } : undefined;
-  const values = overParts(
-    ws,
-    { run: { first: 0, count }, constants, stacks: [read(ws, gradientOf(weight))], stackOf },
-    span,
-    ([given], [gradient]) => {
-      if (gradient === undefined) return [];
-      const own = given === undefined ? factor : tensor(given, []);
-      writes = updateParameter(ws, parameter, { gradient, factor: own, rate, options }, job);
-      return writes.map(({ value }) => value);
-    },
+  }
+  const updates = runs.map((run) =>
+    updateRun(ws, weight, parts, run, runs.length === 1, { factor, rate }, job),
   );
-  return values.flatMap((value, index) => {
-    const write = writes[index];
-    return write === undefined ? [] : [{ declared: whole(write.declared), value }];
+  const own = updates.flatMap((writes) => writes.filter(({ declared }) => declared === weight));
+  const states = updates.flatMap((writes) => writes.filter(({ declared }) => declared !== weight));
+  const values = own.map(({ value }) => value);
+  const [only] = values;
+  const value =
+    values.length === 1 && only !== undefined ? only : emit(ws, span, "concat", values, { axis: 0 });
+  return [{ declared: weight, value }, ...states];
+}
+
+/** New values of a run of a stack's parts, and of their states, which are stacks of the run's length. */
+function updateRun(
+  ws: Workspace,
+  weight: Declared,
+  parts: readonly Declared[],
+  { run, options }: Grouped,
+  isWhole: boolean,
+  { factor, rate }: Pick<Step, "factor" | "rate">,
+  job: Job,
+): readonly Write[] {
+  const { span } = job;
+  const { first, count } = run;
+  const constants = factor.kind === "tensor" ? [factor.value] : [];
+  const parameter: Declared = { ...weight, shape: weight.shape.slice(1), parts: undefined };
+  const gradient: Declared = { ...gradientOf(parameter), parts: undefined };
+  /** The stack that a state is a part of. */
+  const stateStack = (part: Declared): Declared => {
+    const name = isWhole ? part.name : `${part.name}[${first}..${first + count - 1}]`;
+    const shape = [count, ...part.shape];
+    return { ...part, name, shown: name, shape, parts: parts.slice(first, first + count) };
+  };
+  const states = new Set<string>();
+  const stackOf = (part: Declared): Stacked | undefined => {
+    if (part.name === weight.name) return { stack: weight, whole: isWhole };
+    if (part.name === gradient.name) return { stack: gradientOf(weight), whole: isWhole };
+    return states.has(part.name) ? { stack: stateStack(part), whole: true } : undefined;
+  };
+  let writes: readonly Write[] = [];
+  const values = overParts(ws, { run, constants, stacks: [], stackOf }, span, ([given]) => {
+    const own = given === undefined ? factor : tensor(given, []);
+    writes = updateParameter(
+      ws,
+      parameter,
+      { gradient: read(ws, gradient), factor: own, rate, options },
+      job,
+      ({ name }) => void states.add(name),
+    );
+    return writes.map(({ value }) => value);
+  });
+  return writes.flatMap(({ declared }, index): Write[] => {
+    const value = values[index];
+    if (value === undefined) return [];
+    return [{ declared: declared === parameter ? weight : stateStack(declared), value }];
   });
 }

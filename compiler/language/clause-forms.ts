@@ -1,4 +1,4 @@
-// The forms of values that only one clause takes: how weights are held, which parameters train, checkpoint policies, groups.
+// The forms of values that only one clause takes: how weights are held, which parameters train, checkpoint policies, groups of parameters.
 import { problem } from "../../grammar/diagnostic.ts";
 import type { Expression, Option } from "../../grammar/syntax.ts";
 import { unknownOption } from "./clause.ts";
@@ -19,7 +19,7 @@ import {
   type Subject,
 } from "./forms.ts";
 import { plainText } from "./resolve.ts";
-import type { GroupSettings, Said, Settings, Weights } from "./settings.ts";
+import type { Said, Settings, Weights } from "./settings.ts";
 
 /** The options of a configured value such as `nf4 { … }`, by a table of forms; unknown ones are reported. */
 function configured<O extends Readonly<Record<string, Form<unknown>>>>(
@@ -179,22 +179,11 @@ export const checkpoint: Form<Settings["checkpoint"]["value"]> = {
   },
 };
 
-/** What `groups:` says before its options are held against the optimizer's parameters. */
-export interface RawGroup {
-  readonly patterns: GroupSettings["patterns"];
-  readonly options: readonly Option[];
-}
+/** The clause in an optimizer's block. */
+export const group = { noun: "group", example: 'group "*norm*" { weight_decay: 0 }' } as const;
 
-/** `["*.bias", "*norm*"] { weight_decay: 0 }`. */
-export function groupsForm(): Form<RawGroup> {
-  const expected = 'patterns of names with options, such as ["*.bias"] { weight_decay: 0 }';
-  const patterns: Form<readonly Said<string>[]> = listOf(pattern, expected);
-  return {
-    expected,
-    read(value, subject) {
-      const { head, options } = splitConfigured(value);
-      const read = patterns.read(head, subject);
-      return read === undefined ? undefined : { patterns: read, options };
-    },
-  };
-}
+/** What follows `group`: a pattern of names or several, such as "*norm*" or ["*.bias", "*norm*"]. */
+export const groupPatterns: Form<readonly Said<string>[]> = listOf(
+  pattern,
+  'patterns of names, such as "*norm*" or ["*.bias", "*norm*"]',
+);

@@ -32,6 +32,8 @@ export interface ClauseRule<A, O extends OptionRules> {
   readonly named?: boolean;
   /** The argument names a definition of this kind, whose parameters are options as well. */
   readonly definition?: DefinitionKind;
+  /** The one clause that may stand in its block, any number of times, and how it is written. */
+  readonly nested?: { readonly noun: string; readonly example: string };
   /** The options say more about the argument: a setting that replaces the argument replaces them too. */
   readonly ofArgument?: boolean;
   /** The block holds settings of the whole recipe by their paths. */
@@ -61,7 +63,7 @@ export interface ReadClause<A, O extends OptionRules> {
   readonly options: { readonly [K in keyof O]?: Said<ValueOf<O[K]>> };
   /** Options for the definition, or by paths. */
   readonly rest: readonly Option[];
-  /** Nested clauses that name no option: `groups "*.bias" { … }`. */
+  /** Nested clauses: `group "*.bias" { … }`. */
   readonly nested: readonly Clause[];
 }
 
@@ -101,7 +103,10 @@ export function readClause<A, O extends OptionRules>(
     seen.set(written, span);
     const known =
       entry.path.length === 1 && Object.hasOwn(rule.options, name.text) ? rule.options[name.text] : undefined;
-    if (known !== undefined) {
+    if (rule.nested !== undefined && isNested(rule.nested.noun, name.text)) {
+      const message = `'${rule.nested.noun}' is a clause of its own`;
+      report(problem("FTL0302", span, message, `write ${rule.nested.example}`));
+    } else if (known !== undefined) {
       const value = known.form.read(entry.value, { label: `'${name.text}'`, report });
       if (value !== undefined) options[name.text] = { value, span: entry.value.span };
     } else if (rule.paths === true || (rule.definition !== undefined && entry.path.length === 1))
@@ -109,6 +114,11 @@ export function readClause<A, O extends OptionRules>(
     else unknownOption(written, span, `'${rule.noun}'`, Object.keys(rule.options), report);
   }
   return { clause, argument, options: options as ReadClause<A, O>["options"], rest, nested };
+}
+
+/** Whether an option was meant to be the nested clause: its noun, or that with an s. */
+function isNested(noun: string, written: string): boolean {
+  return written === noun || written === `${noun}s`;
 }
 
 function readArgument<A, O extends OptionRules>(
@@ -144,7 +154,7 @@ export function together(expressions: readonly Expression[]): Expression | undef
   return { kind: "words", elements: expressions, span: cover(first.span, last.span) };
 }
 
-/** `seed 7` inside a block, where `seed: 7` was meant; `groups` is the one clause that stands in another. */
+/** `seed 7` inside a block, where `seed: 7` was meant, or the clause that may stand there. */
 function readNested<A, O extends OptionRules>(
   rule: ClauseRule<A, O>,
   entry: Clause,
@@ -153,8 +163,13 @@ function readNested<A, O extends OptionRules>(
 ): void {
   const { noun } = entry;
   if (noun.text === "") return;
-  if (rule.definition === "optimizer" && noun.text === "groups") nested.push(entry);
-  else if (Object.hasOwn(rule.options, noun.text) || rule.definition !== undefined || rule.paths === true) {
+  if (noun.text === rule.nested?.noun) nested.push(entry);
+  else if (rule.nested !== undefined && isNested(rule.nested.noun, noun.text)) {
+    const edits = [replace(noun.span, rule.nested.noun)];
+    report(
+      problem("FTL0302", noun.span, `the clause is called '${rule.nested.noun}'`, "one a clause", { edits }),
+    );
+  } else if (Object.hasOwn(rule.options, noun.text) || rule.definition !== undefined || rule.paths === true) {
     const message = `an option is written 'name: value'`;
     report(
       problem("FTL0302", noun.span, message, "a colon is missing", {

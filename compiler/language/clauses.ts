@@ -5,13 +5,13 @@ import { option, type ClauseRule, type OptionRules } from "./clause.ts";
 import {
   anyName,
   checkpoint,
-  groupsForm,
   init,
   isWord,
   lossScale,
   named,
   train,
   weights,
+  group,
 } from "./clause-forms.ts";
 import {
   bytes,
@@ -173,6 +173,7 @@ export const clauses = {
     argument: named("the name of an optimizer, such as adamw"),
     required: true,
     definition: "optimizer",
+    nested: group,
     options: {
       clip: option(
         either({ expected: "none", read: () => "none" as const }, isWord("none"), positive),
@@ -180,7 +181,6 @@ export const clauses = {
       ),
       state: option(word("f32", "bf16", "int8"), "how the optimizer's state is stored; f32 if unsaid"),
       offload: option(word("host", "none"), "host: the state lives in the host's memory"),
-      groups: option(groupsForm(), "parameters with options of their own, by patterns of names"),
     },
   }),
   schedule: clause({

@@ -143,12 +143,6 @@ const rows: readonly PlannedRow[] = [
     where: ({ offload }) => (offload.value ? [offload.span] : []),
   },
   {
-    code: "FTL0916",
-    what: "groups of parameters",
-    instead: "leave 'groups' out",
-    where: ({ groups }) => spans(groups),
-  },
-  {
     code: "FTL0917",
     what: "several adapters at once",
     instead: "keep one",

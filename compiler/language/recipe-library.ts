@@ -1,10 +1,12 @@
 // The clauses that name a definition: adapters, the head, the optimizer with what is common to all of them, and the schedule.
 import { problem } from "../../grammar/diagnostic.ts";
-import type { Definition } from "../../grammar/syntax.ts";
+import type { Clause, Definition } from "../../grammar/syntax.ts";
 import { together, type OptionRules, type ReadClause, type ReadRecipe } from "./clause.ts";
 import { findDefinition, readOptions } from "./chosen.ts";
 import { clauses } from "./clauses.ts";
-import type { AdapterSettings, Chosen, GroupSettings, Settings } from "./settings.ts";
+import { group, groupPatterns } from "./clause-forms.ts";
+import { replace, type Report } from "./forms.ts";
+import type { AdapterSettings, Chosen, GroupSettings, Said, Settings } from "./settings.ts";
 
 type Found = { readonly definition: Definition | "announced"; readonly chosen: Chosen };
 
@@ -60,36 +62,16 @@ export function readOptimizer(
   const clause = read.one(clauses.optimizer);
   const found = clause === undefined ? undefined : choose(clause, "optimizer", read);
   if (clause === undefined || found === undefined) return undefined;
-  const { clip, state, offload, groups } = clause.options;
+  const { clip, state, offload } = clause.options;
   const { name, span } = found.chosen;
   const limit =
     clip === undefined || clip.value === "none" ? undefined : { value: clip.value, span: clip.span };
-  const raw = groups === undefined ? [] : [{ ...groups.value, span: groups.span }];
-  for (const nested of clause.nested) {
-    const given = together(nested.arguments);
-    const patterns =
-      given === undefined
-        ? undefined
-        : clauses.optimizer.options.groups.form.read(given, { label: "'groups'", report: read.report })
-            ?.patterns;
-    if (given === undefined)
-      read.report(
-        problem("FTL0306", nested.noun.span, "'groups' takes patterns of names", "nothing follows"),
-      );
-    const options = (nested.body ?? []).filter((entry) => entry.kind === "option");
-    if (patterns !== undefined) raw.push({ patterns, options, span: nested.span });
-  }
-  const read_ = raw.map((group): GroupSettings => ({
-    patterns: group.patterns,
-    options: readOptions(found.definition, name, group.options, [], false, read.report),
-    span: group.span,
-  }));
   return {
     optimizer: found.chosen,
     clip: limit,
     state: state ?? { value: "f32", span },
     offload: { value: offload?.value === "host", span: offload?.span ?? span },
-    groups: read_,
+    groups: clause.nested.flatMap((entry) => readGroup(entry, found.definition, name, read.report)),
   };
 }
 
@@ -99,6 +81,35 @@ export function readHead(read: ReadRecipe): Chosen | undefined {
   const { span } = read.recipe.name;
   if (clause === undefined) return { name: { value: "causal", span }, options: new Map(), span };
   return choose(clause, "task", read)?.chosen;
+}
+
+/** `group "*norm*" { weight_decay: 0 }`: options of the optimizer for the parameters whose names match. */
+function readGroup(
+  { noun, arguments: given, body, span }: Clause,
+  definition: Definition | "announced",
+  name: Said<string>,
+  report: Report,
+): readonly GroupSettings[] {
+  const said = together(given);
+  if (said === undefined) {
+    const message = `'group' takes ${groupPatterns.expected}`;
+    report(problem("FTL0306", noun.span, message, `nothing follows; write ${group.example}`));
+    return [];
+  }
+  const patterns = groupPatterns.read(said, { label: "'group'", report });
+  const entries = body ?? [];
+  for (const entry of entries) {
+    if (entry.kind !== "clause" || entry.noun.text === "") continue;
+    const edits = [replace(entry.noun.span, `${entry.noun.text}:`)];
+    report(
+      problem("FTL0302", entry.noun.span, "an option is written 'name: value'", "a colon is missing", {
+        edits,
+      }),
+    );
+  }
+  const written = entries.filter((entry) => entry.kind === "option");
+  const options = readOptions(definition, name, written, [], false, report);
+  return patterns === undefined ? [] : [{ patterns, options, span }];
 }
 
 /** The schedule, or the full rate throughout. */

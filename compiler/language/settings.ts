@@ -30,7 +30,7 @@ export interface Chosen {
   readonly span: Span;
 }
 
-/** Parameters that the optimizer treats apart: `groups: ["*.bias", "*norm*"] { weight_decay: 0 }`. */
+/** Parameters that the optimizer treats apart: `group ["*.bias", "*norm*"] { weight_decay: 0 }`. */
 export interface GroupSettings {
   /** Patterns of names (`*` for any characters). */
   readonly patterns: readonly Said<string>[];

@@ -36,6 +36,8 @@ q_proj can be selected.`,
   FTL0725: `A file that is compiled holds exactly one recipe, beside any number of imports and definitions.`,
   FTL0726: `\`weight W [out, in] { stored: [in, out] }\` says that the checkpoint has the axes of a weight in another order than the definition and
 adapters see them. It lists the declared sizes, each once; a size that stands twice in a shape cannot be told apart.`,
+  FTL0730: `A \`group\` of the optimizer selects parameters by patterns of their names, in which \`*\` stands for any characters, and this
+pattern matches none of those that train. Frozen weights are not selected. The message names a parameter that trains.`,
   FTL0733: `The methods of a task name what they take of a micro-batch: ids, positions, segments, and one of targets (the word after each
 position), labels (the word at each position) and classes (the class of each row), which the loss learns. A task that learns classes
 says how many there are in \`labels\`; one that learns words at their positions may say in \`masking\` how the host hides them.`,

@@ -5,7 +5,7 @@ export const model: Readonly<Record<string, string>> = {
   FTL0301: `A recipe is made of clauses, and this is none of them: model, adapter, head, precision, data, evaluation, batch, accumulation,
 checkpoint, optimizer, schedule, training, output, memory, device, devices, sweep, stage. Nothing unknown is ever ignored.`,
   FTL0302: `The clause, or the definition that it names, has no such option. Options are written \`name: value\`. The options of an adapter, an
-optimizer and a schedule are the parameters of its definition; every optimizer also has clip, state, offload and groups, and every
+optimizer and a schedule are the parameters of its definition; every optimizer also has clip, state and offload, and every
 adapter on and start.`,
   FTL0303: `A clause or an option is said twice. Only \`adapter\` and \`stage\` may stand several times.`,
   FTL0304: `A recipe needs model, data, batch, optimizer and training. What the others are without being said: schedule constant, precision

@@ -20,7 +20,6 @@ export const planned: Readonly<Record<string, string>> = {
   FTL0913: `Dropout. Write \`dropout: 0\`, or leave it out.${later}`,
   FTL0914: `Optimizer state in 8 or 16 bits. Write \`state: f32\`, or leave it out.${later}`,
   FTL0915: `Keeping the optimizer's state in the host's memory.${later}`,
-  FTL0916: `Options of the optimizer for some of the parameters.${later}`,
   FTL0917: `Several adapters in one run.${later}`,
   FTL0918: `Device profiles read from files. Name one of the built-in profiles.${later}`,
 };

@@ -96,8 +96,8 @@ test("every clause at its fullest checks", async () => {
     checkpoint sqrt { keep: [attention] }
     optimizer adamw {
       rate: 1e-4, betas: [0.9, 0.95], clip: none, state: bf16, offload: host
-      groups: ["*.bias", "*norm*"] { weight_decay: 0 }
-      groups "*.embed*" { rate: 1e-5 }
+      group ["*.bias", "*norm*"] { weight_decay: 0 }
+      group "*.embed*" { rate: 1e-5 }
     }
     schedule linear { warmup: 0, floor: 10% }
     training 2 epochs { seed: 1 }

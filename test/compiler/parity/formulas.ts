@@ -37,6 +37,8 @@ function elementwise(
 const rms = (values: Float64Array): number =>
   Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
 
+export const plain = (rate: number): Formula => elementwise([], (w, g) => w - rate * g);
+
 export const adam = (rate: number, decay: number): Formula =>
   elementwise(["m", "v"], (w, g, s, held) => {
     const decayed = g + decay * w;
