@@ -94,6 +94,12 @@ const samples: Readonly<Record<string, readonly Input[]>> = {
   llama3_frequencies: [{ shape: [4], data: [1, 0.3, 0.09, 0.02] }, scaling, 64],
   yarn_frequencies: [{ shape: [4], data: [1, 0.3, 0.09, 0.02] }, 50, scaling, 64, 8],
   longrope_frequencies: [{ shape: [4], data: [1, 0.3, 0.09, 0.02] }, scaling, 64, 8, 65],
+  newton_schulz: [{ shape: [2, 3] }],
+  orthogonal: [{ shape: [2, 3] }, 2],
+  rsqrt_factored: [
+    { shape: [2, 3, 1], data: [0.5, 1, 2, 0.25, 0.75, 1.5] },
+    { shape: [2, 1, 2], data: [0.5, 1, 2, 0.25] },
+  ],
   low_rank_lengths: [{ shape: [3, 4] }, { shape: [2, 4] }, { shape: [3, 2] }, 1.5],
   rotary: [
     { shape: [1, 2, 2, 4] },
@@ -105,6 +111,7 @@ const samples: Readonly<Record<string, readonly Input[]>> = {
 
 /** More arguments to try a function on, where one sample does not go through all of its body. */
 const variants: Readonly<Record<string, readonly (readonly Input[])[]>> = {
+  orthogonal: [[{ shape: [3, 2] }, 3]],
   attention_with_statistics: [
     [{ shape: [1, 3, 2, 2] }, { shape: [1, 3, 1, 2] }, { shape: [1, 3, 1, 2] }, inOneRow(1, 1, 2), 1, 9, 0.7],
     [
