@@ -96,7 +96,9 @@ export function updated(module: Module, { layers, gradients }: Given): readonly 
   if (module.programs.some(({ name }) => name === "initialize"))
     for (const [name, tensor] of evaluateProgram(module, "initialize", variables))
       variables.set(name, tensor);
-  const [w, b] = ["layers.{i}.own.w", "layers.{i}.own.b"];
+  // A layer without equals beside it is no stack.
+  const at = layers.length === 1 ? "0" : "{i}";
+  const [w, b] = [`layers.${at}.own.w`, `layers.${at}.own.b`];
   write(
     w,
     layers.map((layer) => layer.w),
