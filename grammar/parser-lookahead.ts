@@ -114,6 +114,7 @@ export abstract class LookaheadParser extends CstParser {
           if (next.tokenType === t.LeftBrace) return "fields";
           break;
         case "require":
+        case "expect":
           if (this.startsExpression(2)) return "require";
           break;
         default:

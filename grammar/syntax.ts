@@ -1,6 +1,7 @@
 // The typed syntax tree of a `.ftl` file. It says what was written, not what it means: clause nouns, option names and
 // module kinds are plain names here and are given meaning by the checker. Every node carries its span; comments are kept
 // beside the tree (`File.comments`) for the formatter, documentation comments stand on the item they document.
+import type { Severity } from "./diagnostic.ts";
 import type { Span } from "./source.ts";
 
 export interface Name {
@@ -181,9 +182,13 @@ export interface Assign {
   readonly span: Span;
 }
 
-/** `require condition, "message with {config.field}"`: refuses a configuration that would change the numbers. */
+/**
+ * `require condition, "message with {config.field}"`: refuses a configuration that would change the numbers. `expect condition, "message"`:
+ * warns of one and goes on.
+ */
 export interface Require {
   readonly kind: "require";
+  readonly severity: Severity;
   readonly condition: Expression;
   readonly message: StringLiteral;
   readonly span: Span;

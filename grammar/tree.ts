@@ -257,10 +257,12 @@ export class TreeBuilder extends ExpressionBuilder {
         };
       case "requireStatement": {
         const message = first(node, "Text");
-        const condition = this.required(value, end, "`require`");
+        const word = first(node, "Word")?.image ?? "require";
+        const condition = this.required(value, end, `\`${word}\``);
         const none: syntax.StringLiteral = { kind: "string", parts: [], span: this.at(end) };
         return {
           kind: "require",
+          severity: word === "expect" ? "warning" : "error",
           condition,
           message: message === undefined ? none : this.string(message),
           span,

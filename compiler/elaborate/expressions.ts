@@ -10,6 +10,7 @@ import type {
   Statement,
   StringLiteral,
 } from "../../grammar/syntax.ts";
+import { problem, type Diagnostic, type Severity } from "../../grammar/diagnostic.ts";
 import type { Span } from "../../grammar/source.ts";
 import { closest } from "../../grammar/suggest.ts";
 import { builtins } from "./builtins.ts";
@@ -28,7 +29,7 @@ import {
 import { combine, member, plainEqual, truth, truthOf } from "./operators.ts";
 import { whole } from "./sizes.ts";
 import { elementwise } from "./tensors.ts";
-import { fail, guarded, type Workspace } from "./workspace.ts";
+import { fail, guarded, Problem, type Workspace } from "./workspace.ts";
 
 /** Runs the statements of a body in `env` and gives the value of the last expression, or none. */
 export function evaluateStatements(
@@ -111,7 +112,11 @@ function evaluateStatement(ws: Workspace, env: Environment, statement: Statement
       const holds = evaluate(ws, env, statement.condition);
       if (holds.kind !== "poison" && !(holds.kind === "boolean" && holds.value)) {
         const places = saidIn(env, statement.condition);
-        refuse("FTL0721", places, statement.span, interpolate(ws, env, statement.message), "required here");
+        const message = interpolate(ws, env, statement.message);
+        if (statement.severity === "error")
+          throw new Problem(objection("FTL0721", places, statement.span, message, "required here"));
+        const warning = objection("FTL0727", places, statement.span, message, "expected here", "warning");
+        ws.diagnostics.push(warning);
       }
       return none;
     }
@@ -304,21 +309,23 @@ function matched(
   const plain = (meaning: Meaning): string => (meaning.kind === "string" ? meaning.value : describe(meaning));
   const known = cases.flatMap(({ patterns }) => patterns.map((pattern) => plain(evaluate(ws, env, pattern))));
   const found = subject.kind === "string" ? `"${subject.value}"` : describe(subject);
-  return refuse(
-    "FTL0722",
-    saidAt(subject),
-    span,
-    `${found} is not supported here; ${known.join(", ")} are`,
-    "no case fits",
-  );
+  const message = `${found} is not supported here; ${known.join(", ")} are`;
+  throw new Problem(objection("FTL0722", saidAt(subject), span, message, "no case fits"));
 }
 
-/** A definition refuses what `places` of a config or a recipe say, or, where nobody says it, what it finds at `span`. */
-function refuse(code: string, places: readonly Span[], span: Span, message: string, label: string): never {
+/** What a definition says against `places` of a config or a recipe, or, where nobody says it, against what it finds at `span`. */
+function objection(
+  code: string,
+  places: readonly Span[],
+  span: Span,
+  message: string,
+  label: string,
+  severity: Severity = "error",
+): Diagnostic {
   const [first, ...others] = places;
-  if (first === undefined) return fail(code, span, message, label);
+  if (first === undefined) return problem(code, span, message, label, { severity });
   const related = others.map((other) => ({ span: other, label: "said here" }));
-  return fail(code, first, message, "said here", { related: [...related, { span, label }] });
+  return problem(code, first, message, "said here", { related: [...related, { span, label }], severity });
 }
 
 /** Where a config or a recipe says what an expression reads. */

@@ -5,8 +5,11 @@ import "../modules/linear.ftl"
 import "../modules/norms.ftl"
 
 /// OPT (Zhang et al., 2022): learned positions whose table begins with two rows that no token uses; norms before or, in the 350M model,
-/// after each half of a block; words that may be narrower than the blocks. The dropout that a config asks for is left out.
+/// after each half of a block; words that may be narrower than the blocks.
 architecture opt(config) {
+  expect (config.attention_dropout ?? 0) == 0, "the dropout that the model was made with (attention_dropout) is left out"
+  expect (config.dropout ?? 0) == 0, "the dropout that the model was made with (dropout) is left out"
+  expect (config.layerdrop ?? 0) == 0, "the dropout that the model was made with (layerdrop) is left out"
   require length <= config.max_position_embeddings,
     "rows have {length} positions, and the model has learned {config.max_position_embeddings} (max_position_embeddings)"
   require config.layer_norm_elementwise_affine ?? true,

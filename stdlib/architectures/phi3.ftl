@@ -8,9 +8,9 @@ import "../modules/norms.ftl"
 /// Phi-3 (Abdin et al., 2024): as Llama, with one projection for queries, keys and values, one for gate and up, a part of each head
 /// turned, and long texts by LongRoPE.
 architecture phi3(config) {
-  require (config.attention_dropout ?? 0) == 0, "dropout of attention (attention_dropout) is not supported"
-  require (config.embd_pdrop ?? 0) == 0, "dropout of embeddings (embd_pdrop) is not supported"
-  require (config.resid_pdrop ?? 0) == 0, "dropout of residuals (resid_pdrop) is not supported"
+  expect (config.attention_dropout ?? 0) == 0, "the dropout that the model was made with (attention_dropout) is left out"
+  expect (config.embd_pdrop ?? 0) == 0, "the dropout that the model was made with (embd_pdrop) is left out"
+  expect (config.resid_pdrop ?? 0) == 0, "the dropout that the model was made with (resid_pdrop) is left out"
   let scaling = config.rope_parameters ?? config.rope_scaling
   require (scaling?.rope_type ?? scaling?.type ?? "default") in ["default", "longrope", "su"],
     "phi3 stretches its positions by longrope only"

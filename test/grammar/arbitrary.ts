@@ -188,6 +188,7 @@ const { expression, statement } = fc.letrec<{ expression: string; atom: string; 
         glue("table t =", more, tie("expression")),
         glue(plainName, " =", more, tie("expression")),
         glue("require ", tie("expression"), ",", more, text),
+        glue("expect ", tie("expression"), ",", more, text),
         glue("peft ", block(glue(name, ": ", tie("expression")))),
         glue("example ", block(glue(name, ": ", tie("expression")))),
         glue("if ", tie("expression"), " ", block(tie("statement"))),
@@ -263,7 +264,7 @@ export const soup: Text = fc
       {
         weight: 6,
         arbitrary: fragments(
-          "if else match not and let layer require peft example recipe import function table train",
+          "if else match not and let layer require expect peft example recipe import function table train",
         ),
       },
       { weight: 4, arbitrary: fragments('x in on as at 1 3% "a" "{x}" "{ \' //c\n ///d\n /* # ; &&') },

@@ -113,6 +113,7 @@ describe("words that are no keywords", () => {
     ["peft { in: 1 }", "(peft (in: 1))"],
     ["example { rank: 8 }", "(example (rank: 8))"],
     ['require(a), "m"', '(require a "m")'],
+    ['expect a == 0, "m"', '(expect (== a 0) "m")'],
   ])("%s", (text, expected) => expect(body(text)).toBe(expected));
 });
 

@@ -29,6 +29,8 @@ must agree wherever they appear again.`,
 a task, a first value of what an adapter trains.`,
   FTL0721: `The definition refuses this config: it says something that would change the numbers and that is not supported. The places
 are those that say what the condition reads: fields of config.json, the recipe's length; or the condition itself where nothing says it.`,
+  FTL0727: `The definition has no word for something that this config asks for and that changes the numbers a little, such as the dropout a model
+was pretrained with. It is left out; the run goes on.`,
   FTL0722: `The config chooses something that the definition has no case for. The message lists the cases there are.`,
   FTL0723: `A selection of the adapter's \`on\` means no part of this model. Roles such as attention and mlp, \`all_linear\`, and names of modules such as
 q_proj can be selected.`,
