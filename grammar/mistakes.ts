@@ -49,7 +49,10 @@ const expectations: Readonly<Record<string, Expected>> = {
     message: '`require` and `expect` say what to tell the user: `require condition, "message"`',
     label: "expected a comma and a message",
   },
-  "requireStatement.Text": { message: "the message of `require` or `expect` is a string", label: "expected a string" },
+  "requireStatement.Text": {
+    message: "the message of `require` or `expect` is a string",
+    label: "expected a string",
+  },
   "clause.Word": { message: "`as` is followed by a name", label: "expected a name" },
   "declaration.Word": { message: "`as` is followed by a role", label: "expected a name" },
   "declaration.Text": { message: "`at` is followed by a path in quotes", label: "expected a string" },

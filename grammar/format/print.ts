@@ -76,7 +76,12 @@ function construct(node: Node, manner: Manner, root: Root, options: Options, pat
     case "assign":
       return [node.target.text, " = ", print("value")];
     case "require":
-      return group([node.severity === "error" ? "require " : "expect ", print("condition"), ",", indent([line, print("message")])]);
+      return group([
+        node.severity === "error" ? "require " : "expect ",
+        print("condition"),
+        ",",
+        indent([line, print("message")]),
+      ]);
     case "peft":
     case "example":
       return [node.kind, " ", items.block(node.options, "options", options, path, print)];

@@ -9,8 +9,8 @@ import "../modules/norms.ftl"
 /// MLP side by side after one norm (parallel_attn). As the 40B model (new_decoder_architecture): keys and values for groups of
 /// heads, a norm for each side.
 architecture falcon(config) {
-  expect (config.attention_dropout ?? 0) == 0, "the dropout that the model was made with (attention_dropout) is left out"
-  expect (config.hidden_dropout ?? 0) == 0, "the dropout that the model was made with (hidden_dropout) is left out"
+  expect (config.attention_dropout ?? 0) == 0, "the dropout of pretraining (attention_dropout) is left out"
+  expect (config.hidden_dropout ?? 0) == 0, "the dropout of pretraining (hidden_dropout) is left out"
   require not (config.alibi ?? false), "attention biased by distance (alibi) is not supported"
   let hidden = config.hidden_size ?? config.n_embed
   let heads = config.num_attention_heads ?? config.n_head

@@ -7,7 +7,7 @@ import "../modules/self_attention.ftl"
 
 /// Gemma (Gemma Team, 2024): wide heads, a gated MLP of gelu, norms whose weights count from one, embeddings scaled by √hidden.
 architecture gemma(config) {
-  expect (config.attention_dropout ?? 0) == 0, "the dropout that the model was made with (attention_dropout) is left out"
+  expect (config.attention_dropout ?? 0) == 0, "the dropout of pretraining (attention_dropout) is left out"
   require not (config.use_bidirectional_attention ?? false),
     "attention to both sides (use_bidirectional_attention) is not supported"
   require (config.hidden_activation ?? config.hidden_act) == config.hidden_act,

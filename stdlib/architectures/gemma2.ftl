@@ -9,7 +9,7 @@ import "../modules/self_attention.ftl"
 /// Gemma 2 (Gemma Team, 2024): as Gemma, with norms after attention and MLP too, soft caps on the scores of attention and of words,
 /// and a window in the layers that `layer_types` names, or in every other one from the first.
 architecture gemma2(config) {
-  expect (config.attention_dropout ?? 0) == 0, "the dropout that the model was made with (attention_dropout) is left out"
+  expect (config.attention_dropout ?? 0) == 0, "the dropout of pretraining (attention_dropout) is left out"
   require not (config.use_bidirectional_attention ?? false),
     "attention to both sides (use_bidirectional_attention) is not supported"
   let hidden = config.hidden_size

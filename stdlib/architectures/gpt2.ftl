@@ -6,9 +6,9 @@ import "../modules/norms.ftl"
 
 /// GPT-2 (Radford et al., 2019): learned positions, one projection for queries, keys and values, and weights stored [in, out].
 architecture gpt2(config) {
-  expect (config.attn_pdrop ?? 0) == 0, "the dropout that the model was made with (attn_pdrop) is left out"
-  expect (config.embd_pdrop ?? 0) == 0, "the dropout that the model was made with (embd_pdrop) is left out"
-  expect (config.resid_pdrop ?? 0) == 0, "the dropout that the model was made with (resid_pdrop) is left out"
+  expect (config.attn_pdrop ?? 0) == 0, "the dropout of pretraining (attn_pdrop) is left out"
+  expect (config.embd_pdrop ?? 0) == 0, "the dropout of pretraining (embd_pdrop) is left out"
+  expect (config.resid_pdrop ?? 0) == 0, "the dropout of pretraining (resid_pdrop) is left out"
   require length <= config.n_positions,
     "rows have {length} positions, and the model has learned {config.n_positions} (n_positions)"
   require not (config.add_cross_attention ?? false),

@@ -8,8 +8,8 @@ import "../modules/norms.ftl"
 /// GPT-NeoX and Pythia (Black et al., 2022; Biderman et al., 2023): one projection whose rows are grouped by heads, rotation of a part
 /// of each head, attention and MLP side by side.
 architecture gpt_neox(config) {
-  expect (config.attention_dropout ?? 0) == 0, "the dropout that the model was made with (attention_dropout) is left out"
-  expect (config.hidden_dropout ?? 0) == 0, "the dropout that the model was made with (hidden_dropout) is left out"
+  expect (config.attention_dropout ?? 0) == 0, "the dropout of pretraining (attention_dropout) is left out"
+  expect (config.hidden_dropout ?? 0) == 0, "the dropout of pretraining (hidden_dropout) is left out"
   let hidden = config.hidden_size
   let heads = config.num_attention_heads
   let width = hidden / heads

@@ -7,7 +7,7 @@ import "../modules/self_attention.ftl"
 
 /// Llama (Touvron et al., 2023; Grattafiori et al., 2024).
 architecture llama(config) {
-  expect (config.attention_dropout ?? 0) == 0, "the dropout that the model was made with (attention_dropout) is left out"
+  expect (config.attention_dropout ?? 0) == 0, "the dropout of pretraining (attention_dropout) is left out"
   let hidden = config.hidden_size
   let heads = config.num_attention_heads
   let groups = config.num_key_value_heads ?? heads

@@ -7,7 +7,7 @@ import "../modules/self_attention.ftl"
 
 /// Mistral (Jiang et al., 2023): as Llama, where each position sees a window of those before it. A `sliding_window` of null is none.
 architecture mistral(config) {
-  expect (config.attention_dropout ?? 0) == 0, "the dropout that the model was made with (attention_dropout) is left out"
+  expect (config.attention_dropout ?? 0) == 0, "the dropout of pretraining (attention_dropout) is left out"
   let hidden = config.hidden_size
   let heads = config.num_attention_heads
   let groups = config.num_key_value_heads ?? heads

@@ -7,9 +7,9 @@ import "../modules/norms.ftl"
 /// OPT (Zhang et al., 2022): learned positions whose table begins with two rows that no token uses; norms before or, in the 350M model,
 /// after each half of a block; words that may be narrower than the blocks.
 architecture opt(config) {
-  expect (config.attention_dropout ?? 0) == 0, "the dropout that the model was made with (attention_dropout) is left out"
-  expect (config.dropout ?? 0) == 0, "the dropout that the model was made with (dropout) is left out"
-  expect (config.layerdrop ?? 0) == 0, "the dropout that the model was made with (layerdrop) is left out"
+  expect (config.attention_dropout ?? 0) == 0, "the dropout of pretraining (attention_dropout) is left out"
+  expect (config.dropout ?? 0) == 0, "the dropout of pretraining (dropout) is left out"
+  expect (config.layerdrop ?? 0) == 0, "the dropout of pretraining (layerdrop) is left out"
   require length <= config.max_position_embeddings,
     "rows have {length} positions, and the model has learned {config.max_position_embeddings} (max_position_embeddings)"
   require config.layer_norm_elementwise_affine ?? true,

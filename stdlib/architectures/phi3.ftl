@@ -8,9 +8,9 @@ import "../modules/norms.ftl"
 /// Phi-3 (Abdin et al., 2024): as Llama, with one projection for queries, keys and values, one for gate and up, a part of each head
 /// turned, and long texts by LongRoPE.
 architecture phi3(config) {
-  expect (config.attention_dropout ?? 0) == 0, "the dropout that the model was made with (attention_dropout) is left out"
-  expect (config.embd_pdrop ?? 0) == 0, "the dropout that the model was made with (embd_pdrop) is left out"
-  expect (config.resid_pdrop ?? 0) == 0, "the dropout that the model was made with (resid_pdrop) is left out"
+  expect (config.attention_dropout ?? 0) == 0, "the dropout of pretraining (attention_dropout) is left out"
+  expect (config.embd_pdrop ?? 0) == 0, "the dropout of pretraining (embd_pdrop) is left out"
+  expect (config.resid_pdrop ?? 0) == 0, "the dropout of pretraining (resid_pdrop) is left out"
   let scaling = config.rope_parameters ?? config.rope_scaling
   require (scaling?.rope_type ?? scaling?.type ?? "default") in ["default", "longrope", "su"],
     "phi3 stretches its positions by longrope only"

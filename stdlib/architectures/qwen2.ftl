@@ -8,7 +8,7 @@ import "../modules/self_attention.ftl"
 /// Qwen2 and Qwen2.5 (Yang et al., 2024): as Llama, with a bias on queries, keys and values. The layers that `layer_types` names, or
 /// those from `max_window_layers` on, may see a window only.
 architecture qwen2(config) {
-  expect (config.attention_dropout ?? 0) == 0, "the dropout that the model was made with (attention_dropout) is left out"
+  expect (config.attention_dropout ?? 0) == 0, "the dropout of pretraining (attention_dropout) is left out"
   let hidden = config.hidden_size
   let heads = config.num_attention_heads
   let groups = config.num_key_value_heads ?? heads

@@ -8,7 +8,7 @@ import "../modules/self_attention.ftl"
 /// Qwen3 (Yang et al., 2025): as Llama, with the queries and keys of each head normalized. The layers that `layer_types` names, or
 /// those from `max_window_layers` on, may see a window only.
 architecture qwen3(config) {
-  expect (config.attention_dropout ?? 0) == 0, "the dropout that the model was made with (attention_dropout) is left out"
+  expect (config.attention_dropout ?? 0) == 0, "the dropout of pretraining (attention_dropout) is left out"
   let hidden = config.hidden_size
   let heads = config.num_attention_heads
   let groups = config.num_key_value_heads

@@ -98,7 +98,11 @@ export function sexpr(node: Node): string {
     case "assign":
       return list("assign", node.target.text, sexpr(node.value));
     case "require":
-      return list(node.severity === "error" ? "require" : "expect", sexpr(node.condition), sexpr(node.message));
+      return list(
+        node.severity === "error" ? "require" : "expect",
+        sexpr(node.condition),
+        sexpr(node.message),
+      );
     case "peft":
     case "example":
       return list(node.kind, all(node.options));

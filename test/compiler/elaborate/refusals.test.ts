@@ -34,6 +34,7 @@ const cases: Readonly<Record<string, object>> = {
   "gpt2: rows longer than its positions": { ...gpt2, n_positions: 32 },
   "gpt2: attention to an encoder": { ...gpt2, add_cross_attention: true },
   "gpt2: an activation that nobody knows": { ...gpt2, activation_function: "swash" },
+  "gpt2: dropout, of which it only warns": { ...gpt2, attn_pdrop: 0.1 },
   "falcon: alibi": { ...falcon, alibi: true },
   "falcon: the new style without its parallel sides": {
     ...falcon,
@@ -52,6 +53,16 @@ function found(config: object): string {
 
 test.each(Object.keys(cases))("%s", (name) => {
   expect(found(cases[name] ?? {})).toMatchSnapshot();
+});
+
+test("a warning stops nothing", () => {
+  const config = JSON.stringify({ ...gpt2, attn_pdrop: 0.1 });
+  const read = (path: string): string | undefined => (path === "model/config.json" ? config : undefined);
+  const { input } = readRecipe({ path: "recipe.ftl", text: recipe }, read);
+  if (input === undefined) throw new Error("the recipe does not read");
+  const { elaborated, diagnostics } = elaborate(input);
+  expect(elaborated?.parameters.total).toBeGreaterThan(0);
+  expect(diagnostics).toMatchObject([{ code: "FTL0727", severity: "warning" }]);
 });
 
 test("what stands beside them in the configs is fine", () => {
