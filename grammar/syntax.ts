@@ -195,8 +195,8 @@ export interface Require {
 }
 
 /**
- * `peft { peft_type: "LORA", r: rank }`: the fields of `adapter_config.json`. `example { rank: 8 }`: options, or for an architecture
- * fields of a small `config.json`, with which the definition works as it stands.
+ * `peft { peft_type: "LORA", r: rank }`: the fields of `adapter_config.json`. `example { rank: 8 }`: options with which the
+ * definition works as it stands; for an architecture, the fields of a small `config.json`.
  */
 export interface Fields {
   readonly kind: "peft" | "example";

@@ -1,8 +1,10 @@
-// `example { … }` in a definition: options with which it works as it stands; for an architecture, the fields of a small config.json.
+// `example { … }` in a definition: options with which it works as it stands, and by their paths settings of the recipe around it, such as
+// `data.format: label`; for an architecture, the fields of a small config.json.
 // In: the definition. Out: the clause or the config that the example is, and what is wrong with it. Documentation shows it, tests
 // compile it.
 import { problem } from "../../grammar/diagnostic.ts";
 import { textOf } from "../../grammar/source.ts";
+import { closest } from "../../grammar/suggest.ts";
 import type {
   Clause,
   Definition,
@@ -13,9 +15,9 @@ import type {
   Statement,
 } from "../../grammar/syntax.ts";
 import { readOptions } from "./chosen.ts";
-import { readClause, type ClauseRule, type OptionRules } from "./clause.ts";
+import { readClause, unknownOption, type ClauseRule, type OptionRules } from "./clause.ts";
 import { clauses } from "./clauses.ts";
-import type { Report } from "./forms.ts";
+import { replace, type Report } from "./forms.ts";
 import { readNumber } from "./quantities.ts";
 import { plainText } from "./resolve.ts";
 
@@ -25,8 +27,8 @@ export interface ConfigFields {
   readonly [name: string]: ConfigField;
 }
 
-/** The options of a definition's example; none where it gives none. */
-export function exampleOptions(definition: Definition): readonly Option[] | undefined {
+/** What a definition's example says; nothing where it has none. */
+function exampleOptions(definition: Definition): readonly Option[] | undefined {
   const isExample = (statement: Statement): statement is Fields => statement.kind === "example";
   return definition.body.statements.find(isExample)?.options;
 }
@@ -40,10 +42,17 @@ export function clauseOf(kind: DefinitionKind): ClauseRule<unknown, OptionRules>
 export function exampleClause(definition: Definition): string | undefined {
   const noun = clauseOf(definition.what)?.noun;
   if (noun === undefined) return undefined;
-  const options = (exampleOptions(definition) ?? []).map(({ span }) => textOf(span));
+  const options = (exampleOptions(definition) ?? []).filter(isOwn).map(({ span }) => textOf(span));
   const block = options.length === 0 ? "" : ` { ${options.join(", ")} }`;
   return `${noun} ${definition.name.text}${block}`;
 }
+
+/** The settings of other clauses that an example needs. */
+export function exampleSettings(definition: Definition): readonly Option[] {
+  return (exampleOptions(definition) ?? []).filter((option) => !isOwn(option));
+}
+
+const isOwn = ({ path }: Option): boolean => path.length === 1;
 
 /** The config.json of an architecture's example. A path of names, such as `rope_scaling.factor`, is an object's field. */
 export function exampleConfig(definition: Definition): ConfigFields {
@@ -81,12 +90,31 @@ export function checkExample(definition: Definition, options: readonly Option[],
     noun: { text: rule.noun, span: name.span },
     arguments: [{ kind: "reference", name, span: name.span }],
     alias: undefined,
-    body: options,
+    body: options.filter(isOwn),
     span,
   };
+  for (const option of options) if (!isOwn(option)) checkSetting(option, report);
   const { rest } = readClause(rule, clause, report);
   const said = { value: name.text, span: name.span };
   readOptions(definition, said, rest, Object.keys(rule.options), true, report);
+}
+
+/** `clause.option: value`: both are known. Whether the value fits is seen with the recipe around it. */
+function checkSetting({ path: [noun, option, ...more] }: Option, report: Report): void {
+  if (noun === undefined || option === undefined) return;
+  const nouns = Object.keys(clauses);
+  const rule: ClauseRule<unknown, OptionRules> | undefined = Object.values<ClauseRule<unknown, OptionRules>>(
+    clauses,
+  ).find((each) => each.noun === noun.text);
+  if (rule === undefined) {
+    const guess = closest(noun.text, nouns);
+    const label = guess === undefined ? "unknown" : `did you mean '${guess}'?`;
+    const edits = guess === undefined ? [] : [replace(noun.span, guess)];
+    report(problem("FTL0301", noun.span, `there is no clause '${noun.text}'`, label, { edits }));
+  } else if (!Object.hasOwn(rule.options, option.text) || more.length > 0) {
+    const written = [option, ...more].map(({ text }) => text).join(".");
+    unknownOption(written, option.span, `'${noun.text}'`, Object.keys(rule.options), report);
+  }
 }
 
 function configField(value: Expression): ConfigField | undefined {

@@ -117,6 +117,16 @@ function buildProgram(terminal: Terminal, finish: (code: ExitCode) => void): Com
     });
 
   program
+    .command("docs")
+    .argument("[name]", "a name of the library or a group of them, such as optimizers; or a .ftl file")
+    .option("--json", "pages as JSON on standard output")
+    .description("show what the library has, with parameters and examples")
+    .action(async (name: string | undefined, options: { json?: true }) => {
+      const { docsCommand } = await import("./docs.ts");
+      finish(docsCommand(name, { json: options.json === true }, terminal));
+    });
+
+  program
     .command("explain")
     .argument("<code>", "such as FTL0301")
     .description("explain a diagnostic at length")

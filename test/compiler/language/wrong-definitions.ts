@@ -40,7 +40,7 @@ export const wrongDefinitions: readonly WrongDefinition[] = [
   ],
   [
     "an example with a wrong option, a wrong value and a missing one",
-    "adapter a(rank: ranks, alpha: number, dropout: number = 0) on linear {\n  example { rnak: 8, alpha: yes }\n  forward(x, y) { y }\n}",
+    "adapter a(rank: ranks, alpha: number, dropout: number = 0) on linear {\n  example { rnak: 8, alpha: yes, dta.format: text, data.fromat: text }\n  forward(x, y) { y }\n}",
   ],
   [
     "an example config of what no config holds",
