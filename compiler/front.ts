@@ -87,7 +87,12 @@ function gatherInput(
   const { config, diagnostics: unread } = readConfig(text, path);
   diagnostics.push(...unread);
   if (config === undefined) return undefined;
-  const { architecture, diagnostics: unknown } = findArchitecture(config, scope, from);
+  const { architecture, diagnostics: unknown } = findArchitecture(
+    config,
+    scope,
+    from,
+    settings.model.architecture?.value,
+  );
   diagnostics.push(...unknown);
   const find = (kind: Definition["what"], name: string): Definition | undefined =>
     scope.lookup(kind, name, from) ?? scope.inLibrary(kind, name);

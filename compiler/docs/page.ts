@@ -6,10 +6,10 @@ import { builtins, type Builtin } from "../language/builtins.ts";
 import { formOf } from "../language/chosen.ts";
 import type { ClauseRule, OptionRules } from "../language/clause.ts";
 import { clauses } from "../language/clauses.ts";
-import { clauseOf, exampleConfig, type ConfigFields } from "../language/example.ts";
+import { clauseOf, exampleClause, exampleConfig, type ConfigFields } from "../language/example.ts";
 import type { Scope } from "../language/resolve.ts";
 import { configFields, type ConfigFieldUse } from "./config-fields.ts";
-import { exampleLine, exampleRecipe } from "./example-recipe.ts";
+import { exampleRecipe } from "./example-recipe.ts";
 
 export type PageKind = DefinitionKind | "clause" | "built-in";
 
@@ -60,18 +60,20 @@ export interface ConfigPage {
 
 export function pageOf(definition: Definition, scope: Scope): Page {
   const { what, name, documentation, parameters } = definition;
+  const { path } = definition.span.source;
+  const own = scope.root.path === path ? path : undefined;
   const rule = clauseOf(what);
   const architecture = what === "architecture";
   return {
     kind: what,
     name: name.text,
-    file: definition.span.source.path,
+    file: path,
     text: documentation,
     papers: papersIn(documentation),
-    use: exampleLine(definition) ?? signature(definition),
+    use: exampleClause(definition) ?? signature(definition),
     parameters: architecture ? [] : parameters.map((each) => given(each, rule !== undefined)),
     common: rule === undefined ? [] : optionsOf(rule),
-    example: rule === undefined ? undefined : exampleRecipe(definition),
+    example: rule === undefined ? undefined : exampleRecipe(definition, own),
     config: architecture
       ? {
           modelType: name.text,

@@ -64,6 +64,10 @@ export const clauses = {
         weights,
         "how the frozen weights are held: f32, bf16, f16, int8 or nf4 { block, double }; as stored if unsaid",
       ),
+      architecture: option(
+        named("the name of an architecture, such as llama"),
+        "the architecture that reads config.json; the one that its model_type names if unsaid",
+      ),
       init: option(init, "random { seed } builds random weights from config.json alone"),
       train: option(train, "which of the model's own parameters train: none, all, or patterns of names"),
     },

@@ -30,8 +30,18 @@ export interface FoundArchitecture {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** The architecture that `model_type` names: of the files that the recipe at `from` imports, else of the library. */
-export function findArchitecture(config: Config, scope: Scope, from: string): FoundArchitecture {
+/**
+ * The architecture that the recipe names, else the one that `model_type` does: of the files that the recipe at `from` imports, else of the
+ * library.
+ */
+export function findArchitecture(
+  config: Config,
+  scope: Scope,
+  from: string,
+  said?: string,
+): FoundArchitecture {
+  const named = said === undefined ? undefined : scope.lookup("architecture", said, from);
+  if (named !== undefined) return { architecture: named, diagnostics: [] };
   const refuse = (found: Diagnostic): FoundArchitecture => ({
     architecture: undefined,
     diagnostics: [found],

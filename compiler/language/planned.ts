@@ -190,7 +190,9 @@ function samePlace(a: Span, b: Span): boolean {
 /** Announced definitions that neither the library nor the recipe's files have. */
 function names(settings: Settings, recipe: Recipe, scope: Scope): Diagnostic[] {
   const from = recipe.name.span.source.path;
+  const { architecture } = settings.model;
   const said: [DefinitionKind, Said<string>][] = [
+    ...(architecture === undefined ? [] : [["architecture", architecture] as [DefinitionKind, Said<string>]]),
     ...settings.adapters.map((adapter): [DefinitionKind, Said<string>] => ["adapter", adapter.name]),
     ["task", settings.head.name],
     ["optimizer", settings.optimizer.name],

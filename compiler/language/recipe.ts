@@ -4,6 +4,7 @@ import { problem, type Diagnostic } from "../../grammar/diagnostic.ts";
 import type { Span } from "../../grammar/source.ts";
 import type { Clause, Option, Recipe } from "../../grammar/syntax.ts";
 import { readClause, type ClauseRule, type OptionRules, type ReadClause, type ReadRecipe } from "./clause.ts";
+import { findDefinition } from "./chosen.ts";
 import { clauses, closestNoun, type Noun } from "./clauses.ts";
 import { replace, type Report } from "./forms.ts";
 import { planned } from "./planned.ts";
@@ -61,6 +62,8 @@ function readSettings(recipe: Recipe, scope: Scope, tell: Report): Settings | un
   };
   const every = accumulation?.argument ?? { value: 1, span };
 
+  const architecture = model?.options.architecture;
+  if (architecture !== undefined) findDefinition("architecture", architecture, scope, read.path, report);
   if (model?.argument !== undefined)
     somethingTrains(
       train,
@@ -87,7 +90,13 @@ function readSettings(recipe: Recipe, scope: Scope, tell: Report): Settings | un
     name: recipe.name.text,
     documentation: recipe.documentation,
     span: recipe.span,
-    model: { path: model.argument, weights: model.options.weights, init: model.options.init, train },
+    model: {
+      path: model.argument,
+      architecture: model.options.architecture,
+      weights: model.options.weights,
+      init: model.options.init,
+      train,
+    },
     adapters,
     head,
     precision,

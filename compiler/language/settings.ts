@@ -77,6 +77,8 @@ export type Weights =
 export interface ModelSettings {
   /** The folder, as written. */
   readonly path: Said<string>;
+  /** The architecture; `undefined`: the one that the config's `model_type` names. */
+  readonly architecture: Said<string> | undefined;
   /** `undefined`: as stored. */
   readonly weights: Said<Weights> | undefined;
   /** Random weights from this seed instead of files. */

@@ -41,11 +41,18 @@ function buildProgram(terminal: Terminal, finish: (code: ExitCode) => void): Com
 
   program
     .command("init")
-    .argument("[dir]", "folder to make it in")
-    .option("--yes", "ask nothing")
-    .description("write a first recipe (not built yet)")
-    .action(() => {
-      throw notBuiltYet("ftlc init", "start from examples/quickstart.ftl");
+    .argument("[dir]", "folder to write recipe.ftl in; with --architecture the file to write")
+    .option("--yes", "ask nothing: take what is found there")
+    .option("--architecture <name>", "copy an architecture of the library instead, to change it")
+    .description("write a first recipe")
+    .action(async (target: string | undefined, options: { yes?: true; architecture?: string }) => {
+      if (options.architecture === undefined) {
+        const { initCommand } = await import("./init.ts");
+        finish(await initCommand(target ?? ".", { yes: options.yes === true }, terminal));
+      } else {
+        const { copyArchitecture } = await import("./init-architecture.ts");
+        finish(copyArchitecture(options.architecture, target, terminal));
+      }
     });
 
   program
@@ -205,5 +212,6 @@ function asArgument<T>(read: (text: string) => T): (text: string) => T {
 
 const exitCodeHelp = `
 Exit codes:
-  0 done   1 diagnostics or a failed run   2 wrong usage   3 the plan does not fit or is refused
-  4 no usable device   130 interrupted, with a complete checkpoint written`;
+  0 done   1 diagnostics or a failed run   2 wrong usage
+  3 the plan does not fit or is refused   4 no usable device
+  130 interrupted, with a complete checkpoint written`;

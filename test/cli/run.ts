@@ -22,17 +22,20 @@ export interface RunOptions {
   /** Paths in messages are as given, so goldens run in the folder of the fixtures. */
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Standard input; at its end from the start where there is none. */
+  readonly input?: string;
   /** Called with all of standard error so far whenever there is more. */
   readonly onError?: (text: string, child: ChildProcess) => void;
 }
 
 export function ftlc(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
-  const { cwd = join(fixtures, "cli"), env = {}, onError } = options;
+  const { cwd = join(fixtures, "cli"), env = {}, input = "", onError } = options;
   const child = spawn(process.execPath, [main, ...args], {
     cwd,
     env: { ...inherited, NO_COLOR: "1", FTL_DEBUG: "", ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
   });
+  child.stdin.on("error", () => undefined).end(input);
   let [out, err] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     out += text;

@@ -1,26 +1,52 @@
 // Wrong usage and help: what a person or a script sees who does not know the command line.
 import { expect, test } from "vitest";
+import pc from "picocolors";
+import { runProgram } from "../../runtime/cli/program.ts";
 import { ftlc } from "./run.ts";
+
+const commands = [
+  "init",
+  "docs",
+  "check",
+  "fmt",
+  "compile",
+  "train",
+  "eval",
+  "generate",
+  "export",
+  "devices",
+  "explain",
+  "lsp",
+];
 
 test("help lists every command, those to come as such, and the exit codes", async () => {
   const { code, out, err } = await ftlc(["--help"]);
   expect({ code, err }).toEqual({ code: 0, err: "" });
-  for (const name of [
-    "init",
-    "check",
-    "fmt",
-    "compile",
-    "train",
-    "eval",
-    "generate",
-    "export",
-    "devices",
-    "explain",
-    "lsp",
-  ]) {
+  for (const name of commands) {
     expect(out).toMatch(new RegExp(`^  ${name}\\b`, "m"));
   }
   expect(out).toContain("130 interrupted");
+});
+test.each(["", ...commands])("the help of '%s' fits 80 columns", async (name) => {
+  let out = "";
+  const write = (text: string): void => {
+    out += text;
+  };
+  const colors = pc.createColors(false);
+  const terminal = {
+    out: write,
+    err: write,
+    draw: write,
+    outColors: colors,
+    errColors: colors,
+    live: false,
+    columns: 80,
+  };
+  await expect(runProgram([...(name === "" ? [] : [name]), "--help"], terminal)).rejects.toThrow(
+    "outputHelp",
+  );
+  expect(out).toContain(`Usage: ftlc ${name}`);
+  expect(out.split("\n").filter((line) => line.length > 80)).toEqual([]);
 });
 
 test("the version is the package's", async () => {
@@ -46,7 +72,6 @@ test.each([
 });
 
 test.each([
-  [["init"]],
   [["eval", "good.ftl", "--adapter", "out", "--rank", "4"]],
   [["generate", "good.ftl", "--adapter", "out"]],
   [["export", "good.ftl", "--adapter", "out", "--to", "merged", "-o", "there"]],

@@ -19,7 +19,7 @@ shuffle: true, and learn: replies for prompt and chat, learn: all for the others
 two things). Shares are written with %. Counts may end in k, M and G (thousands, millions, thousand millions). Durations are
 \`100 steps\`, \`3 epochs\`, \`1M tokens\`.`,
   FTL0308: `A number lies outside what makes sense here: zero rows, half a step, a share above 100%.`,
-  FTL0309: `The library, and the files that the recipe imports, have no adapter, optimizer or schedule of this name. To use your own, define it
+  FTL0309: `The library, and the files that the recipe imports, have no definition of this kind and name; \`ftlc docs\` lists the library's. To use your own, define it
 in a file and import that: \`import "my-adapter.ftl"\`.`,
   FTL0310: `With no adapter the model's own parameters must train, and they are frozen unless the recipe says otherwise. Name an adapter, or write
 \`model PATH { train: all }\`, or give patterns of the parameters that train: \`train: ["lm_head*"]\`.`,
@@ -36,7 +36,7 @@ a text (or input_ids) and a label. Heads that learn words need rows of words: te
 position; for masked words the rows are text, or tokens, whose \`labels\` are taken as they are.`,
   FTL0321: `The text is not JSON as RFC 8259 defines it, or a name stands twice in one object (which most readers hide), or values lie more
 than 64 deep.`,
-  FTL0322: `The library has no architecture for the model_type of this config.json. An architecture is one .ftl file: copy the closest one, change it,
-and import it in the recipe; a definition of yours goes before the library's.`,
+  FTL0322: `The library has no architecture for the model_type of this config.json. An architecture is one .ftl file: copy the closest one with
+\`ftlc init --architecture NAME\`, change it, import it in the recipe and name it: \`model "…" { architecture: mine }\`.`,
   FTL0323: `A config.json names its architecture in the text field model_type.`,
 };
