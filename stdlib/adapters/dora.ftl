@@ -13,6 +13,7 @@ adapter dora(
   /// First values of A: kaiming, or gaussian with deviation 1 / rank.
   init: string = "kaiming",
 ) on linear {
+  example { rank: 8, alpha: 16 }
   let scale = low_rank_scale(rank, alpha, rslora)
   train A [rank, in] at "lora_A.weight" = low_rank_initial(init, rank, in)
   train B [out, rank] at "lora_B.weight" = 0 { rate: ratio }

@@ -83,7 +83,7 @@ test("an architecture is copied, changed, and used by a recipe that names it", a
     code: 0,
   });
   const copy = readFileSync(join(folder, "mine.ftl"), "utf8");
-  const changed = copy.replace("let v = ", "let v = 2 * ");
+  const changed = copy.replace("let h = x + ", "let h = x + 2 * ");
   expect(changed).not.toBe(copy);
 
   const recipe = (architecture: string): string => `import "mine.ftl"

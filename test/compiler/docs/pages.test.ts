@@ -54,12 +54,10 @@ describe.each(architectures)("architecture $name", ({ config }) => {
   });
 
   test("it needs the fields that its page says it needs, and no others", () => {
-    for (const { name, needed } of config?.fields ?? []) {
-      if (name.includes(".")) continue;
+    for (const { name } of (config?.fields ?? []).filter((field) => field.needed)) {
+      expect(example, `it needs ${name}`).toHaveProperty(name);
       const { [name]: _, ...rest } = example;
-      const refused = mistakes(small, rest).length > 0;
-      if (needed) expect(refused, `without ${name}`).toBe(true);
-      else if (!(name in example)) expect(refused, `without ${name}`).toBe(false);
+      expect(mistakes(small, rest), `without ${name}`).not.toEqual([]);
     }
   });
 });
