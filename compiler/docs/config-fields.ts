@@ -13,6 +13,7 @@ import type {
   Let,
   Match,
   Parameter,
+  Require,
 } from "../../grammar/syntax.ts";
 import { plainText, type Scope } from "../language/resolve.ts";
 
@@ -70,7 +71,7 @@ class Reader {
   private walk(value: unknown, names: OwnNames, otherwise: Otherwise): void {
     if (Array.isArray(value)) for (const element of value) this.walk(element, names, undefined);
     if (typeof value !== "object" || value === null || Array.isArray(value) || !("kind" in value)) return;
-    const node = value as Expression | Let | If | Declaration | { readonly kind: "block" };
+    const node = value as Expression | Let | If | Require | Declaration | { readonly kind: "block" };
     switch (node.kind) {
       case "let": {
         const [only] = node.names;
@@ -100,6 +101,7 @@ class Reader {
       case "if":
       case "conditional":
       case "match":
+      case "require":
         this.branch(node, names);
         return;
       case "call":
@@ -131,7 +133,7 @@ class Reader {
   }
 
   /** The condition always counts, what hangs on it does not. */
-  private branch(node: If | Conditional | Match, names: OwnNames): void {
+  private branch(node: If | Conditional | Match | Require, names: OwnNames): void {
     const { kind, span: _, ...parts } = node;
     const asks = kind === "match" ? node.subject : node.condition;
     if (kind === "conditional") this.membership(node, names);

@@ -13,7 +13,7 @@ architecture roberta(config) {
     num_attention_heads: 2
     num_hidden_layers: 2
     intermediate_size: 32
-    max_position_embeddings: 34
+    max_position_embeddings: 514
     type_vocab_size: 1
     pad_token_id: 1
     layer_norm_eps: 1e-5

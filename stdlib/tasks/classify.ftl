@@ -9,7 +9,7 @@ task classify(
   /// How many classes there are; rows name theirs by a number from 0.
   labels: number,
 ) {
-  example { labels: 3 }
+  example { labels: 3, data.format: label }
   peft { task_type: "SEQ_CLS", modules_to_save: ["classifier", "score"] }
   require labels >= 2, "classes are at least two"
 

@@ -6,6 +6,7 @@ task masked(
   /// The share of words that are predicted.
   share: number = 0.15,
 ) {
+  example { share: 15%, data.format: text }
   peft { task_type: none }
   require not (model?.causal ?? true),
     "only a model that sees both sides of a word can be asked for it, an encoder such as roberta"
