@@ -9,6 +9,12 @@ import "../modules/norms.ftl"
 /// MLP side by side after one norm (parallel_attn). As the 40B model (new_decoder_architecture): keys and values for groups of
 /// heads, a norm for each side.
 architecture falcon(config) {
+  example {
+    vocab_size: 64
+    hidden_size: 16
+    num_attention_heads: 4
+    num_hidden_layers: 2
+  }
   expect (config.attention_dropout ?? 0) == 0, "the dropout of pretraining (attention_dropout) is left out"
   expect (config.hidden_dropout ?? 0) == 0, "the dropout of pretraining (hidden_dropout) is left out"
   require not (config.alibi ?? false), "attention biased by distance (alibi) is not supported"

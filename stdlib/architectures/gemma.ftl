@@ -7,6 +7,17 @@ import "../modules/self_attention.ftl"
 
 /// Gemma (Gemma Team, 2024): wide heads, a gated MLP of gelu, norms whose weights count from one, embeddings scaled by √hidden.
 architecture gemma(config) {
+  example {
+    vocab_size: 64
+    hidden_size: 16
+    num_attention_heads: 4
+    num_key_value_heads: 1
+    head_dim: 8
+    num_hidden_layers: 2
+    intermediate_size: 32
+    rms_norm_eps: 1e-6
+    hidden_act: "gelu_pytorch_tanh"
+  }
   expect (config.attention_dropout ?? 0) == 0, "the dropout of pretraining (attention_dropout) is left out"
   require not (config.use_bidirectional_attention ?? false),
     "attention to both sides (use_bidirectional_attention) is not supported"

@@ -9,6 +9,19 @@ import "../modules/self_attention.ftl"
 /// Gemma 2 (Gemma Team, 2024): as Gemma, with norms after attention and MLP too, soft caps on the scores of attention and of words,
 /// and a window in the layers that `layer_types` names, or in every other one from the first.
 architecture gemma2(config) {
+  example {
+    vocab_size: 64
+    hidden_size: 16
+    num_attention_heads: 4
+    num_key_value_heads: 2
+    head_dim: 8
+    num_hidden_layers: 2
+    intermediate_size: 32
+    rms_norm_eps: 1e-6
+    hidden_activation: "gelu_pytorch_tanh"
+    query_pre_attn_scalar: 8
+    sliding_window: 64
+  }
   expect (config.attention_dropout ?? 0) == 0, "the dropout of pretraining (attention_dropout) is left out"
   require not (config.use_bidirectional_attention ?? false),
     "attention to both sides (use_bidirectional_attention) is not supported"

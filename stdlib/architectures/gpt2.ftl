@@ -6,6 +6,13 @@ import "../modules/norms.ftl"
 
 /// GPT-2 (Radford et al., 2019): learned positions, one projection for queries, keys and values, and weights stored [in, out].
 architecture gpt2(config) {
+  example {
+    vocab_size: 64
+    n_positions: 512
+    n_embd: 16
+    n_head: 4
+    n_layer: 2
+  }
   expect (config.attn_pdrop ?? 0) == 0, "the dropout of pretraining (attn_pdrop) is left out"
   expect (config.embd_pdrop ?? 0) == 0, "the dropout of pretraining (embd_pdrop) is left out"
   expect (config.resid_pdrop ?? 0) == 0, "the dropout of pretraining (resid_pdrop) is left out"

@@ -8,6 +8,13 @@ import "../modules/norms.ftl"
 /// GPT-NeoX and Pythia (Black et al., 2022; Biderman et al., 2023): one projection whose rows are grouped by heads, rotation of a part
 /// of each head, attention and MLP side by side.
 architecture gpt_neox(config) {
+  example {
+    vocab_size: 64
+    hidden_size: 16
+    num_attention_heads: 2
+    num_hidden_layers: 2
+    intermediate_size: 32
+  }
   expect (config.attention_dropout ?? 0) == 0, "the dropout of pretraining (attention_dropout) is left out"
   expect (config.hidden_dropout ?? 0) == 0, "the dropout of pretraining (hidden_dropout) is left out"
   let hidden = config.hidden_size

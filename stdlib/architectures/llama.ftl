@@ -7,6 +7,16 @@ import "../modules/self_attention.ftl"
 
 /// Llama (Touvron et al., 2023; Grattafiori et al., 2024).
 architecture llama(config) {
+  example {
+    vocab_size: 64
+    hidden_size: 16
+    num_attention_heads: 4
+    num_key_value_heads: 2
+    num_hidden_layers: 2
+    intermediate_size: 32
+    rms_norm_eps: 1e-6
+    hidden_act: "silu"
+  }
   expect (config.attention_dropout ?? 0) == 0, "the dropout of pretraining (attention_dropout) is left out"
   let hidden = config.hidden_size
   let heads = config.num_attention_heads

@@ -7,6 +7,14 @@ import "../modules/norms.ftl"
 /// OPT (Zhang et al., 2022): learned positions whose table begins with two rows that no token uses; norms before or, in the 350M model,
 /// after each half of a block; words that may be narrower than the blocks.
 architecture opt(config) {
+  example {
+    vocab_size: 64
+    max_position_embeddings: 512
+    hidden_size: 16
+    num_attention_heads: 4
+    num_hidden_layers: 2
+    ffn_dim: 32
+  }
   expect (config.attention_dropout ?? 0) == 0, "the dropout of pretraining (attention_dropout) is left out"
   expect (config.dropout ?? 0) == 0, "the dropout of pretraining (dropout) is left out"
   expect (config.layerdrop ?? 0) == 0, "the dropout of pretraining (layerdrop) is left out"

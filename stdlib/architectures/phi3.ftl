@@ -8,6 +8,16 @@ import "../modules/norms.ftl"
 /// Phi-3 (Abdin et al., 2024): as Llama, with one projection for queries, keys and values, one for gate and up, a part of each head
 /// turned, and long texts by LongRoPE.
 architecture phi3(config) {
+  example {
+    vocab_size: 64
+    hidden_size: 16
+    num_attention_heads: 4
+    num_key_value_heads: 2
+    num_hidden_layers: 2
+    intermediate_size: 32
+    rms_norm_eps: 1e-6
+    hidden_act: "silu"
+  }
   expect (config.attention_dropout ?? 0) == 0, "the dropout of pretraining (attention_dropout) is left out"
   expect (config.embd_pdrop ?? 0) == 0, "the dropout of pretraining (embd_pdrop) is left out"
   expect (config.resid_pdrop ?? 0) == 0, "the dropout of pretraining (resid_pdrop) is left out"

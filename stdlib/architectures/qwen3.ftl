@@ -8,6 +8,17 @@ import "../modules/self_attention.ftl"
 /// Qwen3 (Yang et al., 2025): as Llama, with the queries and keys of each head normalized. The layers that `layer_types` names, or
 /// those from `max_window_layers` on, may see a window only.
 architecture qwen3(config) {
+  example {
+    vocab_size: 64
+    hidden_size: 16
+    num_attention_heads: 4
+    num_key_value_heads: 2
+    num_hidden_layers: 2
+    intermediate_size: 32
+    rms_norm_eps: 1e-6
+    hidden_act: "silu"
+    head_dim: 8
+  }
   expect (config.attention_dropout ?? 0) == 0, "the dropout of pretraining (attention_dropout) is left out"
   let hidden = config.hidden_size
   let heads = config.num_attention_heads
