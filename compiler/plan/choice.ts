@@ -19,17 +19,23 @@ export interface Chooser {
 }
 
 export function chooser(source: KernelSource, profile: DeviceProfile): Chooser {
-  const structures = new Map<Node, string>();
+  // Structures are long texts; each is looked at once a node and goes by its number from then on.
+  const numbers = new Map<string, number>();
+  const numbered = new Map<Node, number>();
   const chosen = new Map<string, readonly Kernel[]>();
-  const paired = new Map<string, readonly (readonly [number, number])[]>();
-  const structure = (node: Node): string => {
-    const known = structures.get(node) ?? structureOfFused(node);
-    structures.set(node, known);
-    return known;
+  const paired = new Map<number, readonly (readonly [number, number])[]>();
+  const structure = (node: Node): number => {
+    const known = numbered.get(node);
+    if (known !== undefined) return known;
+    const text = structureOfFused(node);
+    const number = numbers.get(text) ?? numbers.size;
+    numbers.set(text, number);
+    numbered.set(node, number);
+    return number;
   };
   const kernels = (node: Node, layouts: Layouts): readonly Kernel[] => {
     const lying = JSON.stringify([layouts.inputStrides, layouts.outputStrides, layouts.inPlace]);
-    const key = `${lying}\n${structure(node)}`;
+    const key = `${structure(node)} ${lying}`;
     const known = chosen.get(key) ?? source.choose(node, layouts, profile);
     chosen.set(key, known);
     return known;

@@ -40,21 +40,22 @@ function packElements(data: Float64Array, type: ElementType): Uint8Array {
 }
 
 export function base64(bytes: Uint8Array): string {
-  const codes = new Uint8Array(Math.ceil(bytes.length / 3) * 4);
-  const digit = Uint8Array.from(digits, (character) => character.charCodeAt(0));
-  const code = (six: number): number => digit[six & 63] ?? 0;
-  for (let from = 0, to = 0; from < bytes.length; from += 3, to += 4) {
-    const word = ((bytes[from] ?? 0) << 16) | ((bytes[from + 1] ?? 0) << 8) | (bytes[from + 2] ?? 0);
-    codes[to] = code(word >> 18);
-    codes[to + 1] = code(word >> 12);
-    codes[to + 2] = code(word >> 6);
-    codes[to + 3] = code(word);
-  }
-  const padding = codes.length - Math.ceil((bytes.length * 4) / 3);
-  codes.fill("=".charCodeAt(0), codes.length - padding);
   const pieces: string[] = [];
-  // As many arguments as every engine takes.
-  for (let at = 0; at < codes.length; at += 8192)
-    pieces.push(String.fromCharCode.apply(undefined, Array.from(codes.subarray(at, at + 8192))));
+  // A whole number of groups of three bytes, and of characters no more than an engine takes as arguments.
+  for (let from = 0; from < bytes.length; from += 6144)
+    pieces.push(base64Piece(bytes.subarray(from, from + 6144)));
   return pieces.join("");
+}
+
+const digitCodes = Array.from(digits, (digit) => digit.charCodeAt(0));
+
+function base64Piece(bytes: Uint8Array): string {
+  const codes: number[] = [];
+  for (let at = 0; at < bytes.length; at += 3) {
+    const word = ((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
+    for (let shift = 18; shift >= 0; shift -= 6) codes.push(digitCodes[(word >> shift) & 63] ?? 0);
+  }
+  const text = String.fromCharCode.apply(undefined, codes);
+  const missing = (3 - (bytes.length % 3)) % 3;
+  return missing === 0 ? text : `${text.slice(0, -missing)}${"=".repeat(missing)}`;
 }
