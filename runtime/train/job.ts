@@ -8,6 +8,7 @@ import type { Plan } from "../../compiler/plan/plan.ts";
 import type { Verified } from "../../compiler/verify/verify.ts";
 import { writeAside } from "../checkpoint/aside.ts";
 import { openCheckpoint, readConfig, type Checkpoint } from "../checkpoint/folder.ts";
+import { underFullNames } from "../checkpoint/names.ts";
 import { openAdapter } from "../checkpoint/peft.ts";
 import { batches } from "../data/batches.ts";
 import { launch, type Allocated, type Session } from "../launch/session.ts";
@@ -73,7 +74,8 @@ export async function runJob(input: JobInput): Promise<JobResult> {
   const rows = await readJobRows(settings, plan.job, folder, model);
   for (const message of rows.warnings) emit({ kind: "warning", message });
   emit({ kind: "rows", train: rows.train.count, tokens: rows.train.tokenCount, held: rows.held?.count ?? 0 });
-  const checkpoint = readsFiles(plan) ? await openCheckpoint(model) : undefined;
+  const names = namesRead(plan);
+  const checkpoint = names.length > 0 ? underFullNames(await openCheckpoint(model), names) : undefined;
   const adapters = await openAdapters(input);
   const options = await trainOptions(input, rows, model);
 
@@ -113,8 +115,11 @@ export async function runJob(input: JobInput): Promise<JobResult> {
   }
 }
 
-function readsFiles({ variables }: Plan): boolean {
-  return variables.some(({ initial }) => initial.from === "checkpoint" || initial.from === "optional");
+/** Names of the tensors that a plan reads from the model's files. */
+function namesRead({ variables }: Plan): readonly string[] {
+  return variables.flatMap(({ initial }) =>
+    initial.from === "checkpoint" || initial.from === "optional" ? initial.names : [],
+  );
 }
 
 async function openAdapters({ settings, facts, folder }: JobInput): Promise<readonly Continued[]> {
