@@ -3,10 +3,11 @@
 //
 //   elementwise(stack, other)  where nothing else uses the stack: each iteration computes its own slice
 //   other + sum                where the loop adds the sum up from zero: it starts from the other value
+//   other + (sum + late)       the same with what is added later, such as the part of a tied embedding's gradient
 //
 // The other operands must be there before the loop starts: parameters, or views and elementwise work on them.
 // Ensures: the same results (sums in another order); no repeat is delayed by another.
-import { applyAll } from "../ir/build.ts";
+import { apply, applyAll } from "../ir/build.ts";
 import type { Node, Region, Value } from "../ir/graph.ts";
 import { operationOf } from "../ops/index.ts";
 import { isCheap } from "./checkpoint.ts";
@@ -44,8 +45,8 @@ function absorbOne(region: Region): Region {
   const users = usersOf(order, region.results);
   for (const node of order) {
     if (operationOf(node.operation).lowering.kind !== "elementwise") continue;
-    const exposed = findExposed(node, users);
-    if (exposed !== undefined) return rebuild(region, (each) => (each === node ? [exposed] : undefined));
+    const other = findExposed(node, users) ?? findEarlierSum(node, users);
+    if (other !== undefined) return rebuild(region, (each) => (each === node ? [other] : undefined));
     const move = findMove(node, users);
     if (move === undefined) continue;
     let moved: readonly Value[] = [];
@@ -86,6 +87,25 @@ function findExposed(node: Node, users: ReadonlyMap<Value, ReadonlySet<Node | Re
   if (stack === undefined || !node.inputs.every((input) => input === stack || isEarly(input)))
     return undefined;
   return expose(node, stack);
+}
+
+/** (other + sum) + late for other + (sum + late), where a loop can start its sum from the other value. */
+function findEarlierSum(
+  node: Node,
+  users: ReadonlyMap<Value, ReadonlySet<Node | Region>>,
+): Value | undefined {
+  const start = node.inputs.find(isEarly);
+  const later = node.inputs.find((input) => input !== start);
+  if (node.operation !== "add" || start === undefined || later?.node.operation !== "add") return undefined;
+  if (users.get(later)?.size !== 1) return undefined;
+  const sum = later.node.inputs.find((input) => {
+    if (!isRepeat(input.node) || users.get(input)?.size !== 1) return false;
+    const place = outputsOf(input.node).carried.indexOf(input);
+    return isSumFromZero(readRepeat(input.node), place);
+  });
+  const late = later.node.inputs.find((input) => input !== sum);
+  if (sum === undefined || late === undefined) return undefined;
+  return apply("add", [apply("add", [start, sum], {}, [], later.node.origin), late], {}, [], node.origin);
 }
 
 function findMove(node: Node, users: ReadonlyMap<Value, ReadonlySet<Node | Region>>): Move | undefined {
@@ -130,16 +150,20 @@ function intoBody(node: Node, loop: Loop, stacks: readonly Value[], place: numbe
 /** The loop that adds up from the other operand, where the node adds that to what was added up from zero. */
 function intoSum(node: Node, loop: Loop, place: number): Loop | undefined {
   const carry = loop.carried[place];
-  if (carry === undefined || node.operation !== "add") return undefined;
   const start = node.inputs.find(isEarly);
-  if (start === undefined || numberIn(carry.initial) !== 0) return undefined;
-  const { operation, inputs } = carry.next.node;
-  const results = [...loop.carried.map(({ next }) => next), ...loop.collected];
-  const uses = usersOf(nodesBetween(results, new Map()), results).get(carry.inner);
-  const isSum =
-    operation === "add" && inputs.filter((input) => input === carry.inner).length === 1 && uses?.size === 1;
-  if (!isSum) return undefined;
+  if (carry === undefined || start === undefined || node.operation !== "add") return undefined;
+  if (!isSumFromZero(loop, place)) return undefined;
   return { ...loop, carried: loop.carried.with(place, { ...carry, initial: start }) };
+}
+
+/** Whether a loop does nothing with a carried value, zero at first, but add to it. */
+function isSumFromZero(loop: Loop, place: number): boolean {
+  const carry = loop.carried[place];
+  if (carry === undefined || numberIn(carry.initial) !== 0) return false;
+  const { operation, inputs } = carry.next.node;
+  if (operation !== "add" || inputs.filter((input) => input === carry.inner).length !== 1) return false;
+  const results = [...loop.carried.map(({ next }) => next), ...loop.collected];
+  return usersOf(nodesBetween(results, new Map()), results).get(carry.inner)?.size === 1;
 }
 
 /** Whether the value hangs on parameters only, through nothing but views and elementwise work. */
