@@ -18,6 +18,7 @@ import { gradientOf } from "./optimizer.ts";
 import { gather, isDrawn, type Beginnings } from "./programs.ts";
 import { rateOf } from "./schedule.ts";
 import { updateProgram } from "./update-program.ts";
+import { trainsBy, unmatchedTrain } from "./selection.ts";
 import { buildTask, chooseTask, learningOf, modulesToSave, type ChosenTask } from "./task.ts";
 import { guarded, type Library, type Workspace } from "./workspace.ts";
 import { problem } from "../../grammar/diagnostic.ts";
@@ -122,7 +123,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   });
   const chosen = chooseTask(ws, input.task, passedOptions(settings.head.options), settings.head.span);
   const isAdded = matcher(modulesToSave(chosen));
-  const selected = trainsBy(settings);
+  const selected = trainsBy(settings.model.train);
   const choice: ModelChoice = {
     frozen: frozenType(settings, input.config),
     trains: (name) => selected(name) || (adapters.length > 0 && isAdded(name)),
@@ -154,7 +155,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   const logits = input.logits === true ? [logitsProgram(ws, task, job)] : [];
   const weights = unique(micro.declared);
   const trainable = weights.filter((declared) => declared.trainable);
-  ws.diagnostics.push(...unmatched(trainable, job.groups));
+  ws.diagnostics.push(...unmatchedTrain(settings.model.train, weights), ...unmatched(trainable, job.groups));
   const update = updateProgram(ws, trainable, job);
   const declared = unique([
     ...micro.declared,
@@ -266,13 +267,6 @@ function frozenType(settings: Settings, config: RecordMeaning): "f32" | "f16" | 
   const dtype = config.fields.get("dtype") ?? config.fields.get("torch_dtype");
   if (dtype?.kind !== "string") return "f32";
   return dtype.value === "bfloat16" ? "bf16" : dtype.value === "float16" ? "f16" : "f32";
-}
-
-function trainsBy(settings: Settings): (name: string) => boolean {
-  const { value } = settings.model.train;
-  if (value === "none") return () => false;
-  if (value === "all") return () => true;
-  return matcher(value);
 }
 
 function passedOptions(

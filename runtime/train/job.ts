@@ -167,6 +167,7 @@ function resultsOf(
   },
 ) {
   const { model, output, checkpoint, continued } = places;
+  const classes = plan.job.learns.kind === "classes" ? plan.job.learns.count : undefined;
   const saved: string[] = [];
   const told = (what: "step" | "adapter" | "model", folder: string): void => {
     saved.push(folder);
@@ -200,7 +201,7 @@ function resultsOf(
         told("adapter", join(output, "adapter"));
       }
       if (facts.model.length > 0) {
-        await saveModel(session, join(output, "model"), facts.model, { folder: model, checkpoint });
+        await saveModel(session, join(output, "model"), facts.model, { folder: model, checkpoint, classes });
         told("model", join(output, "model"));
       }
     },

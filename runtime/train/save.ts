@@ -4,8 +4,10 @@
 import { copyFile, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { PlanVariable } from "../../compiler/plan/plan.ts";
+import { writeAside } from "../checkpoint/aside.ts";
 import { CheckpointError, systemReason } from "../checkpoint/error.ts";
-import type { Checkpoint } from "../checkpoint/folder.ts";
+import { readJsonFile } from "../checkpoint/fields.ts";
+import { objectValue, type Checkpoint } from "../checkpoint/folder.ts";
 import { writeAdapter, type FieldToWrite } from "../checkpoint/peft.ts";
 import { readChunks, writeSafetensors, type TensorToWrite } from "../checkpoint/safetensors.ts";
 import type { Session } from "../launch/session.ts";
@@ -34,7 +36,12 @@ export async function saveModel(
   session: Reading,
   folder: string,
   saved: readonly Saved[],
-  from: { readonly folder: string; readonly checkpoint: Checkpoint | undefined },
+  from: {
+    readonly folder: string;
+    readonly checkpoint: Checkpoint | undefined;
+    /** How many classes its head tells apart, if it does. */
+    readonly classes: number | undefined;
+  },
 ): Promise<void> {
   const trained = saved.flatMap((each) => tensorsOf(session, each));
   const names = new Set(trained.map(({ name }) => name));
@@ -46,6 +53,21 @@ export async function saveModel(
   );
   await writeSafetensors(join(folder, "model.safetensors"), [...trained, ...kept]);
   await copyBeside(from.folder, folder);
+  if (from.classes !== undefined) await nameClasses(join(folder, "config.json"), from.classes);
+}
+
+/** A config that names another number of classes would have the head read in another shape. */
+async function nameClasses(path: string, count: number): Promise<void> {
+  const { root, ...file } = await readJsonFile(path);
+  const known = root.entries.get("id2label");
+  if (known?.kind === "object" && known.entries.size === count) return;
+  const names = Array.from({ length: count }, (_, at) => `LABEL_${at}`);
+  const changed = {
+    ...objectValue({ root, ...file }),
+    id2label: Object.fromEntries(names.map((name, at) => [at, name])),
+    label2id: Object.fromEntries(names.map((name, at) => [name, at])),
+  };
+  await writeAside(path, [new TextEncoder().encode(`${JSON.stringify(changed, undefined, 2)}\n`)]);
 }
 
 async function* stored(file: Parameters<typeof readChunks>[0], name: string): AsyncGenerator<Uint8Array> {

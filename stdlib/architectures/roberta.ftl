@@ -19,11 +19,17 @@ architecture roberta(config) {
     layer_norm_eps: 1e-5
     hidden_act: "gelu"
   }
+  expect (config.hidden_dropout_prob ?? 0) == 0,
+    "the dropout of pretraining (hidden_dropout_prob) is left out"
+  expect (config.attention_probs_dropout_prob ?? 0) == 0,
+    "the dropout of pretraining (attention_probs_dropout_prob) is left out"
   require (config.position_embedding_type ?? "absolute") == "absolute",
     "position_embedding_type {config.position_embedding_type} is not supported; absolute is"
   require not (config.is_decoder ?? false), "roberta as a decoder (is_decoder) is not supported"
   require not (config.add_cross_attention ?? false),
     "attention to another text (add_cross_attention) is not supported"
+  require config.tie_word_embeddings ?? true,
+    "words are scored by their embeddings; tie_word_embeddings: false is not supported"
   require length < config.max_position_embeddings - config.pad_token_id,
     "rows of {length} positions are longer than the model's {config.max_position_embeddings - config.pad_token_id - 1}"
   let hidden = config.hidden_size

@@ -43,4 +43,7 @@ pattern matches none of those that train. Frozen weights are not selected. The m
   FTL0733: `The methods of a task name what they take of a micro-batch: ids, positions, segments, and one of targets (the word after each
 position), labels (the word at each position) and classes (the class of each row), which the loss learns. A task that learns classes
 says how many there are in \`labels\`; one that learns words at their positions may say in \`masking\` how the host hides them.`,
+  FTL0734: `A pattern of \`model.train\` selects nothing, so what it was written for would not train. Patterns are names of parameters as the
+checkpoint has them, or parts of these between dots; \`*\` stands for any characters: "*.bias", "model.layers.1", "score". Parameters
+that the recipe's head does not compute with, such as lm_head under \`head classify\`, cannot train.`,
 };

@@ -20,7 +20,8 @@ two things). Shares are written with %. Counts may end in k, M and G (thousands,
 \`100 steps\`, \`3 epochs\`, \`1M tokens\`.`,
   FTL0308: `A number lies outside what makes sense here: zero rows, half a step, a share above 100%.`,
   FTL0309: `The library, and the files that the recipe imports, have no definition of this kind and name; \`ftlc docs\` lists the library's. To use your own, define it
-in a file and import that: \`import "my-adapter.ftl"\`.`,
+in a file and import that: \`import "my-adapter.ftl"\`. Training some of the model's own
+parameters needs no adapter: BitFit is \`model PATH { train: ["*.bias"] }\`.`,
   FTL0310: `With no adapter the model's own parameters must train, and they are frozen unless the recipe says otherwise. Name an adapter, or write
 \`model PATH { train: all }\`, or give patterns of the parameters that train: \`train: ["lm_head*"]\`.`,
   FTL0311: `\`accumulation\` splits a batch into equal micro-batches, so it must divide the number of rows. It changes memory and time only; the

@@ -92,6 +92,7 @@ test("a model keeps what was not trained byte for byte, and its config", async (
   await saveModel(sessionWithValues(), folder, [{ variable: "w", keys: ["model.w"] }], {
     folder: base,
     checkpoint,
+    classes: undefined,
   });
   expect(readdirSync(folder).sort()).toEqual(["config.json", "model.safetensors", "tokenizer.json"]);
   expect((await readConfig(folder)).values["model_type"]).toBe("llama");
