@@ -1,23 +1,24 @@
-// Adapters around the parts of a model: the recipe's roles and names select parts, each gets the adapter's trained tensors and its
-// forward, which sees the part's inputs, its output, its dimensions and, as `base`, the part itself.
-import type { Declaration, Definition } from "../../grammar/syntax.ts";
+// Adapters around the parts of a model: its modules, its layers ("block") and the model itself. The recipe's roles and names select
+// parts, each gets the adapter's trained tensors and its forward, which sees the part's inputs, its output where it has a parameter
+// left for it, its dimensions and, as `base`, the part itself.
+import type { Definition } from "../../grammar/syntax.ts";
 import type { AdapterSettings } from "../language/settings.ts";
-import { inner, type Environment, type Owner } from "./environment.ts";
-import { evaluate, evaluateStatements, interpolate } from "./expressions.ts";
-import { bindParameters } from "./functions.ts";
+import { adapterOwner } from "./adapter-tensors.ts";
+import { inner, type Environment } from "./environment.ts";
+import { evaluateStatements } from "./expressions.ts";
+import { bindParameters, callBody } from "./functions.ts";
 import {
-  describe,
-  shapeText,
+  none,
+  number,
   type Declared,
-  type Dimension,
   type FunctionMeaning,
   type Meaning,
   type Passed,
   type RecordMeaning,
 } from "./meaning.ts";
-import { declaredShape, join, located, methodMeaning, type Part } from "./parts.ts";
-import { asTensor } from "./tensors.ts";
-import { fail, traced, type Workspace } from "./workspace.ts";
+import { located, type Part } from "./parts.ts";
+import { whole } from "./sizes.ts";
+import { fail, type Workspace } from "./workspace.ts";
 
 /** One `adapter` clause at work. */
 export interface AdapterUse {
@@ -29,14 +30,22 @@ export interface AdapterUse {
   readonly answered: Set<string>;
   /** Paths of the parts that were adapted, in order. */
   readonly parts: string[];
+  /** Tensors that belong to the whole model and not to one part, by key. */
+  readonly shared: Map<string, Declared>;
   /** The fields of `adapter_config.json` that the definition names. */
   readonly fields: Map<string, Meaning>;
+}
+
+/** A model's adapters, and what its architecture declares. */
+export interface Adapting {
+  readonly adapters: readonly AdapterUse[];
+  readonly model: RecordMeaning;
 }
 
 /** Whether a selection such as "attention", "all_linear" or "q_proj" means a part. */
 function selects(selection: string, part: Part): boolean {
   const { path } = part.place;
-  if (selection === `all_${part.definition.name.text}`) return part.role !== "head";
+  if (selection === `all_${part.what}`) return part.role !== "head";
   return selection === part.role || selection === path || path.endsWith(`.${selection}`);
 }
 
@@ -45,29 +54,36 @@ export function wrapped(
   ws: Workspace,
   record: RecordMeaning,
   part: Part,
-  uses: readonly AdapterUse[],
+  { adapters, model }: Adapting,
 ): RecordMeaning {
   let result = record;
-  for (const use of uses) {
-    if (!use.definition.on.some(({ text }) => text === part.definition.name.text)) continue;
+  for (const use of adapters) {
+    if (!use.definition.on.some(({ text }) => text === part.what)) continue;
     const selections = use.settings.on.map(({ value }) => value);
     const chosen = selections.filter((selection) => selects(selection, part));
     if (selections.length > 0 ? chosen.length === 0 : part.role === "head") continue;
     for (const selection of chosen) use.answered.add(selection);
-    use.parts.push(part.place.path);
-    result = adapted(ws, result, part, use);
+    result = adapted(ws, result, part, use, model);
   }
   return result;
 }
 
-function adapted(ws: Workspace, base: RecordMeaning, part: Part, use: AdapterUse): RecordMeaning {
+/** The part with one adapter; as it is where the adapter declares nothing for it. */
+function adapted(
+  ws: Workspace,
+  base: RecordMeaning,
+  part: Part,
+  use: AdapterUse,
+  model: RecordMeaning,
+): RecordMeaning {
   const { definition } = use;
-  const env = inner(undefined, adapterOwner(ws, part, use));
-  for (const [name, meaning] of part.dimensions) env.bindings.set(name, meaning);
-  env.bindings.set("base", base);
+  const own: Declared[] = [];
+  const env = inner(given(ws, base, part, model), adapterOwner(ws, part, use, own));
   bindParameters(ws, env, definition.name.text, definition.parameters, use.options, use.settings.span);
   evaluateStatements(ws, env, definition.body.statements);
   const forward = env.bindings.get("forward");
+  if (forward === undefined && own.length === 0) return base;
+  if (own.some(({ key }) => !use.shared.has(key))) use.parts.push(part.place.path);
   if (forward?.kind !== "function" || base.call === undefined) {
     return fail(
       "FTL0719",
@@ -80,101 +96,46 @@ function adapted(ws: Workspace, base: RecordMeaning, part: Part, use: AdapterUse
   const call: FunctionMeaning = {
     kind: "function",
     label: definition.name.text,
-    call: (passed, at) =>
-      forward.call([...passed, { name: undefined, meaning: plain.call(passed, at), span: at.span }], at),
+    call: (passed, at) => {
+      const places = passed.filter(({ name }) => name === undefined).length;
+      if (forward.parameters === places) return forward.call(passed, at);
+      const result: Passed = { name: undefined, meaning: plain.call(passed, at), span: at.span };
+      return forward.call([...passed, result], at);
+    },
   };
   const placed = located(ws, part.place, call);
   return { ...base, call: placed };
 }
 
-function adapterOwner(ws: Workspace, part: Part, use: AdapterUse): Owner {
-  return {
-    declare: (declaration, env) => {
-      if (declaration.what.text !== "train") {
-        fail(
-          "FTL0719",
-          declaration.span,
-          "an adapter declares what it trains: 'train NAME [shape] = initial'",
-          "not a trained tensor",
-        );
-      }
-      const key = declaration.at === undefined ? declaration.name.text : interpolate(ws, env, declaration.at);
-      const dimensions = declaredShape(ws, env, declaration);
-      const local = join(use.settings.alias, part.place.local, key);
-      const variable: Declared = {
-        name: join(use.settings.alias, part.place.path, key),
-        local,
-        shown: join(use.settings.alias, part.place.shown, key),
-        layer: part.place.layer,
-        kind: "adapter",
-        from: use.settings.start === undefined ? "state" : "adapter",
-        key: `base_model.model.${part.place.path}.${key}`,
-        initial: initialOf(ws, env, declaration, dimensions),
-        adapter: use.settings.alias,
-        trainable: true,
-        rate: rateOf(ws, env, declaration),
-        span: declaration.span,
-        shape: dimensions.map(({ size }) => size),
-        type: "f32",
-      };
-      part.place.declared?.set(variable.local, variable);
-      env.bindings.set(declaration.name.text, { kind: "variable", variable, dimensions });
-    },
-    method: (method, env) => env.bindings.set(method.name.text, methodMeaning(ws, env, method)),
-    peft: ({ options }, env) => {
-      for (const option of options) {
-        use.fields.set(option.path.map(({ text }) => text).join("."), evaluate(ws, env, option.value));
-      }
-    },
-  };
+/** What an adapter may name beside its parameters. */
+function given(ws: Workspace, base: RecordMeaning, part: Part, model: RecordMeaning): Environment {
+  const { path, numbered } = part.place;
+  const onUse = numbered?.onUse ?? ((): void => undefined);
+  const env: Environment = { ...inner(undefined), watched: { name: "layer", onUse } };
+  const names: readonly (readonly [string, Meaning])[] = [
+    ...part.dimensions,
+    ["base", base],
+    ["model", model],
+    ["length", { kind: "number", value: ws.length.value, said: ws.length.span }],
+    ["layer", numbered?.number ?? none],
+    ["layers", numbered === undefined ? none : number(numbered.count)],
+    ["path", { kind: "string", value: path }],
+    ["name", { kind: "string", value: path.slice(path.lastIndexOf(".") + 1) }],
+    ["role", part.role === undefined ? none : { kind: "string", value: part.role }],
+  ];
+  for (const [name, meaning] of names) env.bindings.set(name, meaning);
+  return env;
 }
 
-/** The first value: a number, a draw, or a tensor that is computed from what the adapter stands on once that has its own. */
-function initialOf(
-  ws: Workspace,
-  env: Environment,
-  { initial, span }: Declaration,
-  dimensions: readonly Dimension[],
-): Meaning {
-  if (initial === undefined)
-    return fail(
-      "FTL0719",
-      span,
-      "a trained tensor needs its first value",
-      "add '= 0' or another initial value",
-    );
-  const { result } = traced(ws, () => evaluate(ws, env, initial));
-  if (["number", "initial", "poison"].includes(result.kind)) return result;
-  if (result.kind !== "tensor" && result.kind !== "variable") {
-    return fail(
-      "FTL0703",
-      initial.span,
-      `expected an initial value, found ${describe(result)}`,
-      "not an initial value",
-    );
-  }
-  const same = result.dimensions.map(({ size }) => size).join() === dimensions.map(({ size }) => size).join();
-  if (!same) {
-    fail(
-      "FTL0715",
-      initial.span,
-      `the first value has the shape ${shapeText(result.dimensions)}, the tensor ${shapeText(dimensions)}`,
-      "does not fit",
-    );
-  }
-  return { kind: "initial", draw: () => asTensor(ws, evaluate(ws, env, initial), initial.span).value };
-}
-
-/** The option `rate`: the tensor's learning rate in units of the recipe's. */
-function rateOf(ws: Workspace, env: Environment, { options }: Declaration): number {
-  const option = options.find(({ path }) => path[0]?.text === "rate");
-  if (option === undefined) return 1;
-  const rate = evaluate(ws, env, option.value);
-  if (rate.kind === "number" && rate.value > 0) return rate.value;
-  return fail(
-    "FTL0703",
-    option.value.span,
-    `'rate' takes a number above 0, found ${describe(rate)}`,
-    "so many times the recipe's rate",
+/**
+ * How many positions an adapter puts in front of every row's own: its method `front`, which sees the adapter's options alone.
+ */
+export function positionsInFront(ws: Workspace, { definition, options, settings }: AdapterUse): number {
+  const front = definition.body.statements.find(
+    (statement) => statement.kind === "method" && statement.name.text === "front",
   );
+  if (front?.kind !== "method") return 0;
+  const env = inner(undefined);
+  bindParameters(ws, env, definition.name.text, definition.parameters, options, settings.span);
+  return whole(callBody(ws, env, front, [], front.span), front.span);
 }

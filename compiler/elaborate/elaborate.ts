@@ -5,7 +5,7 @@ import type { Definition } from "../../grammar/syntax.ts";
 import type { Module, ScalarExpression, StepRun } from "../ir/graph.ts";
 import type { Constant, Settings } from "../language/settings.ts";
 import type { Learning } from "../plan/plan.ts";
-import type { AdapterUse } from "./adapters.ts";
+import { positionsInFront, type AdapterUse } from "./adapters.ts";
 import { callDefinition } from "./functions.ts";
 import { constantMeaning, type Declared, type Meaning, type Passed, type RecordMeaning } from "./meaning.ts";
 import { unmatched } from "./groups.ts";
@@ -117,10 +117,13 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
         options: passedOptions(use.options),
         answered: new Set(),
         parts: [],
+        shared: new Map(),
         fields: new Map(),
       },
     ];
   });
+  const front = adapters.reduce((sum, use) => sum + positionsInFront(ws, use), 0);
+  ws.length = { ...ws.length, value: ws.length.value + front };
   const chosen = chooseTask(ws, input.task, passedOptions(settings.head.options), settings.head.span);
   const isAdded = matcher(modulesToSave(chosen));
   const selected = trainsBy(settings.model.train);
@@ -140,6 +143,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
     tokens: settings.data.length.value,
     rowsSpan: settings.batch.span,
     tokensSpan: settings.data.length.span,
+    front,
     optimizer: input.optimizer,
     optimizerOptions: passedOptions(settings.optimizer.options),
     groups: settings.groups.map(({ patterns, options }) => ({ patterns, options: passedOptions(options) })),

@@ -23,7 +23,7 @@ export interface Environment {
 
 export interface Watched {
   readonly name: string;
-  used: boolean;
+  readonly onUse: () => void;
 }
 
 export function inner(parent: Environment | undefined, owner: Owner = parent?.owner ?? {}): Environment {
@@ -34,7 +34,7 @@ export function find(env: Environment, name: string): Meaning | undefined {
   for (let at: Environment | undefined = env; at !== undefined; at = at.parent) {
     const meaning = at.bindings.get(name);
     if (meaning === undefined) continue;
-    if (at.watched?.name === name) at.watched.used = true;
+    if (at.watched?.name === name) at.watched.onUse();
     return meaning;
   }
   return undefined;

@@ -1,9 +1,18 @@
 // `x[…]`: on lists at compile time; on tensors one index for each axis from the first, where a number takes one slice and drops
-// the axis, a range keeps a part, `..` stands for all axes that nothing else speaks of, and a whole-number tensor gathers rows.
+// the axis, a range keeps a part, `..` stands for all axes that nothing else speaks of, and a whole-number tensor gathers rows. The
+// number of a layer takes the slice by the loop's counter.
 import type { Span } from "../../grammar/source.ts";
-import { describe, poison, shapeText, type Dimension, type Meaning, type RangeMeaning } from "./meaning.ts";
+import {
+  describe,
+  poison,
+  shapeText,
+  type Dimension,
+  type Meaning,
+  type RangeMeaning,
+  type TensorMeaning,
+} from "./meaning.ts";
 import { anonymous, asTensor, tensor } from "./tensors.ts";
-import { emit, fail, type Workspace } from "./workspace.ts";
+import { emit, fail, read, type Workspace } from "./workspace.ts";
 
 interface IndexArgument {
   readonly meaning: Meaning;
@@ -20,8 +29,10 @@ export function indexed(
   if (object.kind === "list") return fromList(object.elements, indices, span);
   const { value, dimensions } = asTensor(ws, object, span);
   const [only] = indices;
-  if (indices.length === 1 && (only?.meaning.kind === "tensor" || only?.meaning.kind === "variable")) {
-    const at = asTensor(ws, only.meaning, only.span);
+  const gathering =
+    indices.length === 1 ? gathered(ws, only, dimensions[0] ?? anonymous(1, span)) : undefined;
+  if (gathering !== undefined) {
+    const at = gathering;
     return tensor(emit(ws, span, "take", [value, at.value]), [...at.dimensions, ...dimensions.slice(1)]);
   }
   const spread = expand(indices, dimensions, span);
@@ -59,6 +70,21 @@ export function indexed(
   const remaining = kept.flatMap((dimension) => dimension ?? []);
   if (remaining.length === kept.length) return tensor(part, remaining);
   return tensor(emit(ws, span, "reshape", [part], { shape: remaining.map(({ size }) => size) }), remaining);
+}
+
+/** The whole-number tensor that picks rows: the index itself, or the loop's counter where it is the number of a layer. */
+function gathered(
+  ws: Workspace,
+  index: IndexArgument | undefined,
+  axis: Dimension,
+): TensorMeaning | undefined {
+  if (index === undefined) return undefined;
+  const { meaning, span } = index;
+  if (meaning.kind === "number" && meaning.counter !== undefined) {
+    inside(meaning.value, axis, span);
+    return tensor(read(ws, meaning.counter), []);
+  }
+  return meaning.kind === "tensor" || meaning.kind === "variable" ? asTensor(ws, meaning, span) : undefined;
 }
 
 function fromList(elements: readonly Meaning[], indices: readonly IndexArgument[], span: Span): Meaning {

@@ -52,6 +52,12 @@ export function keysVariable(span: Span): Declared {
   return hostVariable("keys", [1], "u32", span);
 }
 
+/** The number of a layer, an i32 scalar that the loop over the layers counts; `local` names it within its layer. */
+export function layerCounter(name: string, local: string, layer: Declared["layer"], span: Span): Declared {
+  const common = { name, local, shown: name, layer, shape: [], key: name, initial: undefined };
+  return { ...common, type: "i32", kind: "io", from: "counter", trainable: false, span };
+}
+
 /** A float scalar of the job itself, zero at first. */
 export function stateVariable(name: string, kind: "io" | "optimizer", span: Span): Declared {
   return { ...hostVariable(name, [], "f32", span), kind, from: "state" };

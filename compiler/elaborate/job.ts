@@ -17,6 +17,8 @@ export interface Job {
   /** Where the recipe says how many rows and positions there are. */
   readonly rowsSpan: Span;
   readonly tokensSpan: Span;
+  /** Positions that adapters put in front of every row's own. */
+  readonly front: number;
   readonly optimizer: Definition;
   readonly optimizerOptions: readonly Passed[];
   readonly groups: readonly Group[];

@@ -6,7 +6,7 @@ import { topological, type Region, type Value } from "../ir/graph.ts";
 import { layerNumber, layersAt, type Run } from "./layer-runs.ts";
 import { poison, type Declared, type Meaning, type TensorMeaning } from "./meaning.ts";
 import { tensor } from "./tensors.ts";
-import { fail, read, type Frame, type Workspace } from "./workspace.ts";
+import { emit, fail, read, type Frame, type Workspace } from "./workspace.ts";
 
 /** One layer as a region over its arguments and what it read. */
 export interface Step {
@@ -50,7 +50,11 @@ export function repeated(
       } else {
         known.set(value, value);
         stacked.push(value);
-        stacks.push(read(ws, stackOf(declared, layersAt(steps, run, place), number)));
+        stacks.push(
+          declared.from === "counter"
+            ? numbersOf(ws, run, place, layer)
+            : read(ws, stackOf(declared, layersAt(steps, run, place), number)),
+        );
       }
     }
     last = tensor(relabelled(result.value, known, number), result.dimensions);
@@ -76,6 +80,16 @@ export function repeated(
     source: layer.span,
   });
   return y === undefined ? poison : tensor(y, last.dimensions);
+}
+
+/** The numbers of the layers at a place of a run, [turns] in i32. */
+function numbersOf(ws: Workspace, { first, period, turns }: Run, place: number, layer: Layer): Value {
+  const { span } = layer.range;
+  const shape = [turns];
+  const filled = (value: number): Value => emit(ws, span, "constant", [], { value, type: "i32", shape });
+  const counted = emit(ws, span, "iota", [], { shape, axis: 0, type: "i32" });
+  const spaced = period === 1 ? counted : emit(ws, span, "multiply", [counted, filled(period)]);
+  return first + place === 0 ? spaced : emit(ws, span, "add", [spaced, filled(first + place)]);
 }
 
 /** The tensor of one name in some layers, as one variable with the layers along its first axis. */

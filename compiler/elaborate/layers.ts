@@ -4,6 +4,7 @@
 import type { Layer } from "../../grammar/syntax.ts";
 import { parameter } from "../ir/build.ts";
 import { topological, type Node, type Region, type Value } from "../ir/graph.ts";
+import { layerCounter } from "./io.ts";
 import { inner, type Environment, type Owner, type Watched } from "./environment.ts";
 import { evaluate, evaluateStatements, interpolate } from "./expressions.ts";
 import { runsOf } from "./layer-runs.ts";
@@ -17,17 +18,24 @@ import {
   type RecordMeaning,
   type TensorMeaning,
 } from "./meaning.ts";
-import { join, type Place } from "./parts.ts";
+import { join, record, type Place } from "./parts.ts";
 import { asTensor, tensor } from "./tensors.ts";
 import { fail, traced, type Frame, type Workspace } from "./workspace.ts";
 
-/** `ownerAt` gives meaning to what a layer declares at its place. */
+/** What a model makes of its layers. */
+export interface Layering {
+  /** Gives meaning to what a layer declares at its place. */
+  ownerAt(place: Place): Owner;
+  /** The layer with the adapters that are on it. */
+  adapted(layer: RecordMeaning, place: Place): RecordMeaning;
+}
+
 export function layerRecord(
   ws: Workspace,
   env: Environment,
   outer: Place,
   layer: Layer,
-  ownerAt: (place: Place) => Owner,
+  { ownerAt, adapted }: Layering,
 ): RecordMeaning {
   const range = evaluate(ws, env, layer.range);
   if (range.kind !== "range" || range.first === undefined || range.last === undefined) {
@@ -47,25 +55,32 @@ export function layerRecord(
       : interpolate(ws, scope, layer.at);
   };
   const template = join(outer.shown, named({ kind: "string", value: "{i}" }));
-  const watched: Watched = { name: layer.index.text, used: false };
+  let numbered = false;
+  const onUse = (): void => {
+    numbered = true;
+  };
+  const watched: Watched = { name: layer.index.text, onUse };
   const bodies: Body[] = [];
   for (let index = range.first; index < last; index += 1) {
-    const declared = new Map<string, Declared>();
+    const path = join(outer.path, named(number(index)));
+    const counter = layerCounter(`number of ${path}`, "number", { template, index }, layer.index.span);
+    const declared = new Map<string, Declared>([[counter.local, counter]]);
     const place: Place = {
-      path: join(outer.path, named(number(index))),
+      path,
       local: "",
       shown: template,
       layer: { template, index },
       declared,
+      numbered: { number: { ...number(index), counter }, count: last - range.first, onUse },
     };
     const own = { ...inner(env, ownerAt(place)), watched };
-    own.bindings.set(layer.index.text, number(index));
+    own.bindings.set(layer.index.text, { ...number(index), counter });
     evaluateStatements(ws, own, layer.body.statements);
-    bodies.push({ env: own, declared });
+    bodies.push({ forward: adapted(record(layer.name.text, own), place).call, declared });
   }
   const call: FunctionMeaning["call"] = (passed, at) => {
     const given = passed.map(({ meaning, span }) => asTensor(ws, meaning, span));
-    const steps = traceLayers(bodies, watched, (body) => traceLayer(ws, body, given, layer, at.span));
+    const steps = traceLayers(bodies, numbered, (body) => traceLayer(ws, body, given, layer, at.span));
     return runsOf(steps.map(({ key }) => key)).reduce<Meaning>(
       (x, run) => (x.kind === "tensor" ? repeated(ws, steps, run, [x, ...given.slice(1)], layer) : x),
       given[0] ?? poison,
@@ -75,9 +90,9 @@ export function layerRecord(
   return { kind: "record", label: layer.name.text, fields: new Map(), open: false, call: forward };
 }
 
-/** A layer's scope, and what it declares by local name. */
+/** What a layer does, and what it declares by local name. */
 interface Body {
-  readonly env: Environment;
+  readonly forward: FunctionMeaning | undefined;
   readonly declared: ReadonlyMap<string, Declared>;
 }
 
@@ -87,16 +102,16 @@ interface Body {
  */
 function traceLayers(
   bodies: readonly Body[],
-  watched: Watched,
-  trace: (env: Environment) => Step,
+  numbered: boolean,
+  trace: (forward: Body["forward"]) => Step,
 ): readonly Step[] {
   const known = new Map<string, Step>();
-  return bodies.map(({ env, declared }): Step => {
+  return bodies.map(({ forward, declared }): Step => {
     const signature = [...declared.values()]
       .map((each) => `${each.local} ${each.shape.join(" ")} ${each.type} ${treatment(each)}`)
       .join("\n");
-    const like = watched.used ? undefined : known.get(signature);
-    const step = like === undefined ? trace(env) : { ...like, frame: exchanged(like.frame, declared) };
+    const like = numbered ? undefined : known.get(signature);
+    const step = like === undefined ? trace(forward) : { ...like, frame: exchanged(like.frame, declared) };
     known.set(signature, step);
     return step;
   });
@@ -113,13 +128,12 @@ function exchanged({ reads }: Frame, declared: ReadonlyMap<string, Declared>): F
 
 function traceLayer(
   ws: Workspace,
-  body: Environment,
+  forward: Body["forward"],
   given: readonly TensorMeaning[],
   layer: Layer,
   at: Parameters<typeof asTensor>[2],
 ): Step {
-  const forward = body.bindings.get("forward");
-  if (forward?.kind !== "function")
+  if (forward === undefined)
     return fail("FTL0719", layer.name.span, `layer '${layer.name.text}' has no forward`, "needs forward(…)");
   const stands = given.map(({ value }, index) =>
     parameter(value, `argument_${index}`, { ...ws.origin, source: layer.span }),

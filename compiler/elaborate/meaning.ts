@@ -31,7 +31,8 @@ export type Meaning =
   | { readonly kind: "poison" };
 
 /**
- * `dimension` is set for numbers that are the size of an axis, so that `over: d` finds the axis again. `said`, here and in texts and
+ * `dimension` is set for numbers that are the size of an axis, so that `over: d` finds the axis again; `counter` for the number of
+ * a layer, so that a tensor indexed by it is indexed by the loop's counter and layers stay alike. `said`, here and in texts and
  * truths: the place in a config or a recipe that says the value.
  */
 export interface NumberMeaning {
@@ -39,6 +40,7 @@ export interface NumberMeaning {
   readonly value: number;
   readonly dimension?: Dimension | undefined;
   readonly said?: Span;
+  readonly counter?: Declared | undefined;
 }
 
 export interface ListMeaning {
@@ -96,6 +98,8 @@ export interface Passed {
 export interface FunctionMeaning {
   readonly kind: "function";
   readonly label: string;
+  /** How many parameters a method has. */
+  readonly parameters?: number;
   /** `at` is the whole call. */
   readonly call: (passed: readonly Passed[], at: Expression) => Meaning;
 }
@@ -127,7 +131,7 @@ export interface Declared extends TensorType {
   readonly module?: { readonly name: string; readonly role: string | undefined } | undefined;
   /** For a stack of layers: one declaration a layer, in order. */
   readonly parts?: readonly Declared[] | undefined;
-  readonly from: "checkpoint" | "optional" | "adapter" | "table" | "state" | "host";
+  readonly from: "checkpoint" | "optional" | "adapter" | "table" | "state" | "host" | "counter";
   /** Key in the files that hold it: the checkpoint's tensor or the adapter's. */
   readonly key: string;
   readonly initial: Meaning | undefined;

@@ -3,7 +3,7 @@
 // the architecture's forward; nothing is traced until it is called.
 import type { Declaration, Definition, Table } from "../../grammar/syntax.ts";
 import type { ElementType } from "../ir/graph.ts";
-import { wrapped, type AdapterUse } from "./adapters.ts";
+import { wrapped, type Adapting, type AdapterUse } from "./adapters.ts";
 import { inner, type Environment, type Owner } from "./environment.ts";
 import { evaluate, evaluateStatements, interpolate } from "./expressions.ts";
 import { bindParameters } from "./functions.ts";
@@ -50,30 +50,43 @@ export function buildModel(
   choice: ModelChoice,
 ): RecordMeaning {
   const root: Place = { path: "", local: "", shown: "", layer: undefined };
-  const env = inner(undefined, ownerAt(ws, root, choice));
+  const bindings = new Map<string, Meaning>();
+  const declares: RecordMeaning = {
+    kind: "record",
+    label: architecture.name.text,
+    fields: bindings,
+    open: false,
+  };
+  const adapting = { adapters: choice.adapters, model: declares };
+  const env: Environment = { bindings, parent: undefined, owner: ownerAt(ws, root, choice, adapting) };
   env.bindings.set("length", { kind: "number", value: ws.length.value, said: ws.length.span });
   env.bindings.set("task", choice.task);
   const passed: Passed[] = [{ name: undefined, meaning: config, span: architecture.name.span }];
   bindParameters(ws, env, architecture.name.text, architecture.parameters, passed, architecture.name.span);
   evaluateStatements(ws, env, architecture.body.statements);
-  return record(architecture.name.text, env);
+  const part: Part = { what: "model", place: root, role: undefined, dimensions: new Map() };
+  return wrapped(ws, record(architecture.name.text, env), part, adapting);
 }
 
 /** Gives meaning to what stands in the body of an architecture, a layer or a module at `place`. */
-export function ownerAt(ws: Workspace, place: Place, choice: ModelChoice): Owner {
+export function ownerAt(ws: Workspace, place: Place, choice: ModelChoice, adapting: Adapting): Owner {
   return {
     declare: (declaration, env) => {
       const meaning =
         declaration.what.text === "weight"
           ? weight(ws, env, place, declaration, choice)
-          : part(ws, env, place, declaration, choice);
+          : part(ws, env, place, declaration, choice, adapting);
       env.bindings.set(declaration.name.text, meaning);
     },
     table: (table, env) => env.bindings.set(table.name.text, tableMeaning(ws, env, place, table)),
     layer: (layer, env) =>
       env.bindings.set(
         layer.name.text,
-        layerRecord(ws, env, place, layer, (own) => ownerAt(ws, own, choice)),
+        layerRecord(ws, env, place, layer, {
+          ownerAt: (own) => ownerAt(ws, own, choice, adapting),
+          adapted: (one, own) =>
+            wrapped(ws, one, { what: "block", place: own, role: undefined, dimensions: new Map() }, adapting),
+        }),
       ),
     method: (method, env) => env.bindings.set(method.name.text, methodMeaning(ws, env, method)),
   };
@@ -175,6 +188,7 @@ function part(
   outer: Place,
   declaration: Declaration,
   choice: ModelChoice,
+  adapting: Adapting,
 ): Meaning {
   const definition = ws.library.lookup("module", declaration.what.text, declaration.what.span);
   if (definition === undefined)
@@ -186,7 +200,7 @@ function part(
     );
   const module = { name: definition.name.text, role: declaration.role?.text };
   const place: Place = { ...inside(outer, pathOf(ws, env, declaration)), module };
-  const own = inner(undefined, ownerAt(ws, place, choice));
+  const own = inner(undefined, ownerAt(ws, place, choice, adapting));
   const given = declaredShape(ws, env, declaration);
   if (given.length !== definition.dimensions.length) {
     fail(
@@ -212,6 +226,6 @@ function part(
   bindParameters(ws, own, definition.name.text, definition.parameters, options, declaration.span);
   evaluateStatements(ws, own, definition.body.statements);
   const plain = record(definition.name.text, own);
-  const made: Part = { definition, place, role: declaration.role?.text, dimensions, record: plain };
-  return wrapped(ws, { ...plain, call: located(ws, place, plain.call) }, made, choice.adapters);
+  const made: Part = { what: definition.name.text, place, role: declaration.role?.text, dimensions };
+  return wrapped(ws, { ...plain, call: located(ws, place, plain.call) }, made, adapting);
 }

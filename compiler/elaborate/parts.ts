@@ -1,10 +1,17 @@
 // Parts of a model and where they stand: what the model, its layers and its adapters share.
 import { textOf } from "../../grammar/source.ts";
-import type { Declaration, Definition, Method } from "../../grammar/syntax.ts";
+import type { Declaration, Method } from "../../grammar/syntax.ts";
 import type { Environment } from "./environment.ts";
 import { evaluate } from "./expressions.ts";
 import { callBody } from "./functions.ts";
-import type { Declared, Dimension, FunctionMeaning, Meaning, RecordMeaning } from "./meaning.ts";
+import type {
+  Declared,
+  Dimension,
+  FunctionMeaning,
+  Meaning,
+  NumberMeaning,
+  RecordMeaning,
+} from "./meaning.ts";
 import { dimensionFrom } from "./sizes.ts";
 import { within, type Workspace } from "./workspace.ts";
 
@@ -18,16 +25,22 @@ export interface Place {
   readonly module?: Declared["module"];
   /** In a layer: everything declared there so far, by local name. */
   readonly declared?: Map<string, Declared>;
+  /** In a layer: its number, how many layers there are, and what to do when a body looks at the number. */
+  readonly numbered?: {
+    readonly number: NumberMeaning;
+    readonly count: number;
+    readonly onUse: () => void;
+  };
 }
 
-/** A module of the model. */
+/** What an adapter can be on: a module of the model, a layer of it ("block"), or the model itself. */
 export interface Part {
-  readonly definition: Definition;
+  /** The module's name, "block" or "model". */
+  readonly what: string;
   readonly place: Place;
   readonly role: string | undefined;
   /** The module's dimensions by name. */
   readonly dimensions: ReadonlyMap<string, Meaning>;
-  readonly record: RecordMeaning;
 }
 
 export function join(...names: readonly string[]): string {
@@ -56,6 +69,7 @@ export function methodMeaning(ws: Workspace, env: Environment, method: Method): 
   return {
     kind: "function",
     label: method.name.text,
+    parameters: method.parameters.length,
     call: (passed, at) => callBody(ws, env, method, passed, at.span),
   };
 }

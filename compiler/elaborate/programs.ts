@@ -87,6 +87,8 @@ function initialOf(declared: Declared, beginnings: Beginnings): Initial {
       return { from: isDrawn(declared, beginnings) ? "program" : "zero" };
     case "host":
       return { from: "host" };
+    case "counter":
+      throw new RangeError(`'${declared.name}' is counted by a loop and is no variable`);
     case "table":
       if (declared.initial?.kind !== "tensor") return { from: "zero" };
       return { from: "table", region: { parameters: [], results: [declared.initial.value] } };

@@ -10,9 +10,9 @@ import { bindParameters } from "./functions.ts";
 import { isLearned, learned, learnedBy, parametersOf } from "../language/learning.ts";
 import { batchVariables, type BatchVariable } from "./io.ts";
 import { withoutMethod, type Job } from "./job.ts";
-import { describe, type Meaning, type Passed, type RecordMeaning } from "./meaning.ts";
+import { describe, number, type Meaning, type Passed, type RecordMeaning } from "./meaning.ts";
 import { ownerAt, type ModelChoice } from "./model.ts";
-import { anonymous, tensor } from "./tensors.ts";
+import { anonymous, elementwise, tensor } from "./tensors.ts";
 import { fail, read, type Workspace } from "./workspace.ts";
 
 /** A task with its options, before there is a model. */
@@ -54,7 +54,10 @@ export function buildTask(
   model: RecordMeaning,
   choice: ModelChoice,
 ): Task {
-  const { peft: _, ...owner } = ownerAt(ws, { path: "", local: "", shown: "", layer: undefined }, choice);
+  const { peft: _, ...owner } = ownerAt(ws, { path: "", local: "", shown: "", layer: undefined }, choice, {
+    adapters: choice.adapters,
+    model,
+  });
   const env = inner(undefined, owner);
   for (const [name, meaning] of record.fields) if (name !== "name") env.bindings.set(name, meaning);
   env.bindings.set("model", model);
@@ -82,8 +85,10 @@ export function callTask(ws: Workspace, task: Task, name: string, job: Job): Mea
       fail("FTL0733", span, `a micro-batch brings no '${text}'`, `it brings ${known}`);
     }
     const value = read(ws, batch[text]);
-    const dimensions = value.shape.length === 1 ? [sizes.rows] : [sizes.rows, sizes.tokens];
-    return { name: text, meaning: tensor(value, dimensions), span: job.span };
+    const plain = tensor(value, value.shape.length === 1 ? [sizes.rows] : [sizes.rows, sizes.tokens]);
+    const shifted = text === "positions" && job.front > 0;
+    const meaning = shifted ? elementwise(ws, "add", [plain, number(job.front)], span) : plain;
+    return { name: text, meaning, span: job.span };
   });
   return method.call(passed, { kind: "missing", span: job.span });
 }

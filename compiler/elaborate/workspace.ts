@@ -42,8 +42,8 @@ export interface Workspace {
     passed: readonly Passed[],
     at: Span,
   ) => Meaning;
-  /** Positions of a row, and where the recipe says them: the name `length` in architectures. */
-  readonly length: Said<number>;
+  /** Positions of a row, with those that adapters put in front, and where the recipe says them: the name `length` in architectures. */
+  length: Said<number>;
   readonly scalars: HostScalar[];
   frame: Frame;
   origin: Origin;

@@ -3,7 +3,7 @@
 import type { DefinitionKind } from "../../grammar/syntax.ts";
 
 const announced: Partial<Readonly<Record<DefinitionKind, readonly string[]>>> = {
-  adapter: ["dylora", "ia3", "prompt_tuning", "prefix_tuning", "llama_adapter", "bottleneck", "qalora"],
+  adapter: ["dylora", "qalora"],
   optimizer: ["lomo", "adalomo"],
   method: ["mezo"],
 };

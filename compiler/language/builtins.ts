@@ -99,8 +99,17 @@ export const contextual: Readonly<Record<DefinitionKind, ReadonlyMap<string, str
     ["task", "the task by its `name`, and its options by theirs; none where it has no such option"],
   ]),
   adapter: new Map([
-    ["base", "the module that is adapted: its weights, and its result when called"],
-    ["length", "positions of a row"],
+    ["base", "the part that is adapted: its weights, and its result when called"],
+    ["model", "what the model's architecture declares, such as model.hidden"],
+    ["length", "positions of a row, with those that adapters put in front"],
+    [
+      "layer",
+      "the number of the layer that the part stands in; a tensor indexed by it has an entry for each layer",
+    ],
+    ["layers", "the number of layers"],
+    ["path", "the path of the part, such as model.layers.0.self_attn.q_proj"],
+    ["name", "the last name of the part's path, such as q_proj"],
+    ["role", "the role that the architecture gives the part, such as attention"],
   ]),
   optimizer: new Map([
     ["w", "the parameter that is updated; `w.module` and `w.role` say where in the model it stands"],

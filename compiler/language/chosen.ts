@@ -124,7 +124,10 @@ function typed(parameter: Parameter): Form<Constant> {
     if (initial?.kind === "number" || initial?.kind === "member" || initial?.kind === "binary") return number;
     if (initial?.kind === "boolean") return boolean;
     if (initial?.kind === "string") return string;
-    if (initial?.kind === "list") return numbers(initial.elements.length);
+    if (initial?.kind === "list")
+      return initial.elements.every(({ kind }) => kind === "string")
+        ? words
+        : numbers(initial.elements.length);
     return loose;
   }
   if (type.kind === "shape") {
@@ -173,6 +176,16 @@ const string: Form<Constant> = {
   read(value, subject) {
     const said = value.kind === "string" ? plainText(value) : wordOf(value);
     return said === undefined ? wrong(value, subject, string.expected) : { kind: "string", value: said };
+  },
+};
+
+/** Words or texts: for parameters whose own value is a list of texts. */
+const words: Form<Constant> = {
+  expected: "a list of words, such as [k_proj, v_proj]",
+  read(value, subject) {
+    if (value.kind !== "list") return wrong(value, subject, words.expected);
+    const elements = value.elements.map((entry) => string.read(entry, subject));
+    return elements.every((entry) => entry !== undefined) ? { kind: "list", elements } : undefined;
   },
 };
 

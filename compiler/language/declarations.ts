@@ -7,11 +7,12 @@ import { checkArguments, checkExpression, type Checking } from "./expressions.ts
 
 /**
  * What a definition declares of its own, and the options that each takes. `stored`: the sizes in the order of the checkpoint's axes,
- * where that is another. `moving`: the rows that a step changes. `rate`: the learning rate in units of the recipe's.
+ * where that is another. `moving`: the rows that a step changes. `rate`: the learning rate in units of the recipe's. `shared`: one
+ * tensor for all parts that an adapter is on.
  */
 const ownOptions: Readonly<Record<string, readonly string[]>> = {
   weight: ["stored"],
-  train: ["moving", "rate"],
+  train: ["moving", "rate", "shared"],
   state: [],
 };
 

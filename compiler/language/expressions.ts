@@ -224,16 +224,14 @@ export function checkArguments(
 /** Members that every tensor has. */
 const ofTensors = ["T", "shape"];
 
-/** `embed.W` where `embed` is a part: one of its module's weights or methods. */
+/** `embed.W` where `embed` is a part: one of its module's weights, methods, sizes or options. */
 function checkMember(member: Member, env: Environment, checking: Checking): void {
   if (member.object.kind !== "reference" || member.name.text === "") return;
   const module = env.find(member.object.name.text)?.module;
   if (module === undefined) return;
-  const names = [
-    ...memberNames(module.body),
-    ...module.dimensions.map((name) => name.text),
-    ...module.parameters.map(({ name }) => name.text),
-  ];
+  const { body, dimensions, parameters } = module;
+  const sizesAndOptions = [...dimensions, ...parameters.map(({ name }) => name)];
+  const names = [...memberNames(body), ...sizesAndOptions.map(({ text }) => text)];
   if (names.includes(member.name.text) || ofTensors.includes(member.name.text)) return;
   const guess = closest(member.name.text, names);
   const edits =

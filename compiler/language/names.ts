@@ -62,16 +62,19 @@ function checkDefinition(checking: Checking): void {
   }
 }
 
-/** What an adapter is on: a module by its name, wherever it is; or "block", a layer of any model. */
+/** What an adapter may be on beside modules: a layer of any model, and the model itself. */
+const wholes: readonly string[] = ["block", "model"];
+
+/** What an adapter is on: a module by its name, wherever it is, or one of `wholes`. */
 function resolveOn(name: Name, checking: Checking): Definition | undefined {
   const module =
     checking.scope.lookup("module", name.text, checking.path) ??
     checking.scope.inLibrary("module", name.text);
-  if (module === undefined && name.text !== "block") {
+  if (module === undefined && !wholes.includes(name.text)) {
     unknownName(
       "module",
       name,
-      [...checking.scope.names("module", checking.definition.span.source.path), "block"],
+      [...checking.scope.names("module", checking.definition.span.source.path), ...wholes],
       checking,
     );
   }

@@ -28,6 +28,7 @@ const decisive: readonly string[] = [
 const free: readonly string[] = [
   "lora_dropout",
   "target_modules",
+  "feedforward_modules",
   "base_model_name_or_path",
   "inference_mode",
   "task_type",

@@ -21,17 +21,29 @@ export function adapterFields(
 ): ReadonlyMap<string, FieldToWrite> {
   const common: readonly (readonly [string, FieldToWrite])[] = [
     ["base_model_name_or_path", base],
-    ["bias", "none"],
-    ["fan_in_fan_out", false],
     ["inference_mode", true],
     ["modules_to_save", null],
   ];
+  const all = [...modules];
   const own = [...fields].map(([name, value]): readonly [string, FieldToWrite] => {
+    if (arePaths(value, parts)) return [name, targetModules(value, all)];
     return [name, floats.has(name) && typeof value === "number" ? float(value) : value];
   });
+  // An adapter of the whole model has no modules; others may name them in a way of their own.
+  const targets: readonly (readonly [string, FieldToWrite])[] =
+    parts.length === 0 || fields.has("target_modules") ? [] : [["target_modules", targetModules(parts, all)]];
   // A base that the file does not name is the recipe's.
   const stored = [...before].filter(([name, value]) => name !== "base_model_name_or_path" || value !== null);
-  return new Map([...common, ...stored, ...own, ["target_modules", targetModules(parts, modules)]]);
+  return new Map([...common, ...stored, ...own, ...targets]);
+}
+
+/** Whether a field lists adapted modules by their paths. */
+function arePaths(value: FieldToWrite, parts: readonly string[]): value is readonly string[] {
+  return (
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.every((item: FieldToWrite) => typeof item === "string" && parts.includes(item))
+  );
 }
 
 /**

@@ -30,6 +30,7 @@ adapter dora(
     r: rank
     lora_alpha: alpha
     lora_dropout: dropout
+    bias: "none"
     fan_in_fan_out: base.transposed
     use_rslora: rslora
     use_dora: true

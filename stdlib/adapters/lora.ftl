@@ -26,6 +26,7 @@ adapter lora(
     r: rank
     lora_alpha: alpha
     lora_dropout: dropout
+    bias: "none"
     fan_in_fan_out: base.transposed
     use_rslora: rslora
     use_dora: false

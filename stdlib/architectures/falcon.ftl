@@ -4,6 +4,7 @@ import "../modules/attention.ftl"
 import "../modules/embedding.ftl"
 import "../modules/linear.ftl"
 import "../modules/norms.ftl"
+import "../modules/sublayer.ftl"
 
 /// Falcon (Almazrouei et al., 2023), in its two styles. As the 7B model: one key and value for all heads (multi_query), attention and
 /// MLP side by side after one norm (parallel_attn). As the 40B model (new_decoder_architecture): keys and values for groups of
@@ -53,7 +54,8 @@ architecture falcon(config) {
       bias: bias
     }
     linear output [hidden -> hidden] at "self_attention.dense" as attention { bias: bias }
-    attention attend [heads, groups, width] at "self_attention"
+    attention attend [heads, groups, width] at "self_attention" { project: x => project(x) }
+    sublayer attended [hidden] at "self_attention" as attention
 
     if norms == 2 {
       layernorm before_mlp [hidden] at "{second}" { eps: eps }
@@ -61,17 +63,30 @@ architecture falcon(config) {
     linear widen [hidden -> inner] at "mlp.dense_h_to_4h" as mlp { bias: bias }
     linear narrow [inner -> hidden] at "mlp.dense_4h_to_h" as mlp { bias: bias }
 
+    sublayer fed [hidden] at "mlp" as mlp
+
     forward(x: [rows, tokens, hidden], positions: [rows, tokens], segments: [rows, tokens]) {
       let n = before_attention(x)
-      let parts = reshape(fused(n), [rows, tokens, groups, share + 2, width])
-      let queries = reshape(parts[.., ..<share, ..], [rows, tokens, heads, width])
-      let q = rotary(queries, positions, cosines, sines)
-      let k = rotary(parts[.., share, ..], positions, cosines, sines)
-      let v = parts[.., share + 1, ..]
-      let h = x + output(reshape(attend(q, k, v, segments), [rows, tokens, hidden]))
+      let (plain_q, plain_k, v) = split(n)
+      let q = rotary(plain_q, positions, cosines, sines)
+      let k = rotary(plain_k, positions, cosines, sines)
+      let mixed = attend(q, k, v, segments)
+      let h = x + attended(n, output(reshape(mixed, [rows, tokens, hidden])))
 
       let m = if not parallel { before_mlp(h) } else if norms == 2 { before_mlp(x) } else { n }
-      h + narrow(activation(config.activation ?? "gelu", widen(m)))
+      h + fed(m, narrow(activation(config.activation ?? "gelu", widen(m))))
+    }
+
+    /// Queries, keys and values, not turned yet.
+    split(x: [rows, tokens, hidden]) {
+      let parts = reshape(fused(x), [rows, tokens, groups, share + 2, width])
+      let q = reshape(parts[.., ..<share, ..], [rows, tokens, heads, width])
+      (q, parts[.., share, ..], parts[.., share + 1, ..])
+    }
+
+    project(x) {
+      let (q, k, v) = split(x)
+      (k, v)
     }
   }
 

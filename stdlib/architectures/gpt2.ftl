@@ -3,6 +3,7 @@ import "../modules/attention.ftl"
 import "../modules/embedding.ftl"
 import "../modules/linear.ftl"
 import "../modules/norms.ftl"
+import "../modules/sublayer.ftl"
 
 /// GPT-2 (Radford et al., 2019): learned positions, one projection for queries, keys and values, and weights stored [in, out].
 architecture gpt2(config) {
@@ -37,22 +38,36 @@ architecture gpt2(config) {
     layernorm before_attention [hidden] at "ln_1" { eps: eps }
     linear fused [hidden -> 3 * hidden] at "attn.c_attn" as attention { bias: true, transposed: true }
     linear output [hidden -> hidden] at "attn.c_proj" as attention { bias: true, transposed: true }
-    attention attend [heads, heads, width] at "attn" { scale: if by_depth { scale / (i + 1) } else { scale } }
+    attention attend [heads, heads, width] at "attn" {
+      scale: if by_depth { scale / (i + 1) } else { scale }
+      project: x => project(x)
+    }
+    sublayer attended [hidden] at "attn" as attention
 
     layernorm before_mlp [hidden] at "ln_2" { eps: eps }
     linear widen [hidden -> inner] at "mlp.c_fc" as mlp { bias: true, transposed: true }
     linear narrow [inner -> hidden] at "mlp.c_proj" as mlp { bias: true, transposed: true }
+    sublayer fed [hidden] at "mlp" as mlp
 
     forward(x: [rows, tokens, hidden], segments: [rows, tokens]) {
-      let parts = reshape(fused(before_attention(x)), [rows, tokens, 3, heads, width])
-      let q = parts[.., 0, .., ..]
-      let k = parts[.., 1, .., ..]
-      let v = parts[.., 2, .., ..]
+      let n = before_attention(x)
+      let (q, k, v) = split(n)
       let mixed = attend(q, k, v, segments)
-      let h = x + output(reshape(mixed, [rows, tokens, hidden]))
+      let h = x + attended(n, output(reshape(mixed, [rows, tokens, hidden])))
 
-      let m = widen(before_mlp(h))
-      h + narrow(activation(config.activation_function ?? "gelu_new", m))
+      let m = before_mlp(h)
+      h + fed(m, narrow(activation(config.activation_function ?? "gelu_new", widen(m))))
+    }
+
+    /// Queries, keys and values.
+    split(x: [rows, tokens, hidden]) {
+      let parts = reshape(fused(x), [rows, tokens, 3, heads, width])
+      (parts[.., 0, .., ..], parts[.., 1, .., ..], parts[.., 2, .., ..])
+    }
+
+    project(x) {
+      let (q, k, v) = split(x)
+      (k, v)
     }
   }
 

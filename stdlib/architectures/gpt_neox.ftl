@@ -4,6 +4,7 @@ import "../modules/attention.ftl"
 import "../modules/embedding.ftl"
 import "../modules/linear.ftl"
 import "../modules/norms.ftl"
+import "../modules/sublayer.ftl"
 
 /// GPT-NeoX and Pythia (Black et al., 2022; Biderman et al., 2023): one projection whose rows are grouped by heads, rotation of a part
 /// of each head, attention and MLP side by side.
@@ -41,25 +42,35 @@ architecture gpt_neox(config) {
     linear output [hidden -> hidden] at "attention.dense" as attention {
       bias: config.attention_bias ?? true
     }
-    attention attend [heads, heads, width] at "attention"
+    attention attend [heads, heads, width] at "attention" { project: x => project(x) }
+    sublayer attended [hidden] at "attention" as attention
 
     layernorm before_mlp [hidden] at "post_attention_layernorm" { eps: eps }
     linear widen [hidden -> config.intermediate_size] at "mlp.dense_h_to_4h" as mlp { bias: true }
     linear narrow [config.intermediate_size -> hidden] at "mlp.dense_4h_to_h" as mlp { bias: true }
+    sublayer fed [hidden] at "mlp" as mlp
 
     forward(x: [rows, tokens, hidden], positions: [rows, tokens], segments: [rows, tokens]) {
-      let parts = reshape(fused(before_attention(x)), [rows, tokens, heads, 3 * width])
-      let q = rotary(parts[.., ..<width], positions, cosines, sines)
-      let k = rotary(parts[.., width..<2 * width], positions, cosines, sines)
-      let v = parts[.., 2 * width..]
-      let mixed = output(reshape(attend(q, k, v, segments), [rows, tokens, hidden]))
+      let n = before_attention(x)
+      let (plain_q, plain_k, v) = split(n)
+      let q = rotary(plain_q, positions, cosines, sines)
+      let k = rotary(plain_k, positions, cosines, sines)
+      let mixed = attend(q, k, v, segments)
+      let h = x + attended(n, output(reshape(mixed, [rows, tokens, hidden])))
 
-      let h = x + mixed
-      h + mlp(before_mlp(if parallel { x } else { h }))
+      let m = before_mlp(if parallel { x } else { h })
+      h + fed(m, narrow(activation(config.hidden_act ?? "gelu", widen(m))))
     }
 
-    mlp(x: [rows, tokens, hidden]) -> [rows, tokens, hidden] {
-      narrow(activation(config.hidden_act ?? "gelu", widen(x)))
+    /// Queries, keys and values, not turned yet.
+    split(x: [rows, tokens, hidden]) {
+      let parts = reshape(fused(x), [rows, tokens, heads, 3 * width])
+      (parts[.., ..<width], parts[.., width..<2 * width], parts[.., 2 * width..])
+    }
+
+    project(x) {
+      let (q, k, v) = split(x)
+      (k, v)
     }
   }
 

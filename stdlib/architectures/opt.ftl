@@ -3,6 +3,7 @@ import "../modules/attention.ftl"
 import "../modules/embedding.ftl"
 import "../modules/linear.ftl"
 import "../modules/norms.ftl"
+import "../modules/sublayer.ftl"
 
 /// OPT (Zhang et al., 2022): learned positions whose table begins with two rows that no token uses; norms before or, in the 350M model,
 /// after each half of a block; words that may be narrower than the blocks.
@@ -47,11 +48,13 @@ architecture opt(config) {
     linear key [hidden -> hidden] at "self_attn.k_proj" as attention { bias: bias }
     linear value [hidden -> hidden] at "self_attn.v_proj" as attention { bias: bias }
     linear output [hidden -> hidden] at "self_attn.out_proj" as attention { bias: bias }
-    attention attend [heads, heads, width] at "self_attn"
+    attention attend [heads, heads, width] at "self_attn" { project: x => project(x) }
+    sublayer attended [hidden] at "self_attn" as attention
 
     layernorm mlp_norm [hidden] at "final_layer_norm" { eps: eps }
     linear widen [hidden -> inner] at "fc1" as mlp { bias: bias }
     linear narrow [inner -> hidden] at "fc2" as mlp { bias: bias }
+    sublayer fed [hidden] at "mlp" as mlp
 
     forward(x: [rows, tokens, hidden], segments: [rows, tokens]) {
       if before {
@@ -65,13 +68,16 @@ architecture opt(config) {
 
     mix(x: [rows, tokens, hidden], segments: [rows, tokens]) -> [rows, tokens, hidden] {
       let q = reshape(query(x), [rows, tokens, heads, width])
-      let k = reshape(key(x), [rows, tokens, heads, width])
-      let v = reshape(value(x), [rows, tokens, heads, width])
-      output(reshape(attend(q, k, v, segments), [rows, tokens, hidden]))
+      let (k, v) = project(x)
+      attended(x, output(reshape(attend(q, k, v, segments), [rows, tokens, hidden])))
+    }
+
+    project(x: [rows, tokens, hidden]) {
+      (reshape(key(x), [rows, tokens, heads, width]), reshape(value(x), [rows, tokens, heads, width]))
     }
 
     mlp(x: [rows, tokens, hidden]) -> [rows, tokens, hidden] {
-      narrow(activation(config.activation_function ?? "relu", widen(x)))
+      fed(x, narrow(activation(config.activation_function ?? "relu", widen(x))))
     }
   }
 

@@ -4,6 +4,7 @@ import "../modules/attention.ftl"
 import "../modules/embedding.ftl"
 import "../modules/linear.ftl"
 import "../modules/norms.ftl"
+import "../modules/sublayer.ftl"
 
 /// Phi-3 (Abdin et al., 2024): as Llama, with one projection for queries, keys and values, one for gate and up, a part of each head
 /// turned, and long texts by LongRoPE.
@@ -43,22 +44,40 @@ architecture phi3(config) {
     rmsnorm before_attention [hidden] at "input_layernorm" { eps: eps }
     linear fused [hidden -> (heads + 2 * groups) * width] at "self_attn.qkv_proj" as attention
     linear output [heads * width -> hidden] at "self_attn.o_proj" as attention
-    attention attend [heads, groups, width] at "self_attn" { window: config.sliding_window }
+    attention attend [heads, groups, width] at "self_attn" {
+      window: config.sliding_window
+      project: x => project(x)
+    }
+    sublayer attended [hidden] at "self_attn" as attention
 
     rmsnorm before_mlp [hidden] at "post_attention_layernorm" { eps: eps }
     linear gate_up [hidden -> 2 * inner] at "mlp.gate_up_proj" as mlp
     linear down [inner -> hidden] at "mlp.down_proj" as mlp
 
-    forward(x: [rows, tokens, hidden], positions: [rows, tokens], segments: [rows, tokens]) {
-      let parts = reshape(fused(before_attention(x)), [rows, tokens, heads + 2 * groups, width])
-      let q = rotary(parts[.., ..<heads, ..], positions, cosines, sines)
-      let k = rotary(parts[.., heads..<heads + groups, ..], positions, cosines, sines)
-      let v = parts[.., heads + groups.., ..]
-      let mixed = attend(q, k, v, segments)
-      let h = x + output(reshape(mixed, [rows, tokens, heads * width]))
+    sublayer fed [hidden] at "mlp" as mlp
 
-      let m = gate_up(before_mlp(h))
-      h + down(activation(config.hidden_act, m[.., ..<inner]) * m[.., inner..])
+    forward(x: [rows, tokens, hidden], positions: [rows, tokens], segments: [rows, tokens]) {
+      let n = before_attention(x)
+      let (plain_q, plain_k, v) = split(n)
+      let q = rotary(plain_q, positions, cosines, sines)
+      let k = rotary(plain_k, positions, cosines, sines)
+      let mixed = attend(q, k, v, segments)
+      let h = x + attended(n, output(reshape(mixed, [rows, tokens, heads * width])))
+
+      let m = before_mlp(h)
+      let both = gate_up(m)
+      h + fed(m, down(activation(config.hidden_act, both[.., ..<inner]) * both[.., inner..]))
+    }
+
+    /// Queries, keys and values, not turned yet.
+    split(x: [rows, tokens, hidden]) {
+      let parts = reshape(fused(x), [rows, tokens, heads + 2 * groups, width])
+      (parts[.., ..<heads, ..], parts[.., heads..<heads + groups, ..], parts[.., heads + groups.., ..])
+    }
+
+    project(x) {
+      let (q, k, v) = split(x)
+      (k, v)
     }
   }
 

@@ -3,6 +3,7 @@ import "../modules/attention.ftl"
 import "../modules/embedding.ftl"
 import "../modules/linear.ftl"
 import "../modules/norms.ftl"
+import "../modules/sublayer.ftl"
 
 /// RoBERTa (Liu et al., 2019): BERT's encoder, in which every position sees the whole text. Normalization follows each sum. Use it with
 /// `head masked` or `head classify`.
@@ -50,20 +51,25 @@ architecture roberta(config) {
     linear key [hidden -> hidden] at "attention.self.key" as attention { bias: true }
     linear value [hidden -> hidden] at "attention.self.value" as attention { bias: true }
     linear output [hidden -> hidden] at "attention.output.dense" as attention { bias: true }
-    attention attend [heads, heads, width] at "attention.self" { causal: causal }
+    attention attend [heads, heads, width] at "attention.self" { causal: causal, project: x => project(x) }
+    sublayer attended [hidden] at "attention" as attention
     layernorm after_attention [hidden] at "attention.output.LayerNorm" { eps: eps }
 
     linear up [hidden -> config.intermediate_size] at "intermediate.dense" as mlp { bias: true }
     linear down [config.intermediate_size -> hidden] at "output.dense" as mlp { bias: true }
+    sublayer fed [hidden] at "output" as mlp
     layernorm after_mlp [hidden] at "output.LayerNorm" { eps: eps }
 
     forward(x: [rows, tokens, hidden], positions: [rows, tokens], segments: [rows, tokens]) {
       let q = reshape(query(x), [rows, tokens, heads, width])
-      let k = reshape(key(x), [rows, tokens, heads, width])
-      let v = reshape(value(x), [rows, tokens, heads, width])
-      let mixed = attend(q, k, v, segments)
-      let h = after_attention(x + output(reshape(mixed, [rows, tokens, heads * width])))
-      after_mlp(h + down(activation(config.hidden_act, up(h))))
+      let (k, v) = project(x)
+      let mixed = output(reshape(attend(q, k, v, segments), [rows, tokens, hidden]))
+      let h = after_attention(x + attended(x, mixed))
+      after_mlp(h + fed(h, down(activation(config.hidden_act, up(h)))))
+    }
+
+    project(x: [rows, tokens, hidden]) {
+      (reshape(key(x), [rows, tokens, heads, width]), reshape(value(x), [rows, tokens, heads, width]))
     }
   }
 

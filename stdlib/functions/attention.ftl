@@ -47,3 +47,21 @@ function attention_with_statistics(
   let output = reshape(permute(mixed, [0, 3, 1, 2, 4]), [rows, tokens, heads, width])
   (output, reshape(top + log(total), [rows, heads, tokens]))
 }
+
+/// Attention to keys and values that stand outside of the rows: every query of every row sees all of them, wherever it is.
+function cross_attention(
+  q: [rows, tokens, heads, width],
+  k: [1, count, groups, width],
+  v: [1, count, groups, width],
+  scale: number,
+) -> [rows, tokens, heads, width] {
+  let share = heads / groups
+  let queries = permute(reshape(q, [rows, tokens, groups, share, width]), [0, 2, 3, 1, 4])
+  let keys = permute(reshape(k, [count, groups, 1, width]), [1, 2, 3, 0])
+  let values = permute(reshape(v, [count, groups, 1, width]), [1, 2, 0, 3])
+
+  let scores = scale * (queries @ keys)
+  let powers = exp(scores - stop_gradient(max(scores, over: -1)))
+  let mixed = (powers / sum(powers, over: -1)) @ values
+  reshape(permute(mixed, [0, 3, 1, 2, 4]), [rows, tokens, heads, width])
+}

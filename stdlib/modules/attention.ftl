@@ -1,12 +1,14 @@
 import "../functions/attention.ftl"
 
 /// Attention as a place that adapters can change: queries, keys and values in, mixed values out. `window` and `cap` may be none.
-/// The first `prefix` keys and values stand in front of the row's own, for every query to see.
+/// The first `prefix` keys and values stand in front of the row's own, for every query to see. `project` tells adapters what keys and
+/// values hidden states of their own would have.
 module attention[heads, groups, width](
   scale: number = 1 / sqrt(width),
   window: number = none,
   cap: number = none,
   causal: boolean = true,
+  project = none,
 ) {
   forward(
     q: [rows, tokens, heads, width],

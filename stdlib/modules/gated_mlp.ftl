@@ -1,5 +1,6 @@
 import "../functions/activations.ftl"
 import "linear.ftl"
+import "sublayer.ftl"
 
 /// The gated MLP (Shazeer, 2020): what goes up is multiplied by an activated gate before it comes down.
 module gated_mlp[hidden, inner](
@@ -10,5 +11,6 @@ module gated_mlp[hidden, inner](
   linear gate [hidden -> inner] at "gate_proj" as mlp { bias: bias }
   linear up [hidden -> inner] at "up_proj" as mlp { bias: bias }
   linear down [inner -> hidden] at "down_proj" as mlp { bias: bias }
-  forward(x: [.., hidden]) -> [.., hidden] { down(activation(activate, gate(x)) * up(x)) }
+  sublayer end [hidden] at "" as mlp
+  forward(x: [.., hidden]) -> [.., hidden] { end(x, down(activation(activate, gate(x)) * up(x))) }
 }

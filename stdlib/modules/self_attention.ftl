@@ -2,6 +2,7 @@ import "../functions/rotary.ftl"
 import "attention.ftl"
 import "linear.ftl"
 import "norms.ftl"
+import "sublayer.ftl"
 
 /// Self-attention with grouped heads and rotary positions (Vaswani et al., 2017; Ainslie et al., 2023; Su et al., 2021).
 module self_attention[hidden, heads, groups, width](
@@ -26,7 +27,13 @@ module self_attention[hidden, heads, groups, width](
     rmsnorm query_norm [width] at "q_norm" { eps: norm_eps }
     rmsnorm key_norm [width] at "k_norm" { eps: norm_eps }
   }
-  attention attend [heads, groups, width] at "" { scale: scale, window: window, cap: cap }
+  attention attend [heads, groups, width] at "" {
+    scale: scale
+    window: window
+    cap: cap
+    project: x => project(x)
+  }
+  sublayer end [hidden] at "" as attention
 
   forward(
     x: [rows, tokens, hidden],
@@ -36,10 +43,17 @@ module self_attention[hidden, heads, groups, width](
     sines: [n, half],
   ) -> [rows, tokens, hidden] {
     let q = reshape(query(x), [rows, tokens, heads, width])
+    let (k, v) = project(x)
+    let turned_q = rotary(if norm_eps == none { q } else { query_norm(q) }, positions, cosines, sines)
+    let turned_k = rotary(k, positions, cosines, sines)
+    let mixed = attend(turned_q, turned_k, v, segments)
+    end(x, output(reshape(mixed, [rows, tokens, heads * width])))
+  }
+
+  /// Keys, not turned yet, and values.
+  project(x: [rows, tokens, hidden]) -> ([rows, tokens, groups, width], [rows, tokens, groups, width]) {
     let k = reshape(key(x), [rows, tokens, groups, width])
     let v = reshape(value(x), [rows, tokens, groups, width])
-    let turned_q = rotary(if norm_eps == none { q } else { query_norm(q) }, positions, cosines, sines)
-    let turned_k = rotary(if norm_eps == none { k } else { key_norm(k) }, positions, cosines, sines)
-    output(reshape(attend(turned_q, turned_k, v, segments), [rows, tokens, heads * width]))
+    (if norm_eps == none { k } else { key_norm(k) }, v)
   }
 }

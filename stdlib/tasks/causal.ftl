@@ -2,7 +2,7 @@ import "../functions/losses.ftl"
 
 /// Next-token prediction: the sum of −log p(target) over the learned targets of the rows at hand. The logits exist for one
 /// chunk of positions at a time, never for a whole batch.
-task causal() {
+task causal {
   peft { task_type: "CAUSAL_LM" }
   require model?.causal ?? true,
     "a model that sees the words to come cannot learn to predict them: write 'head masked' or 'head classify'"

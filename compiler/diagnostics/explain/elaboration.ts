@@ -46,4 +46,6 @@ says how many there are in \`labels\`; one that learns words at their positions 
   FTL0734: `A pattern of \`model.train\` selects nothing, so what it was written for would not train. Patterns are names of parameters as the
 checkpoint has them, or parts of these between dots; \`*\` stands for any characters: "*.bias", "model.layers.1", "score". Parameters
 that the recipe's head does not compute with, such as lm_head under \`head classify\`, cannot train.`,
+  FTL0735: `A tensor declared with \`{ shared: true }\` is one for all parts that the adapter is on, so its shape must be the same in all of
+them. Shapes made of the model's own sizes are.`,
 };

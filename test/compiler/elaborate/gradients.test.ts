@@ -87,6 +87,7 @@ const samples: Readonly<Record<string, readonly Input[]>> = {
     0.6,
     3,
   ],
+  cross_attention: [{ shape: [2, 3, 4, 3] }, { shape: [1, 5, 2, 3] }, { shape: [1, 5, 2, 3] }, 0.6],
   logsumexp: [{ shape: [3, 4] }],
   cross_entropy: [{ shape: [3, 4] }, { shape: [3], type: "i32", data: [2, -100, 0] }],
   last_position: [{ shape: [2, 4, 3] }, { shape: [2, 4], type: "i32", data: [1, 1, 2, 0, 1, 1, 1, 1] }],

@@ -8,6 +8,10 @@ import { distances, moduleOf, parityRecipe as recipe, relative, run } from "./tr
 const methods: Readonly<Record<string, string>> = {
   "lora-qv": "lora { rank: 8, alpha: 16, on: [q_proj, v_proj]",
   dora: "dora { rank: 4, alpha: 8",
+  ia3: "ia3 { on: [k_proj, v_proj, down_proj]",
+  "prompt-tuning": "prompt_tuning { tokens: 6",
+  "prefix-tuning": "prefix_tuning { tokens: 6",
+  "llama-adapter": "llama_adapter { tokens: 6",
 };
 
 const clause = (options: string, folder: string): string => `adapter ${options}, start: "${folder}" }`;
@@ -25,7 +29,9 @@ test.each(Object.entries(methods))(
     // Gradients have the names of PyTorch's parameters, which differ from those in PEFT's files.
     const wanted = new Map(
       [...(await tensorsIn(`${folder}/grads.safetensors`))].map(([name, tensor]) => [
-        name.replace("magnitude_vector.weight", "magnitude_vector"),
+        name
+          .replace("magnitude_vector.weight", "magnitude_vector")
+          .replace("prompt_encoder.embedding.weight", "prompt_embeddings"),
         tensor,
       ]),
     );

@@ -1,0 +1,22 @@
+/// Learned scales, (IA)³ (Liu et al., 2022): each feature that a module gives is scaled, or, in modules of the feedforward block, each
+/// feature that it takes. The paper scales keys, values and the feedforward block's inner features: `on: [k_proj, v_proj, down_proj]`.
+adapter ia3(
+  /// Names or roles of the modules whose inputs are scaled.
+  feedforward = ["mlp"],
+) on linear {
+  let takes = name in feedforward or role in feedforward
+  if takes {
+    train scale [1, in] at "ia3_l" = 1
+    forward(x: [.., in]) -> [.., out] { base(x * scale) }
+  } else {
+    train scale [out, 1] at "ia3_l" = 1
+    forward(x: [.., in], y: [.., out]) -> [.., out] { y * scale.T }
+  }
+
+  peft {
+    peft_type: "IA3"
+    feedforward_modules: if takes { [path] } else { [] }
+    fan_in_fan_out: base.transposed
+    init_ia3_weights: true
+  }
+}
