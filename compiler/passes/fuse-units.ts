@@ -23,6 +23,8 @@ export interface Unit {
 
 export interface FusionPlan {
   readonly region: Region;
+  /** The region's parameters. */
+  readonly given: ReadonlySet<Value>;
   readonly profile: DeviceProfile;
   readonly units: Map<number, Unit>;
   /** The unit that writes each value that lies in memory; parameters have none. */
@@ -92,6 +94,7 @@ export function makePlan(
 
   const plan: FusionPlan = {
     region,
+    given: parameters,
     profile,
     units: new Map(),
     owners: new Map(),
@@ -115,7 +118,7 @@ export function makePlan(
 
 function fixedUnit(plan: FusionPlan, node: Node): Unit {
   const reads = [...new Set(node.inputs.map(homeOf))];
-  const inputs = reads.filter((value) => !plan.region.parameters.includes(value));
+  const inputs = reads.filter((value) => !plan.given.has(value));
   return {
     id: plan.next++,
     fixed: node,
@@ -198,13 +201,12 @@ export function makeUnit(
   inMemory: (value: Value) => boolean,
 ): Unit | undefined {
   const own = new Set(outputs);
-  const parameters = new Set(plan.region.parameters);
-  const given = { has: (value: Value) => parameters.has(value) || (!own.has(value) && inMemory(value)) };
-  const nodes = nodesBetween(outputs, given);
-  const read = [...new Set(nodes.flatMap(({ inputs }) => inputs))].filter((value) => given.has(value));
+  const known = { has: (value: Value) => plan.given.has(value) || (!own.has(value) && inMemory(value)) };
+  const nodes = nodesBetween(outputs, known);
+  const read = [...new Set(nodes.flatMap(({ inputs }) => inputs))].filter((value) => known.has(value));
   const analysis = analyzed(plan, { parameters: read, results: outputs }, nodes);
   if (analysis === undefined) return undefined;
-  const inputs = read.filter((value) => !parameters.has(value));
+  const inputs = read.filter((value) => !plan.given.has(value));
   return { id: plan.next++, fixed: undefined, outputs, reads: read, inputs, analysis };
 }
 
