@@ -6,7 +6,8 @@
 //   prompt  {"prompt": "..", "completion": ".."}: start, prompt, completion, end; learned are the completion and the end, or with
 //           `learn: all` everything. Start and end are the tokenizer's, where it defines them.
 //   text    {"text": ".."}: start, text, end; all of it is learned.
-//   label   {"text": "..", "label": 2} or {"input_ids": [..], "label": 2, "attention_mask"?: [..]}: the class of the row, from 0.
+//   label   {"text": "..", "label": 2} or {"input_ids": [..], "label": 2, "attention_mask"?: [..]}: the class of the row, from 0;
+//           "labels" is read where there is no "label".
 // Other fields of a row are the user's own and are left alone.
 
 import { notLearned, type Document } from "./rows.ts";
@@ -67,8 +68,9 @@ export function textFormat(vocab: number, tokenizer: Tokenizer): ReadRow {
 export function labelFormat(vocab: number, tokenizer: Tokenizer | undefined, classes: number): ReadRow {
   const ofIds = tokensFormat(vocab);
   return (row) => {
-    const label = row["label"];
-    const [field, expected] = ["label", `a class, a whole number from 0 to ${classes - 1}`];
+    const field = row["label"] === undefined && row["labels"] !== undefined ? "labels" : "label";
+    const label = row[field];
+    const expected = `a class, a whole number from 0 to ${classes - 1}`;
     if (typeof label !== "number") return { field, reason: `${shown(label)}; expected ${expected}` };
     if (!Number.isInteger(label) || label < 0 || label >= classes)
       return { field, reason: `is ${label}; expected ${expected}` };

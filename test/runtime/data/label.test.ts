@@ -28,6 +28,14 @@ describe("rows with a class", () => {
     expect(rows.learnedCount).toBe(3);
   });
 
+  test("`labels` is read where there is no `label`", async () => {
+    const rows = await rowsOf(
+      '{"input_ids": [1], "labels": 2}\n{"input_ids": [1], "labels": 2, "label": 1}\n',
+    );
+    expect([0, 1].map((row) => rows.class(row))).toEqual([2, 1]);
+    await expect(rowsOf('{"input_ids": [1], "labels": [2]}')).rejects.toThrow(/field "labels" is \[2\]; expected a class/);
+  });
+
   test("ids need no tokenizer", async () => {
     const path = put(temporaryFolder(), "rows.jsonl", good);
     const common = { path, length: 8, vocab: 1024, learns: "classes" } as const;
