@@ -33,7 +33,9 @@ describe("rows with a class", () => {
       '{"input_ids": [1], "labels": 2}\n{"input_ids": [1], "labels": 2, "label": 1}\n',
     );
     expect([0, 1].map((row) => rows.class(row))).toEqual([2, 1]);
-    await expect(rowsOf('{"input_ids": [1], "labels": [2]}')).rejects.toThrow(/field "labels" is \[2\]; expected a class/);
+    await expect(rowsOf('{"input_ids": [1], "labels": [2]}')).rejects.toThrow(
+      /field "labels" is \[2\]; expected a class/,
+    );
   });
 
   test("ids need no tokenizer", async () => {
