@@ -49,7 +49,7 @@ export function evaluateStatements(
 /** What a statement would have bound. */
 function namesOf(statement: Statement): readonly { readonly text: string }[] {
   if (statement.kind === "let") return statement.names;
-  return statement.kind === "declaration" ? [statement.name] : [];
+  return statement.kind === "declaration" || statement.kind === "table" ? [statement.name] : [];
 }
 
 export function evaluateBlock(ws: Workspace, env: Environment, block: Block): Meaning {

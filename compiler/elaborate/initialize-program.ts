@@ -42,16 +42,13 @@ function firstValue(ws: Workspace, declared: Declared, known: readonly Declared[
   return stack ?? numbers;
 }
 
-/** The numbers of the layers of a run, which follow each other: they tell the layers' draws apart. */
+/** The numbers of the layers that a stack holds, which are equally far apart: they tell the layers' draws apart. */
 function layerNumbers(ws: Workspace, parts: readonly Declared[], span: Span): Value {
   const shape = [parts.length];
+  const filled = (value: number): Value => emit(ws, span, "constant", [], { value, type: "u32", shape });
+  const [begin = 0, next = begin + 1] = parts.map(({ layer }) => layer?.index ?? 0);
   const places = emit(ws, span, "iota", [], { shape, axis: 0, type: "u32" });
-  const begin = parts[0]?.layer?.index ?? 0;
-  if (begin === 0) return places;
-  return emit(ws, span, "add", [
-    places,
-    emit(ws, span, "constant", [], { value: begin, type: "u32", shape }),
-  ]);
+  return emit(ws, span, "add", [emit(ws, span, "multiply", [places, filled(next - begin)]), filled(begin)]);
 }
 
 /** The stack that a variable of the first of some layers lies in; it is gathered from the same layers. */

@@ -5,11 +5,12 @@ import { closest } from "../../grammar/suggest.ts";
 import { boolean, describe, none, number, poison, type Meaning } from "./meaning.ts";
 import { elementwise, product } from "./tensors.ts";
 import { transpose } from "./views.ts";
-import { fail, type Workspace } from "./workspace.ts";
+import { fail, Silenced, type Workspace } from "./workspace.ts";
 
 /** A condition: true or false at compile time. */
 export function truth(meaning: Meaning, span: Span): boolean {
   if (meaning.kind === "boolean") return meaning.value;
+  if (meaning.kind === "poison") throw new Silenced();
   return fail(
     "FTL0708",
     span,

@@ -1,4 +1,5 @@
 import "../functions/activations.ftl"
+import "../functions/attention.ftl"
 import "../functions/rotary.ftl"
 import "../modules/embedding.ftl"
 import "../modules/gated_mlp.ftl"
@@ -46,7 +47,7 @@ architecture gemma2(config) {
     let slides = if config.layer_types == none {
       i % 2 == 0
     } else {
-      config.layer_types[i] == "sliding_attention"
+      is_sliding(config.layer_types[i])
     }
 
     rmsnorm before_attention [hidden] at "input_layernorm" { eps: eps, offset: 1 }

@@ -1,3 +1,4 @@
+import "../functions/attention.ftl"
 import "../functions/rotary.ftl"
 import "../modules/embedding.ftl"
 import "../modules/gated_mlp.ftl"
@@ -41,7 +42,7 @@ architecture qwen3(config) {
     } else if config.layer_types == none {
       i >= config.max_window_layers
     } else {
-      config.layer_types[i] == "sliding_attention"
+      is_sliding(config.layer_types[i])
     }
 
     rmsnorm before_attention [hidden] at "input_layernorm" { eps: eps }

@@ -65,3 +65,11 @@ function cross_attention(
   let mixed = (powers / sum(powers, over: -1)) @ values
   reshape(permute(mixed, [0, 3, 1, 2, 4]), [rows, tokens, heads, width])
 }
+
+/// Whether a layer sees a window only, by its entry in `layer_types` of `config.json`.
+function is_sliding(layer_type) {
+  match layer_type {
+    "sliding_attention" => true
+    "full_attention" => false
+  }
+}

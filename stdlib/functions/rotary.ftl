@@ -16,6 +16,8 @@ function rotary_angles(
   base: number = config.rope_parameters?.rope_theta ?? config.rope_theta ?? 10000,
 ) {
   let scaling = config.rope_parameters ?? config.rope_scaling
+  require scaling?.full_attention == none and scaling?.sliding_attention == none,
+    "rotary positions of their own for each kind of layer are not supported"
   let longest = config.max_position_embeddings
   let original = config.original_max_position_embeddings ??
   scaling?.original_max_position_embeddings ??

@@ -146,6 +146,7 @@ function inOneRow(...data: readonly number[]): Input {
 
 /** Functions of sizes, configs and steps only. */
 const withoutTensors = new Set([
+  "is_sliding",
   "rotary_width",
   "rotary_angles",
   "rotary_frequencies",

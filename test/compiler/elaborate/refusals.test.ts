@@ -30,6 +30,29 @@ const opt = {
   ffn_dim: 16,
   max_position_embeddings: 64,
 };
+const llama = {
+  model_type: "llama",
+  vocab_size: 11,
+  hidden_size: 8,
+  num_hidden_layers: 2,
+  num_attention_heads: 2,
+  num_key_value_heads: 1,
+  head_dim: 4,
+  intermediate_size: 16,
+  rms_norm_eps: 1e-6,
+  hidden_act: "silu",
+};
+const mistral = { ...llama, model_type: "mistral" };
+const qwen2 = { ...llama, model_type: "qwen2" };
+const qwen3 = { ...llama, model_type: "qwen3" };
+const gemma = { ...llama, model_type: "gemma", hidden_act: "gelu_pytorch_tanh" };
+const gemma2 = {
+  ...gemma,
+  model_type: "gemma2",
+  hidden_activation: "gelu_pytorch_tanh",
+  query_pre_attn_scalar: 4,
+};
+const phi3 = { ...llama, model_type: "phi3", max_position_embeddings: 64 };
 
 interface Case {
   readonly config: object;
@@ -74,6 +97,44 @@ const cases: Readonly<Record<string, Case>> = {
     message: "FTL0721 norms without weights (layer_norm_elementwise_affine) are not supported",
     places: ["model/config.json: false", "stdlib/architectures/opt.ftl"],
   },
+  "llama: positions stretched in a way that nobody knows": {
+    config: { ...llama, rope_scaling: { rope_type: "spiral", factor: 2 } },
+    message: 'FTL0722 "spiral" is not supported here; default, linear, dynamic, llama3, yarn,',
+    places: ['model/config.json: "spiral"', "stdlib/functions/rotary.ftl"],
+  },
+  "llama: positions of their own for each kind of layer": {
+    config: {
+      ...llama,
+      rope_parameters: { full_attention: { rope_theta: 1e6 }, sliding_attention: { rope_theta: 1e4 } },
+    },
+    message: "FTL0721 rotary positions of their own for each kind of layer are not supported",
+    places: ["stdlib/functions/rotary.ftl"],
+  },
+  "gemma: attention to both sides": {
+    config: { ...gemma, use_bidirectional_attention: true },
+    message: "FTL0721 attention to both sides (use_bidirectional_attention) is not supported",
+    places: ["model/config.json: true", "stdlib/architectures/gemma.ftl"],
+  },
+  "gemma: two activations": {
+    config: { ...gemma, hidden_activation: "gelu" },
+    message: "FTL0721 a hidden_activation other than hidden_act is not supported",
+    places: [
+      'model/config.json: "gelu"',
+      'model/config.json: "gelu_pytorch_tanh"',
+      'model/config.json: "gelu_pytorch_tanh"',
+      "stdlib/architectures/gemma.ftl",
+    ],
+  },
+  "gemma2: a kind of layer that nobody knows": {
+    config: { ...gemma2, layer_types: ["full_attention", "chunked_attention"] },
+    message: 'FTL0722 "chunked_attention" is not supported here; sliding_attention, full_attention are',
+    places: ['model/config.json: "chunked_attention"', "stdlib/functions/attention.ftl"],
+  },
+  "phi3: positions stretched in another way": {
+    config: { ...phi3, rope_scaling: { type: "yarn", factor: 2 } },
+    message: "FTL0721 phi3 stretches its positions by longrope only",
+    places: ['model/config.json: "yarn"', "stdlib/architectures/phi3.ftl"],
+  },
 };
 
 function found(config: object): readonly Diagnostic[] {
@@ -96,5 +157,6 @@ test.each(Object.entries(cases))("%s", (_, { config, message, places }) => {
 });
 
 test("what stands beside them in the configs is fine", () => {
-  for (const config of [gpt2, falcon, opt]) expect(found(config)).toEqual([]);
+  for (const config of [gpt2, falcon, opt, llama, mistral, qwen2, qwen3, gemma, gemma2, phi3])
+    expect(found(config)).toEqual([]);
 });
