@@ -70,10 +70,10 @@ export function compile(text: string, options: CompileOptions): Compilation {
   const { elaborated, diagnostics: found } = elaborate({ ...input, logits: options.logits === true });
   const diagnostics = [...front.diagnostics, ...found];
   if (elaborated === undefined) return failed(diagnostics);
-  const { trained, adapters, model, parameters, rate } = elaborated;
+  const { trained, along, step, adapters, model, parameters, rate } = elaborated;
   modules.set("elaborate", elaborated.module);
 
-  const choices = { trained, checkpoint: policyOf(settings), kernelGradients, profile };
+  const choices = { trained, along, step, checkpoint: policyOf(settings), kernelGradients, profile };
   let { module } = elaborated;
   for (const stage of stages) {
     module = stage.run(module, choices);
@@ -95,7 +95,7 @@ export function compile(text: string, options: CompileOptions): Compilation {
       learns: elaborated.learns,
     },
     parameters,
-    step: elaborated.step,
+    step,
     decisions: decisionsOf(settings),
     kernels: { choose: chooseKernel, inPlaceCandidates },
     interpret,

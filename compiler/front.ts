@@ -97,6 +97,7 @@ function gatherInput(
   const find = (kind: Definition["what"], name: string): Definition | undefined =>
     scope.lookup(kind, name, from) ?? scope.inLibrary(kind, name);
   const optimizer = find("optimizer", settings.optimizer.name.value);
+  const method = settings.method === undefined ? undefined : find("method", settings.method.name.value);
   const schedule = find("schedule", settings.schedule.name.value);
   const task = find("task", settings.head.name.value);
   if (task !== undefined) diagnostics.push(...misfits(settings, task, scope));
@@ -111,6 +112,7 @@ function gatherInput(
     config: configRecord(config),
     task,
     optimizer,
+    method,
     schedule,
     adapters,
     rows: settings.batch.value / accumulation,

@@ -1,7 +1,8 @@
 // The middle of the pipeline: from the elaborated module to one whose programs are ready to become kernels. Each line is one pure
 // stage, with why it stands where it stands; every stage's result can be printed and read back (`--emit NAME`).
-import type { Trained } from "./elaborate/elaborate.ts";
-import type { Module, Program, Region } from "./ir/graph.ts";
+import type { Direction } from "./elaborate/method.ts";
+import type { Trained } from "./elaborate/step.ts";
+import type { Module, Program, Region, StepRun } from "./ir/graph.ts";
 import { accumulate } from "./passes/accumulate.ts";
 import { batch } from "./passes/batch.ts";
 import { checkpoint, type Checkpointing } from "./passes/checkpoint.ts";
@@ -17,6 +18,8 @@ import type { DeviceProfile } from "./plan/plan.ts";
 /** What the stages are told beside the module. */
 export interface Choices {
   readonly trained: readonly Trained[];
+  readonly along: readonly Direction[];
+  readonly step: readonly StepRun[];
   readonly checkpoint: Checkpointing;
   readonly kernelGradients: KernelGradients;
   readonly profile: DeviceProfile;
@@ -43,8 +46,12 @@ export const stages: readonly Stage[] = [
   {
     name: "differentiate",
     why: "the forward step gains the gradients of what trains and nothing else, added to those of earlier micro-batches",
-    run: (module, { trained, kernelGradients }) =>
-      changed(module, "micro", (program) => accumulate(program, { loss: "loss", trained, kernelGradients })),
+    run: (module, { trained, along, kernelGradients }) => {
+      const request = { loss: "loss", slope: "slope", trained, along, kernelGradients };
+      const done = changed(module, "micro", (program) => accumulate(program, request));
+      const directions = new Set(along.map(({ direction }) => direction));
+      return { ...done, variables: done.variables.filter(({ name }) => !directions.has(name)) };
+    },
   },
   {
     name: "simplify",
@@ -74,8 +81,14 @@ export const stages: readonly Stage[] = [
   {
     name: "batch",
     why: "an update is written for one layer's parameter; where all layers' fit, one kernel changes them together",
-    run: (module, { profile }) =>
-      changed(module, "update", (program) => ({ ...program, region: batch(program.region, profile) })),
+    run: (module, { profile, step }) =>
+      step.reduce(
+        (done, { program, each }) =>
+          each === "step"
+            ? changed(done, program, (own) => ({ ...own, region: batch(own.region, profile) }))
+            : done,
+        module,
+      ),
   },
   {
     name: "tidy",

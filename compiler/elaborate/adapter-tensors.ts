@@ -40,6 +40,7 @@ export function adapterOwner(ws: Workspace, part: Part, use: AdapterUse, own: De
         adapter: use.settings.alias,
         trainable: true,
         rate: rateOf(ws, env, declaration),
+        estimated: use.estimates(join(use.settings.alias, place.path, key)),
         span: declaration.span,
         shape: dimensions.map(({ size }) => size),
         type: "f32",

@@ -26,6 +26,8 @@ export interface AdapterUse {
   readonly settings: AdapterSettings;
   /** The recipe's options as arguments of the definition. */
   readonly options: readonly Passed[];
+  /** Whether a method estimates the gradient of a tensor of this name. */
+  readonly estimates: (name: string) => boolean;
   /** The selections of `on` that some part answered to; what is left over at the end is a mistake. */
   readonly answered: Set<string>;
   /** Paths of the parts that were adapted, in order. */

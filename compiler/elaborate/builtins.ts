@@ -1,7 +1,7 @@
 // The functions that definitions may call without importing anything. Each is one entry; what the checker says of their names and
 // arguments stands in `language/builtins.ts`, and a test holds the two lists together.
 import type { Span } from "../../grammar/source.ts";
-import { sizeOf, type TensorType, type Value } from "../ir/graph.ts";
+import type { TensorType, Value } from "../ir/graph.ts";
 import { applied, chunks } from "./chunks.ts";
 import { iterate } from "./iterate.ts";
 import {
@@ -13,7 +13,7 @@ import {
   type Passed,
   type Purpose,
 } from "./meaning.ts";
-import { randomUniform } from "./random.ts";
+import { randomNormal, randomUniform, stepKey } from "./random.ts";
 import { dimensionsOf, whole } from "./sizes.ts";
 import { anonymous, asTensor, casted, elementwise, tensor } from "./tensors.ts";
 import { broadcastTo, concat, permute, reshape } from "./views.ts";
@@ -117,12 +117,33 @@ function rootOfSquares(mean: boolean): (ws: Workspace, given: Arguments, at: Spa
   };
 }
 
-function initial(
-  draw: (ws: Workspace, type: TensorType, purpose: Purpose, at: Span) => Value,
+/**
+ * Random numbers: with `like`, a trained tensor, in its shape and drawn anew each step, `key` telling apart several draws; else an
+ * initial value, drawn in the shape that is declared.
+ */
+function drawn(
   ws: Workspace,
+  given: Arguments,
   at: Span,
+  draw: (ws: Workspace, shape: readonly number[], purpose: Purpose) => Meaning,
 ): Meaning {
-  return { kind: "initial", draw: (type, purpose) => draw(ws, type, purpose, at) };
+  const like = given.maybe("like");
+  if (like === undefined) {
+    const first = (inside: Workspace, { shape }: TensorType, purpose: Purpose, span: Span): Value =>
+      asTensor(inside, draw(inside, shape, purpose), span).value;
+    return { kind: "initial", draw: (type, purpose) => first(ws, type, purpose, at) };
+  }
+  const { meaning, span } = like;
+  if (meaning.kind !== "tensor" || meaning.trained === undefined)
+    return fail("FTL0703", span, "'like' needs a tensor that trains, in a method", "not a trained tensor");
+  const key = given.maybe("key");
+  const { name, part } = meaning.trained;
+  const purpose = {
+    name: `${name} moves ${key === undefined ? 0 : whole(key.meaning, key.span)}`,
+    part,
+    step: stepKey(ws, at),
+  };
+  return { ...asTensor(ws, draw(ws, meaning.value.shape, purpose), at), dimensions: meaning.dimensions };
 }
 
 export const builtins: Readonly<Record<string, Builtin>> = Object.fromEntries([
@@ -192,50 +213,19 @@ export const builtins: Readonly<Record<string, Builtin>> = Object.fromEntries([
   builtin("dims", (ws, given, at) => number(asTensor(ws, given.need(0, "x").meaning, at).dimensions.length)),
   builtin("uniform", (ws, given, at) => {
     const [low, high] = [given.need(0, "low").meaning, given.need(1, "high").meaning];
-    return initial(
-      (inside, type, purpose, span) => {
-        const unit = tensor(
-          randomUniform(inside, type.shape, purpose, 0, span),
-          type.shape.map((size) => anonymous(size, span)),
-        );
-        const width = elementwise(inside, "subtract", [high, low], span);
-        return asTensor(
-          inside,
-          elementwise(inside, "add", [elementwise(inside, "multiply", [unit, width], span), low], span),
-          span,
-        ).value;
-      },
-      ws,
-      at,
-    );
+    return drawn(ws, given, at, (inside, shape, purpose) => {
+      const unit = tensor(
+        randomUniform(inside, shape, purpose, 0, at),
+        shape.map((size) => anonymous(size, at)),
+      );
+      const width = elementwise(inside, "subtract", [high, low], at);
+      return elementwise(inside, "add", [elementwise(inside, "multiply", [unit, width], at), low], at);
+    });
   }),
   builtin("normal", (ws, given, at) => {
-    const deviation = given.need(0, "deviation").meaning;
-    return initial(
-      (inside, type, purpose, span) => {
-        const dimensions = type.shape.map((size) => anonymous(size, span));
-        const [u, v] = [0, 1].map((half) =>
-          tensor(randomUniform(inside, type.shape, purpose, half, span), dimensions),
-        );
-        if (u === undefined || v === undefined || sizeOf(type.shape) === 0)
-          return randomUniform(inside, type.shape, purpose, 0, span);
-        const radius = elementwise(
-          inside,
-          "sqrt",
-          [elementwise(inside, "multiply", [number(-2), elementwise(inside, "log", [u], span)], span)],
-          span,
-        );
-        const turn = elementwise(
-          inside,
-          "cos",
-          [elementwise(inside, "multiply", [number(2 * Math.PI), v], span)],
-          span,
-        );
-        const unit = elementwise(inside, "multiply", [radius, turn], span);
-        return asTensor(inside, elementwise(inside, "multiply", [unit, deviation], span), span).value;
-      },
-      ws,
-      at,
+    const deviation = (given.all[0] ?? given.maybe("deviation"))?.meaning ?? number(1);
+    return drawn(ws, given, at, (inside, shape, purpose) =>
+      elementwise(inside, "multiply", [randomNormal(inside, shape, purpose, at), deviation], at),
     );
   }),
   builtin("drop", (_, given, at) => {

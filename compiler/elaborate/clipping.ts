@@ -1,23 +1,24 @@
 // The norm of all gradients together, and what it makes of them where the recipe says `clip`.
 import type { Span } from "../../grammar/source.ts";
 import type { Value } from "../ir/graph.ts";
+import { gradientOf, type GradientSource } from "./gradient-source.ts";
 import { number, type Declared, type Meaning, type TensorMeaning } from "./meaning.ts";
-import { overParts } from "./stacks.ts";
-import { elementwise, tensor } from "./tensors.ts";
-import { emit, read, type Workspace } from "./workspace.ts";
+import { perPart } from "./stacks.ts";
+import { asTensor, elementwise, tensor } from "./tensors.ts";
+import { emit, type Workspace } from "./workspace.ts";
 
 /** √ Σ g² over every element of every gradient; a stack's squares are added part by part. */
-export function gradientNorm(ws: Workspace, gradients: readonly Declared[], span: Span): Meaning {
-  const squares = gradients.map((gradient): Meaning => {
-    const value = read(ws, gradient);
-    const { parts } = gradient;
-    if (parts === undefined) return scalar(ws, sumOfSquares(ws, value, span), span);
-    const run = { first: 0, count: parts.length };
-    const work = { run, constants: [], stacks: [value], stackOf: () => undefined };
-    const [sums] = overParts(ws, work, span, (_, slices) =>
-      slices.map((slice) => sumOfSquares(ws, slice, span)),
+export function gradientNorm(
+  ws: Workspace,
+  weights: readonly Declared[],
+  estimate: GradientSource["estimate"],
+  span: Span,
+): Meaning {
+  const squares = weights.map((weight): Meaning => {
+    const sums = perPart(ws, weight, gradientOf(weight), span, (parameter, part) =>
+      sumOfSquares(ws, asTensor(ws, estimate(parameter, part).gradient, span).value, span),
     );
-    return sums === undefined ? number(0) : scalar(ws, sumOf(ws, sums, span), span);
+    return scalar(ws, weight.parts === undefined ? sums : sumOf(ws, sums, span), span);
   });
   return elementwise(
     ws,

@@ -2,7 +2,7 @@
 // The module is not differentiated yet; `trained` says which variables want gradients and where those are kept.
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import type { Definition } from "../../grammar/syntax.ts";
-import type { Module, ScalarExpression, StepRun } from "../ir/graph.ts";
+import type { Module, ScalarExpression } from "../ir/graph.ts";
 import type { Constant, Settings } from "../language/settings.ts";
 import type { Learning } from "../plan/plan.ts";
 import { positionsInFront, type AdapterUse } from "./adapters.ts";
@@ -11,14 +11,13 @@ import { constantMeaning, type Declared, type Meaning, type Passed, type RecordM
 import { unmatched } from "./groups.ts";
 import type { Job } from "./job.ts";
 import { initializeProgram } from "./initialize-program.ts";
-import { evaluateProgram, logitsProgram, microProgram } from "./loss-programs.ts";
+import { evaluateProgram, logitsProgram } from "./loss-programs.ts";
 import { buildModel, type ModelChoice } from "./model.ts";
 import { matcher } from "./patterns.ts";
-import { gradientOf } from "./optimizer.ts";
 import { gather, isDrawn, type Beginnings } from "./programs.ts";
 import { rateOf } from "./schedule.ts";
-import { updateProgram } from "./update-program.ts";
 import { trainsBy, unmatchedTrain } from "./selection.ts";
+import { trainingStep, type TrainingStep } from "./step.ts";
 import { buildTask, chooseTask, learningOf, modulesToSave, type ChosenTask } from "./task.ts";
 import { guarded, type Library, type Workspace } from "./workspace.ts";
 import { problem } from "../../grammar/diagnostic.ts";
@@ -30,18 +29,13 @@ export interface ElaborationInput {
   readonly config: RecordMeaning;
   readonly task: Definition;
   readonly optimizer: Definition;
+  readonly method?: Definition | undefined;
   readonly schedule: Definition;
   readonly adapters: readonly Definition[];
   /** Rows of a micro-batch. */
   readonly rows: number;
   /** Adds the program "logits". */
   readonly logits?: boolean;
-}
-
-/** A trained variable and the one its gradient is kept in. */
-export interface Trained {
-  readonly weight: string;
-  readonly gradient: string;
 }
 
 /** A trained variable and the names its parts have in files, one a part. */
@@ -63,11 +57,8 @@ export interface AdapterFacts {
   readonly saved: readonly Saved[];
 }
 
-export interface Elaborated {
+export interface Elaborated extends Omit<TrainingStep, "programs"> {
   readonly module: Module;
-  readonly trained: readonly Trained[];
-  /** The programs that a step runs, in order. */
-  readonly step: readonly StepRun[];
   readonly adapters: readonly AdapterFacts[];
   /** The model's own tensors that train; all of them where the model begins at random. */
   readonly model: readonly Saved[];
@@ -115,6 +106,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
         definition,
         settings: use,
         options: passedOptions(use.options),
+        estimates: estimatesBy(settings),
         answered: new Set(),
         parts: [],
         shared: new Map(),
@@ -130,6 +122,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   const choice: ModelChoice = {
     frozen: frozenType(settings, input.config),
     trains: (name) => selected(name) || (adapters.length > 0 && isAdded(name)),
+    estimates: estimatesBy(settings),
     isAdded,
     adapters,
     task: chosen.record,
@@ -150,26 +143,21 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
     schedule: input.schedule,
     scheduleOptions: passedOptions(settings.schedule.options),
     clip: settings.clip?.value,
+    method: methodOf(input),
     span: settings.span,
   };
   const beginnings: Beginnings = { randomWeights: settings.model.init !== undefined };
-  const micro = microProgram(ws, task, job);
   const evaluation = evaluateProgram(ws, task, job);
   const vocabulary = model.fields.get("vocabulary");
   const logits = input.logits === true ? [logitsProgram(ws, task, job)] : [];
-  const weights = unique(micro.declared);
+  const weights = unique(evaluation.declared);
   const trainable = weights.filter((declared) => declared.trainable);
   ws.diagnostics.push(...unmatchedTrain(settings.model.train, weights), ...unmatched(trainable, job.groups));
-  const update = updateProgram(ws, trainable, job);
-  const declared = unique([
-    ...micro.declared,
-    ...evaluation.declared,
-    ...update.declared,
-    ...logits.flatMap((each) => each.declared),
-  ]);
+  const { programs: ofStep, ...step } = trainingStep(ws, task, trainable, job);
+  const declared = unique([...ofStep, evaluation, ...logits].flatMap((each) => each.declared));
   const drawn = declared.filter((each) => isDrawn(each, beginnings));
   const initialize = initializeProgram(ws, drawn, declared, settings.span);
-  const programs = [micro, update, evaluation, ...logits, ...(drawn.length > 0 ? [initialize] : [])];
+  const programs = [...ofStep, evaluation, ...logits, ...(drawn.length > 0 ? [initialize] : [])];
   const module: Module = {
     name: settings.name,
     variables: gather([...declared, ...initialize.declared], beginnings),
@@ -178,11 +166,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   };
   return {
     module,
-    trained: trainable.map((weight) => ({ weight: weight.name, gradient: gradientOf(weight).name })),
-    step: [
-      { program: "micro", each: "micro-batch" },
-      { program: "update", each: "step" },
-    ],
+    ...step,
     adapters: adapters.map((use) => adapterFacts(use, trainable, chosen, isAdded)),
     model: modelFacts(weights, adapters.length > 0 ? isAdded : () => false, beginnings),
     parameters: count(weights),
@@ -190,6 +174,19 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
     vocabulary: vocabulary?.kind === "number" ? vocabulary.value : 0,
     learns: learningOf(task),
   };
+}
+
+function methodOf({ settings, method }: ElaborationInput): Job["method"] {
+  if (settings.method === undefined || method === undefined) return undefined;
+  const { options, span } = settings.method;
+  return { definition: method, options: passedOptions(options), span };
+}
+
+/** Which trained tensors, by name, have their gradients estimated by a method. */
+function estimatesBy({ method }: Settings): (name: string) => boolean {
+  if (method === undefined) return () => false;
+  const exact = matcher(method.firstOrder.map(({ value }) => value));
+  return (name) => !exact(name);
 }
 
 function savedAs(declared: Declared): Saved {

@@ -5,7 +5,7 @@ import type { Value } from "../ir/graph.ts";
 import type { Span } from "../../grammar/source.ts";
 import { describe, number, type Declared, type Purpose } from "./meaning.ts";
 import { traceProgram, type Traced } from "./programs.ts";
-import { overParts, type Stacked } from "./stacks.ts";
+import { layerNumber, layerNumbers, overParts, type Stacked } from "./stacks.ts";
 import { casted } from "./tensors.ts";
 import { emit, fail, type Workspace } from "./workspace.ts";
 
@@ -31,7 +31,8 @@ export function initializeProgram(
 
 function firstValue(ws: Workspace, declared: Declared, known: readonly Declared[], span: Span): Value {
   const { parts, shape, shown } = declared;
-  if (parts === undefined) return fill(ws, declared, shape, { name: shown, part: undefined }, span);
+  if (parts === undefined)
+    return fill(ws, declared, shape, { name: shown, part: layerNumber(ws, declared, span) }, span);
   const numbers = layerNumbers(ws, parts, span);
   const stackOf = (part: Declared): Stacked | undefined =>
     part.layer === undefined ? undefined : { stack: stackBeside(parts, part, known), whole: true };
@@ -40,15 +41,6 @@ function firstValue(ws: Workspace, declared: Declared, known: readonly Declared[
     slices.map((part) => fill(ws, declared, shape.slice(1), { name: shown, part }, span)),
   );
   return stack ?? numbers;
-}
-
-/** The numbers of the layers that a stack holds, which are equally far apart: they tell the layers' draws apart. */
-function layerNumbers(ws: Workspace, parts: readonly Declared[], span: Span): Value {
-  const shape = [parts.length];
-  const filled = (value: number): Value => emit(ws, span, "constant", [], { value, type: "u32", shape });
-  const [begin = 0, next = begin + 1] = parts.map(({ layer }) => layer?.index ?? 0);
-  const places = emit(ws, span, "iota", [], { shape, axis: 0, type: "u32" });
-  return emit(ws, span, "add", [emit(ws, span, "multiply", [places, filled(next - begin)]), filled(begin)]);
 }
 
 /** The stack that a variable of the first of some layers lies in; it is gathered from the same layers. */

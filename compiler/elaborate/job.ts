@@ -22,6 +22,9 @@ export interface Job {
   readonly optimizer: Definition;
   readonly optimizerOptions: readonly Passed[];
   readonly groups: readonly Group[];
+  /** How gradients are had: by backpropagation if undefined. */
+  readonly method:
+    { readonly definition: Definition; readonly options: readonly Passed[]; readonly span: Span } | undefined;
   readonly schedule: Definition;
   readonly scheduleOptions: readonly Passed[];
   readonly clip: number | undefined;

@@ -161,8 +161,8 @@ function traceLayer(
 }
 
 /** How training treats a variable; the parts of a stack are treated alike. */
-function treatment({ trainable, rate = 1 }: Declared): string {
-  return `${trainable} ${rate}`;
+function treatment({ trainable, estimated = false, rate = 1 }: Declared): string {
+  return `${trainable} ${estimated} ${rate}`;
 }
 
 /** Equal for regions that compute the same from parameters of the same names. */

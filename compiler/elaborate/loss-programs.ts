@@ -10,13 +10,18 @@ import { callTask, type Task } from "./task.ts";
 import { asTensor, casted, elementwise } from "./tensors.ts";
 import type { Workspace } from "./workspace.ts";
 
-/** The forward part of the step: leaves the micro-batch's share of the loss in "loss". */
-export function microProgram(ws: Workspace, task: Task, job: Job): Traced {
+/** The forward part of the step: leaves the micro-batch's share of the loss in "loss", and what `more` says. */
+export function microProgram(
+  ws: Workspace,
+  task: Task,
+  job: Job,
+  more: () => readonly Write[] = () => [],
+): Traced {
   return traceProgram(ws, "micro", () => {
     const total = callTask(ws, task, "loss", job);
     const share: Meaning = { kind: "scalar", expression: { apply: "divide", to: [1, { name: "targets" }] } };
     const loss = asTensor(ws, elementwise(ws, "multiply", [total, share], job.span), job.span);
-    return [{ declared: stateVariable("loss", "io", job.span), value: loss.value }];
+    return [{ declared: stateVariable("loss", "io", job.span), value: loss.value }, ...more()];
   });
 }
 

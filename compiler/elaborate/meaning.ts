@@ -71,6 +71,19 @@ export interface TensorMeaning {
   readonly value: Value;
   /** One for each axis of the value. */
   readonly dimensions: readonly Dimension[];
+  /** In a method, a tensor that trains: which one. */
+  readonly trained?: TrainedIdentity;
+}
+
+/** A tensor that trains, as a method sees it: random numbers are drawn for it, and it stands in a block of layers. */
+export interface TrainedIdentity {
+  /** The same in all layers. */
+  readonly name: string;
+  /** The layer's number, a u32 scalar of the region at hand; undefined outside of layers. */
+  readonly part: Value | undefined;
+  /** The number of its block: that of the layer; what stands outside of layers is a block of its own after them. */
+  readonly block: Meaning;
+  readonly module: Declared["module"];
 }
 
 /** A weight, state or table: read into the region at hand when it is used. */
@@ -110,10 +123,12 @@ export interface InitialMeaning {
   readonly draw: (type: TensorType, purpose: Purpose) => Value;
 }
 
-/** What random numbers are drawn for: a name, and in a stack the number of the part, a u32 scalar of the region at hand. */
+/** What random numbers are drawn for: a name, in a stack the number of the part, and the step's number, u32 scalars of the region at hand. */
 export interface Purpose {
   readonly name: string;
   readonly part: Value | undefined;
+  /** Undefined for what is drawn once a run. */
+  readonly step?: Value | undefined;
 }
 
 /** A variable as it was declared inside a definition, before layers are gathered into stacks. */
@@ -140,6 +155,8 @@ export interface Declared extends TensorType {
   readonly trainable: boolean;
   /** Its learning rate in units of the recipe's; 1 if unsaid. */
   readonly rate?: number;
+  /** It trains, and a method estimates its gradient: nothing is propagated back to it. */
+  readonly estimated?: boolean;
   readonly span: Span;
 }
 

@@ -37,6 +37,8 @@ export interface ModelChoice {
   trains(name: string): boolean;
   /** Whether a weight belongs to a module that comes with the task: it is drawn where no file has it. */
   isAdded(name: string): boolean;
+  /** Whether a method estimates the gradient of what trains under this name. */
+  estimates(name: string): boolean;
   readonly adapters: readonly AdapterUse[];
   /** The task's name and options. */
   readonly task: RecordMeaning;
@@ -118,6 +120,7 @@ function weight(
     key: place.path,
     initial: declaration.initial === undefined ? undefined : evaluate(ws, env, declaration.initial),
     trainable,
+    estimated: trainable && choice.estimates(place.path),
     span: declaration.span,
     shape: (stored ?? dimensions).map(({ size }) => size),
     type: trainable ? "f32" : choice.frozen,

@@ -106,8 +106,9 @@ export function member(ws: Workspace, object: Meaning, name: string, optional: b
         elements: object.dimensions.map((dimension) => number(dimension.size, dimension)),
       };
   }
-  if (object.kind === "variable") {
-    const { module } = object.variable;
+  const weight = object.kind === "variable" ? object.variable : object.kind === "tensor" && object.trained;
+  if (weight) {
+    const { module } = weight;
     if (name === "module") return text(module?.name);
     if (name === "role") return text(module?.role);
   }

@@ -1,35 +1,21 @@
 // What the recipe's optimizer does to one parameter, a tensor as the checkpoint names it: its definition is run with the parameter,
 // its gradient and the number of the update. The states it declares become variables of their own; a state that stands
 // for a part of a stack is a stack too.
+import type { Span } from "../../grammar/source.ts";
 import type { Method } from "../../grammar/syntax.ts";
-import type { Value } from "../ir/graph.ts";
 import { inner } from "./environment.ts";
 import { evaluate, evaluateStatements } from "./expressions.ts";
 import { bindParameters, callBody } from "./functions.ts";
+import { parameterMeaning, type Estimate } from "./gradient-source.ts";
 import { withoutMethod, type Job } from "./job.ts";
 import { number, type Declared, type Meaning, type Passed } from "./meaning.ts";
 import { declaredShape } from "./parts.ts";
 import type { Write } from "./programs.ts";
-import { anonymous, asTensor, elementwise, tensor } from "./tensors.ts";
-import type { Workspace } from "./workspace.ts";
-
-/** The gradient that belongs to a trained tensor. */
-export function gradientOf(weight: Declared): Declared {
-  const name = `gradient of ${weight.name}`;
-  const kept = {
-    ...weight,
-    trainable: false,
-    initial: undefined,
-    from: "state",
-    kind: "gradients",
-    type: "f32",
-  } as const;
-  return { ...kept, name, shown: name };
-}
+import { anonymous, asTensor, elementwise } from "./tensors.ts";
+import { fail, type Workspace } from "./workspace.ts";
 
 /** What an update is told beside the parameter. */
-export interface Step {
-  readonly gradient: Value;
+export interface Step extends Estimate {
   /** What the gradient is multiplied by: 1, or less where the norm of all gradients is clipped. */
   readonly factor: Meaning;
   /** The schedule's share of the rate. */
@@ -48,6 +34,7 @@ export function updateParameter(
 ): readonly Write[] {
   const { optimizer, span } = job;
   const dimensions = parameter.shape.map((size) => anonymous(size, parameter.span));
+  const { w } = step;
   const states = new Map<string, Declared>();
   const assigned = new Map<string, Meaning>();
   const methods: Method[] = [];
@@ -73,7 +60,6 @@ export function updateParameter(
     assign: (name, meaning) => void assigned.set(name, meaning),
     method: (method) => void methods.push(method),
   });
-  const w: Meaning = { kind: "variable", variable: parameter, dimensions };
   env.bindings.set("w", w);
   const rate = elementwise(ws, "multiply", [step.rate, number(parameter.rate ?? 1)], span);
   const scaled = step.options.map((option): Passed =>
@@ -85,7 +71,7 @@ export function updateParameter(
   evaluateStatements(ws, env, optimizer.body.statements);
   const update = methods.find(({ name }) => name.text === "update");
   if (update === undefined) return withoutMethod(optimizer, "update");
-  const g = elementwise(ws, "multiply", [tensor(step.gradient, dimensions), step.factor], span);
+  const g = elementwise(ws, "multiply", [step.gradient, step.factor], span);
   const passed = [w, g, { kind: "scalar", expression: { name: "update" } } as const];
   callBody(
     ws,
@@ -94,10 +80,28 @@ export function updateParameter(
     passed.map((meaning) => ({ name: undefined, meaning, span })),
     span,
   );
-  const written = (variable: Declared, meaning: Meaning | undefined): Write[] =>
-    meaning === undefined ? [] : [{ declared: variable, value: asTensor(ws, meaning, span).value }];
+  const written = (variable: Declared, before: Meaning, meaning: Meaning | undefined): Write[] => {
+    if (meaning === undefined) return [];
+    const after = step.moves === undefined ? meaning : kept(ws, step.moves, meaning, before, span);
+    return [{ declared: variable, value: asTensor(ws, after, span).value }];
+  };
   return [
-    ...written(parameter, assigned.get("w") ?? w),
-    ...[...states].flatMap(([name, state]) => written(state, assigned.get(name))),
+    ...written(parameter, w, assigned.get("w") ?? w),
+    ...[...states].flatMap(([name, state]) => written(state, parameterMeaning(state), assigned.get(name))),
   ];
+}
+
+/** The new value where the parameter moves, the old one elsewhere; a state of another shape moves only as a whole. */
+function kept(ws: Workspace, moves: Meaning, after: Meaning, before: Meaning, span: Span): Meaning {
+  const where = asTensor(ws, moves, span);
+  const { dimensions } = asTensor(ws, before, span);
+  const sizes = [where.dimensions, dimensions].map((list) => list.map(({ size }) => size).join(" "));
+  if (where.dimensions.length > 0 && sizes[0] !== sizes[1])
+    return fail(
+      "FTL0740",
+      span,
+      "this method moves single weights, and the optimizer keeps a state that is not one number a weight",
+      "choose an elementwise optimizer",
+    );
+  return elementwise(ws, "select", [where, after, before], span);
 }

@@ -1,6 +1,13 @@
 // Programs from traced regions: what a region read becomes the program's reads, and every variable that any program touches is
 // gathered once, with its stored type and where its first value comes from.
-import type { Initial, Program, Region, Value, Variable } from "../ir/graph.ts";
+import {
+  topological,
+  type Initial,
+  type Program,
+  type Region,
+  type Value,
+  type Variable,
+} from "../ir/graph.ts";
 import type { Declared, Meaning } from "./meaning.ts";
 import { traced, type Frame, type Workspace } from "./workspace.ts";
 
@@ -16,14 +23,21 @@ export interface Traced {
   readonly declared: readonly Declared[];
 }
 
-/** Traces `work` as a program that leaves what it returns. */
-export function traceProgram(ws: Workspace, name: string, work: () => readonly Write[]): Traced {
-  const { result, frame } = traced(ws, work);
+/** Traces `work` as a program that leaves what it returns; in a frame that several programs share, where one is given. */
+export function traceProgram(
+  ws: Workspace,
+  name: string,
+  work: () => readonly Write[],
+  shared?: Frame,
+): Traced {
+  const { result, frame } = traced(ws, work, shared);
   return assemble(name, frame, result);
 }
 
+/** Of what the frame has read, the program reads what its results hang on. */
 function assemble(name: string, frame: Frame, writes: readonly Write[]): Traced {
-  const reads = [...frame.reads.values()];
+  const used = new Set(topological(writes.map(({ value }) => value)));
+  const reads = [...frame.reads.values()].filter(({ value }) => used.has(value.node));
   const region: Region = {
     parameters: reads.map(({ value }) => value),
     results: writes.map(({ value }) => value),

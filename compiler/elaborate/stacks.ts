@@ -1,7 +1,9 @@
 // Work on the parts of stacks, written once: a repeat whose iterations see one part each. What the work reads of variables is a
-// part where the caller says that the variable is one of the stacks, and the same for all iterations otherwise.
+// part where the caller says that the variable is one of the stacks, and the same for all iterations otherwise. What it takes from the
+// region around it is computed again from that region's parameters.
 import { applyAll, parameter } from "../ir/build.ts";
-import type { Region, Value } from "../ir/graph.ts";
+import { topological, type Region, type Value } from "../ir/graph.ts";
+import { copyRegion } from "../passes/rebuild.ts";
 import type { Span } from "../../grammar/source.ts";
 import type { Declared } from "./meaning.ts";
 import { emit, read, traced, type Workspace } from "./workspace.ts";
@@ -39,19 +41,72 @@ export function overParts(
   const slices = stacks.map(({ shape, type }) => parameter({ shape: shape.slice(1), type }, "part", origin));
   const { result, frame } = traced(ws, () => work(same, slices));
   const reads = [...frame.reads.values()];
+  const own = new Set([...same, ...slices, ...reads.map(({ value }) => value)]);
+  const captured = parametersOf(result).filter((value) => !own.has(value));
   const parts = reads.flatMap(({ declared, value }) => {
     const stacked = stackOf(declared);
     return stacked === undefined ? [] : [{ stacked, value }];
   });
   const shared = reads.filter(({ declared }) => stackOf(declared) === undefined);
   const region: Region = {
-    parameters: [...same, ...shared.map(({ value }) => value), ...slices, ...parts.map(({ value }) => value)],
+    parameters: [
+      ...captured,
+      ...same,
+      ...shared.map(({ value }) => value),
+      ...slices,
+      ...parts.map(({ value }) => value),
+    ],
     results: result,
   };
-  const outside = [...constants, ...shared.map(({ declared }) => read(ws, declared))];
+  const outside = [...captured, ...constants, ...shared.map(({ declared }) => read(ws, declared))];
   const stacked = [...stacks, ...parts.map((each) => partsOf(ws, each.stacked, run, span))];
   const attributes = { count: run.count, constants: outside.length, carried: 0, reverse: false };
-  return applyAll("repeat", [...outside, ...stacked], attributes, [region], origin);
+  const body = captured.length === 0 ? region : copyRegion(region);
+  return applyAll("repeat", [...outside, ...stacked], attributes, [body], origin);
+}
+
+/** What `work` makes of a tensor that trains, or of its gradient; of a stack, what it makes of each part and its layer's number, stacked. */
+export function perPart(
+  ws: Workspace,
+  weight: Declared,
+  gradient: Declared,
+  span: Span,
+  work: (parameter: Declared, part: Value | undefined) => Value,
+): Value {
+  const { parts } = weight;
+  if (parts === undefined) return work(weight, layerNumber(ws, weight, span));
+  const parameter: Declared = { ...weight, shape: weight.shape.slice(1), parts: undefined };
+  const stacks = [layerNumbers(ws, parts, span)];
+  const run = { first: 0, count: parts.length };
+  const stackOf = ({ name }: Declared): Stacked | undefined => {
+    const stack = [weight, gradient].find((each) => each.name === name);
+    return stack === undefined ? undefined : { stack, whole: true };
+  };
+  const [made] = overParts(ws, { run, constants: [], stacks, stackOf }, span, (_, [part]) => [
+    work(parameter, part),
+  ]);
+  return made ?? read(ws, weight);
+}
+
+/** The numbers of the layers of a stack, which are equally far apart: they tell the layers' random numbers apart. */
+export function layerNumbers(ws: Workspace, parts: readonly Declared[], span: Span): Value {
+  const shape = [parts.length];
+  const filled = (value: number): Value => emit(ws, span, "constant", [], { value, type: "u32", shape });
+  const [first = 0, second = first + 1] = parts.map(({ layer }) => layer?.index ?? 0);
+  const places = emit(ws, span, "iota", [], { shape, axis: 0, type: "u32" });
+  const steps = second - first === 1 ? places : emit(ws, span, "multiply", [places, filled(second - first)]);
+  return first === 0 ? steps : emit(ws, span, "add", [steps, filled(first)]);
+}
+
+/** The number of the layer that a tensor of its own stands in; undefined outside of layers. */
+export function layerNumber(ws: Workspace, { layer }: Declared, span: Span): Value | undefined {
+  if (layer === undefined) return undefined;
+  return emit(ws, span, "constant", [], { value: layer.index, type: "u32", shape: [] });
+}
+
+/** The parameters of outer regions, and of this one, that the values hang on. */
+function parametersOf(values: readonly Value[]): readonly Value[] {
+  return topological(values).flatMap(({ operation, outputs }) => (operation === "parameter" ? outputs : []));
 }
 
 function partsOf(ws: Workspace, { stack, whole }: Stacked, { first, count }: Run, span: Span): Value {

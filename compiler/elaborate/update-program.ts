@@ -1,36 +1,36 @@
-// The program "update": clips the gradients by their common norm, lets the optimizer change every trained tensor, clears the
-// gradients. `report` tells the host of a step: [loss, gradient norm, updates so far]. A stack of layers is changed layer by layer:
+// The program "update": clips the gradients by their common norm, lets the optimizer change every trained tensor, clears what the
+// step added up. `report` tells the host of a step: [loss, gradient norm, updates so far]. A stack of layers is changed layer by layer:
 // an optimizer sees parameters as the checkpoint has them, whatever the compiler gathered.
-import type { Span } from "../../grammar/source.ts";
-import type { Value } from "../ir/graph.ts";
-import { clipFactor, gradientNorm } from "./clipping.ts";
+import { clipFactor } from "./clipping.ts";
+import { gradientOf, type GradientSource } from "./gradient-source.ts";
 import { stateVariable } from "./io.ts";
 import type { Job } from "./job.ts";
-import { number, type Declared, type Meaning } from "./meaning.ts";
+import { number, type Declared } from "./meaning.ts";
 import { grouped, type Grouped } from "./groups.ts";
-import { gradientOf, updateParameter, type Step } from "./optimizer.ts";
+import { updateParameter, type Step } from "./optimizer.ts";
 import { traceProgram, type Traced, type Write } from "./programs.ts";
 import { scheduleFactor } from "./schedule.ts";
-import { overParts, type Stacked } from "./stacks.ts";
+import { layerNumber, layerNumbers, overParts, type Stacked } from "./stacks.ts";
 import { asTensor, tensor } from "./tensors.ts";
 import { emit, read, type Workspace } from "./workspace.ts";
 
-/** One optimizer step over all trained tensors. */
-export function updateProgram(ws: Workspace, weights: readonly Declared[], job: Job): Traced {
-  return traceProgram(ws, "update", () => {
+/** One optimizer step over all trained tensors, by the gradients that the source has for them. */
+export function updateProgram(
+  ws: Workspace,
+  weights: readonly Declared[],
+  source: GradientSource,
+  job: Job,
+): Traced {
+  const write = (): readonly Write[] => {
     const { span } = job;
-    const norm = gradientNorm(ws, weights.map(gradientOf), span);
+    const norm = source.norm();
     const factor = job.clip === undefined ? number(1) : clipFactor(ws, norm, job.clip, span);
     const rate = scheduleFactor(ws, job);
-    const updates = weights.flatMap((weight) => [
-      ...updateTensor(ws, weight, factor, rate, job),
-      { declared: gradientOf(weight), value: zeros(ws, weight.shape, span) },
-    ]);
-    const loss = stateVariable("loss", "io", span);
+    const updates = weights.flatMap((weight) => updateTensor(ws, weight, source, { factor, rate }, job));
     const count = stateVariable("updates", "optimizer", span);
     const one = emit(ws, span, "constant", [], { value: 1, type: "f32", shape: [] });
     const more = emit(ws, span, "add", [read(ws, count), one]);
-    const entries = [read(ws, loss), asTensor(ws, norm, span).value, more];
+    const entries = [asTensor(ws, source.loss(), span).value, asTensor(ws, norm, span).value, more];
     const report = emit(
       ws,
       span,
@@ -42,34 +42,31 @@ export function updateProgram(ws: Workspace, weights: readonly Declared[], job: 
       ...updates,
       { declared: { ...stateVariable("report", "io", span), shape: [3] }, value: report },
       { declared: count, value: more },
-      { declared: loss, value: zeros(ws, [], span) },
+      ...source.cleared(),
     ];
-  });
-}
-
-function zeros(ws: Workspace, shape: readonly number[], span: Span): Value {
-  return emit(ws, span, "constant", [], { value: 0, type: "f32", shape });
+  };
+  return traceProgram(ws, "update", write, source.frame);
 }
 
 /** New values of a tensor and of its states. A stack is updated in runs of parts that have the same options. */
 function updateTensor(
   ws: Workspace,
   weight: Declared,
-  factor: Meaning,
-  rate: Meaning,
+  source: GradientSource,
+  { factor, rate }: Pick<Step, "factor" | "rate">,
   job: Job,
 ): readonly Write[] {
   const { span } = job;
   const runs = grouped(weight, job.groups, job.optimizerOptions);
   const { parts } = weight;
   if (parts === undefined) {
-    const gradient = read(ws, gradientOf(weight));
+    const estimate = source.estimate(weight, layerNumber(ws, weight, span));
     return runs.flatMap(({ options }) =>
-      updateParameter(ws, weight, { gradient, factor, rate, options }, job),
+      updateParameter(ws, weight, { ...estimate, factor, rate, options }, job),
     );
   }
   const updates = runs.map((run) =>
-    updateRun(ws, weight, parts, run, runs.length === 1, { factor, rate }, job),
+    updateRun(ws, weight, parts, run, runs.length === 1, source, { factor, rate }, job),
   );
   const own = updates.flatMap((writes) => writes.filter(({ declared }) => declared === weight));
   const states = updates.flatMap((writes) => writes.filter(({ declared }) => declared !== weight));
@@ -87,6 +84,7 @@ function updateRun(
   parts: readonly Declared[],
   { run, options }: Grouped,
   isWhole: boolean,
+  source: GradientSource,
   { factor, rate }: Pick<Step, "factor" | "rate">,
   job: Job,
 ): readonly Write[] {
@@ -108,12 +106,13 @@ function updateRun(
     return states.has(part.name) ? { stack: stateStack(part), whole: true } : undefined;
   };
   let writes: readonly Write[] = [];
-  const values = overParts(ws, { run, constants, stacks: [], stackOf }, span, ([given]) => {
+  const stacks = [layerNumbers(ws, parts.slice(first, first + count), span)];
+  const values = overParts(ws, { run, constants, stacks, stackOf }, span, ([given], [part]) => {
     const own = given === undefined ? factor : tensor(given, []);
     writes = updateParameter(
       ws,
       parameter,
-      { gradient: read(ws, gradient), factor: own, rate, options },
+      { ...source.estimate(parameter, part), factor: own, rate, options },
       job,
       ({ name }) => void states.add(name),
     );

@@ -100,10 +100,13 @@ export function read(ws: Workspace, declared: Declared): Value {
   return value;
 }
 
-/** Traces `work` into a frame of its own and gives what it read, in order. */
-export function traced<T>(ws: Workspace, work: () => T): { readonly result: T; readonly frame: Frame } {
+/** Traces `work` into a frame, of its own unless one is given, and gives what it read, in order. */
+export function traced<T>(
+  ws: Workspace,
+  work: () => T,
+  frame: Frame = { reads: new Map() },
+): { readonly result: T; readonly frame: Frame } {
   const outer = ws.frame;
-  const frame: Frame = { reads: new Map() };
   ws.frame = frame;
   try {
     return { result: work(), frame };

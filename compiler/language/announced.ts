@@ -5,7 +5,6 @@ import type { DefinitionKind } from "../../grammar/syntax.ts";
 const announced: Partial<Readonly<Record<DefinitionKind, readonly string[]>>> = {
   adapter: ["dylora", "qalora"],
   optimizer: ["lomo", "adalomo"],
-  method: ["mezo"],
 };
 
 /** The announced names of a kind. */

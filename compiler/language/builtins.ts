@@ -83,7 +83,6 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map(
       "applies f to a few rows at a time, so that one part's results exist at once; `each` is the width of a row",
     ),
     builtin("iterate", "f, x, times", "f applied to x, to what that gives, and so on: so many times"),
-    builtin("each", "weights, f", "gives each weight the value of f"),
   ].map((entry) => [entry.name, entry]),
 );
 
@@ -119,7 +118,11 @@ export const contextual: Readonly<Record<DefinitionKind, ReadonlyMap<string, str
     ["model", "the model: its hidden states when called, and what its architecture names"],
     ["length", "positions of a row"],
   ]),
-  method: new Map(),
+  method: new Map([
+    ["each", "gives every tensor that trains a new value: each(w => …)"],
+    ["block", "the number of the block of layers that a tensor stands in"],
+    ["blocks", "how many blocks there are; what stands outside of layers is one of them, the last"],
+  ]),
 };
 
 /** The names of types that a parameter may have beside shapes. */

@@ -170,6 +170,19 @@ export const clauses = {
       ),
     },
   }),
+  method: clause({
+    noun: "method",
+    summary: "how gradients are had, from the library; by backpropagation if unsaid",
+    example: "method mezo { eps: 1e-3 }",
+    argument: named("the name of a method, such as mezo"),
+    definition: "method",
+    options: {
+      first_order: option(
+        listOf(modulePattern, "patterns of names, such as [lm_head]"),
+        "names of what has its gradient by backpropagation all the same; nothing if unsaid",
+      ),
+    },
+  }),
   optimizer: clause({
     noun: "optimizer",
     summary: "how parameters follow their gradients, from the library",

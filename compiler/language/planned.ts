@@ -195,6 +195,9 @@ function names(settings: Settings, recipe: Recipe, scope: Scope): Diagnostic[] {
     ...(architecture === undefined ? [] : [["architecture", architecture] as [DefinitionKind, Said<string>]]),
     ...settings.adapters.map((adapter): [DefinitionKind, Said<string>] => ["adapter", adapter.name]),
     ["task", settings.head.name],
+    ...(settings.method === undefined
+      ? []
+      : [["method", settings.method.name] as [DefinitionKind, Said<string>]]),
     ["optimizer", settings.optimizer.name],
     ["schedule", settings.schedule.name],
   ];

@@ -6,13 +6,13 @@ import { findDefinition, readOptions } from "./chosen.ts";
 import { clauses } from "./clauses.ts";
 import { group, groupPatterns } from "./clause-forms.ts";
 import { replace, type Report } from "./forms.ts";
-import type { AdapterSettings, Chosen, GroupSettings, Said, Settings } from "./settings.ts";
+import type { AdapterSettings, Chosen, GroupSettings, MethodSettings, Said, Settings } from "./settings.ts";
 
 type Found = { readonly definition: Definition | "announced"; readonly chosen: Chosen };
 
 function choose(
   clause: ReadClause<string, OptionRules>,
-  kind: "adapter" | "task" | "optimizer" | "schedule",
+  kind: "adapter" | "task" | "method" | "optimizer" | "schedule",
   read: ReadRecipe,
 ): Found | undefined {
   const name = clause.argument;
@@ -110,6 +110,14 @@ function readGroup(
   const written = entries.filter((entry) => entry.kind === "option");
   const options = readOptions(definition, name, written, [], false, report);
   return patterns === undefined ? [] : [{ patterns, options, span }];
+}
+
+/** The method that gradients are had by, where it is not backpropagation. */
+export function readMethod(read: ReadRecipe): MethodSettings | undefined {
+  const clause = read.one(clauses.method);
+  const found = clause === undefined ? undefined : choose(clause, "method", read);
+  if (clause === undefined || found === undefined) return undefined;
+  return { ...found.chosen, firstOrder: clause.options.first_order?.value ?? [] };
 }
 
 /** The schedule, or the full rate throughout. */

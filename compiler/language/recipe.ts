@@ -8,7 +8,7 @@ import { findDefinition } from "./chosen.ts";
 import { clauses, closestNoun, type Noun } from "./clauses.ts";
 import { replace, type Report } from "./forms.ts";
 import { planned } from "./planned.ts";
-import { readAdapters, readHead, readOptimizer, readSchedule } from "./recipe-library.ts";
+import { readAdapters, readHead, readMethod, readOptimizer, readSchedule } from "./recipe-library.ts";
 import { checkpointOf, dataOf, evaluationOf, precisionOf, devicesOf } from "./recipe-values.ts";
 import type { Scope } from "./resolve.ts";
 import { replaceSettings } from "./set.ts";
@@ -49,6 +49,7 @@ function readSettings(recipe: Recipe, scope: Scope, tell: Report): Settings | un
   const batch = read.one(clauses.batch);
   const accumulation = read.one(clauses.accumulation);
   const { checkpoint, keep } = checkpointOf(read);
+  const method = readMethod(read);
   const optimizer = readOptimizer(read);
   const schedule = readSchedule(read);
   const training = read.one(clauses.training);
@@ -106,6 +107,7 @@ function readSettings(recipe: Recipe, scope: Scope, tell: Report): Settings | un
     accumulation: every,
     checkpoint,
     keep,
+    method,
     ...optimizer,
     schedule,
     training: training.argument,

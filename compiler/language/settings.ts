@@ -70,6 +70,11 @@ export interface AdapterSettings extends Chosen {
   readonly start: Said<string> | undefined;
 }
 
+export interface MethodSettings extends Chosen {
+  /** Names of what has its gradient by backpropagation all the same. */
+  readonly firstOrder: readonly Said<string>[];
+}
+
 export type Weights =
   | { readonly kind: "f32" | "bf16" | "f16" | "int8" }
   | { readonly kind: "nf4"; readonly block: number; readonly double: boolean };
@@ -133,6 +138,8 @@ export interface Settings {
   readonly checkpoint: Said<"none" | "sqrt" | "auto" | { readonly every: number }>;
   /** Roles and modules whose activations are kept whatever the policy says. */
   readonly keep: readonly Said<string>[];
+  /** How gradients are had: by backpropagation if undefined. */
+  readonly method: MethodSettings | undefined;
   readonly optimizer: Chosen;
   /** How the optimizer's state is stored. */
   readonly state: Said<"f32" | "bf16" | "int8">;

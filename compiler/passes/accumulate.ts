@@ -8,19 +8,25 @@ import type { Program, Region, TensorType, Value } from "../ir/graph.ts";
 import { differentiate } from "./differentiate.ts";
 import type { KernelGradients } from "./differentiate-context.ts";
 import { at } from "./rebuild.ts";
+import { moveAlong } from "./tangent.ts";
 
 export interface Accumulation {
   /** The variable that the differentiated result is left in. */
   readonly loss: string;
   /** Trained variables, and those that their gradients are kept in: f32, of the same shape. */
   readonly trained: readonly { readonly weight: string; readonly gradient: string }[];
+  /** Variables to move along directions: those of each are the program's result of that name, which is used up. */
+  readonly along?: readonly { readonly weight: string; readonly direction: string }[];
+  /** The variable that the loss's growth along the directions is added to. */
+  readonly slope?: string;
   readonly kernelGradients?: KernelGradients;
   /** What is done to the forward region first, such as cutting it into segments. */
   readonly before?: (region: Region) => Region;
 }
 
-export function accumulate(program: Program, request: Accumulation): Program {
-  const { loss, kernelGradients, before } = request;
+export function accumulate(measured: Program, request: Accumulation): Program {
+  const { loss, slope, kernelGradients, before } = request;
+  const program = moving(measured, request);
   const of = program.writes.indexOf(loss);
   if (of < 0) throw new Error(`the program ${program.name} leaves nothing in ${loss}`);
   const trained = request.trained.filter(({ weight }) => program.reads.includes(weight));
@@ -46,13 +52,37 @@ export function accumulate(program: Program, request: Accumulation): Program {
     apply("add", [held(name, value), wide(value)], {}, [], value.node.origin);
   const own = results
     .slice(0, program.writes.length)
-    .map((value, index) => (index === of ? added(loss, value) : value));
+    .map((value, index) =>
+      index === of || program.writes[index] === slope ? added(at(program.writes, index), value) : value,
+    );
   const sums = trained.map(({ gradient }, index) => added(gradient, at(results, own.length + index)));
   return {
     name: program.name,
     reads,
     writes: [...program.writes, ...trained.map(({ gradient }) => gradient)],
     region: { parameters: given, results: [...own, ...sums] },
+  };
+}
+
+/** The program with the loss's growth along the directions as one more result, in place of the directions. */
+function moving(program: Program, { loss, slope, along = [] }: Accumulation): Program {
+  if (along.length === 0 || slope === undefined) return program;
+  const { reads, writes, region } = program;
+  const directions = new Map(
+    along.map(({ weight, direction }) => [
+      at(region.parameters, reads.indexOf(weight)),
+      at(region.results, writes.indexOf(direction)),
+    ]),
+  );
+  const used = new Set(along.map(({ direction }) => direction));
+  const kept = [...writes.keys()].filter((index) => !used.has(at(writes, index)));
+  const results = kept.map((index) => at(region.results, index));
+  const moved = moveAlong({ parameters: region.parameters, results }, directions);
+  const growth = at(moved.results, results.length + kept.indexOf(writes.indexOf(loss)));
+  return {
+    ...program,
+    writes: [...kept.map((index) => at(writes, index)), slope],
+    region: { parameters: region.parameters, results: [...moved.results.slice(0, results.length), growth] },
   };
 }
 

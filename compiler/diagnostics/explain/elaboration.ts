@@ -48,4 +48,6 @@ checkpoint has them, or parts of these between dots; \`*\` stands for any charac
 that the recipe's head does not compute with, such as lm_head under \`head classify\`, cannot train.`,
   FTL0735: `A tensor declared with \`{ shared: true }\` is one for all parts that the adapter is on, so its shape must be the same in all of
 them. Shapes made of the model's own sizes are.`,
+  FTL0740: `A method's step(loss, s) measures at least one loss; its value gives each tensor a gradient. Where it gives a pair (gradient, moves)
+for single weights, the optimizer's states are one number a weight. A step with loss(along: …) measures no other loss.`,
 };

@@ -3,7 +3,7 @@
 /** The long explanation of each code: what it means, why it is so, what to do. */
 export const model: Readonly<Record<string, string>> = {
   FTL0301: `A recipe is made of clauses, and this is none of them: model, adapter, head, precision, data, evaluation, batch, accumulation,
-checkpoint, optimizer, schedule, training, output, memory, device, devices, sweep, stage. Nothing unknown is ever ignored.`,
+checkpoint, method, optimizer, schedule, training, output, memory, device, devices, sweep, stage. Nothing unknown is ever ignored.`,
   FTL0302: `The clause, or the definition that it names, has no such option. Options are written \`name: value\`. The options of an adapter, an
 optimizer and a schedule are the parameters of its definition; every optimizer also has clip, state and offload, and every
 adapter on and start.`,

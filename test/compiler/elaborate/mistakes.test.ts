@@ -80,3 +80,38 @@ test.each(Object.keys(adapterCases))("an adapter with %s", (name) => {
   expect(found.length).toBeGreaterThan(0);
   expect(renderText(found)).toMatchSnapshot();
 });
+
+/** Methods whose `step` is given, on a model that is right. */
+const methods: Readonly<Record<string, string>> = {
+  "a method that measures nothing": "w => w",
+  "a method whose step gives no function": "loss()",
+  "a second loss in a step along a direction": "let a = loss()\n    let b = loss(along: w => w)\n    w => w",
+  "random numbers for what does not train": "let a = loss()\n    w => normal(like: w * 2)",
+  "single weights that move, with a state for rows": "let a = loss()\n    w => (w, w > 0)",
+};
+
+test.each(Object.keys(methods))("%s", (name) => {
+  const own = `optimizer rows(rate: number) {
+  state r [1] = 0
+  update(w, g, s) {
+    r = r + 1
+    w = w - rate * g
+  }
+}
+
+method own() {
+  step(loss, s) {
+    ${methods[name]}
+  }
+}
+`;
+  const files = new Map([
+    ["own.ftl", `${architecture("x + x")}\n${own}`],
+    ["model/config.json", JSON.stringify({ model_type: "bag", vocab_size: 11, width: 4, wide: 6 })],
+  ]);
+  const text = recipe.replace("optimizer sgd { rate: 1e-3 }", "method own\n  optimizer rows { rate: 1e-3 }");
+  const { input, diagnostics } = readRecipe({ path: "recipe.ftl", text }, (path) => files.get(path));
+  const found = input === undefined ? diagnostics : elaborate(input).diagnostics;
+  expect(found.length).toBeGreaterThan(0);
+  expect(renderText(found)).toMatchSnapshot();
+});

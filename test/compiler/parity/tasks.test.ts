@@ -60,6 +60,8 @@ function moduleOf(name: string, { head, format }: Case, adapter: string): Module
   if (elaborated === undefined) throw new Error("not elaborated");
   const choices = {
     trained: elaborated.trained,
+    along: elaborated.along,
+    step: elaborated.step,
     checkpoint: "none",
     kernelGradients,
     profile: desktop,

@@ -55,6 +55,8 @@ export function moduleOf(model: string, text: string): Made {
   for (const stage of stages) {
     module = stage.run(module, {
       trained: elaborated.trained,
+      along: elaborated.along,
+      step: elaborated.step,
       checkpoint,
       kernelGradients,
       profile: desktop,

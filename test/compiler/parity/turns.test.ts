@@ -67,6 +67,8 @@ test.each([
   for (const stage of stages)
     module = stage.run(module, {
       trained: elaborated.trained,
+      along: elaborated.along,
+      step: elaborated.step,
       checkpoint,
       kernelGradients,
       profile: desktop,

@@ -74,7 +74,8 @@ recipe updates {
     front.input === undefined ? { elaborated: undefined, diagnostics: [] } : elaborate(front.input);
   said.push(...diagnostics.map(({ code, message }) => `${code} ${message}`));
   if (elaborated === undefined || said.length > 0) throw new Error(said.join("\n"));
-  const choices = { trained: elaborated.trained, checkpoint: "none", kernelGradients, profile } as const;
+  const { trained, along, step } = elaborated;
+  const choices = { trained, along, step, checkpoint: "none", kernelGradients, profile } as const;
   // Kernels mean what they are fused from, which other tests show.
   const early = stages.filter(({ name }) => name !== "fuse");
   const module = early.reduce((before, stage) => stage.run(before, choices), elaborated.module);

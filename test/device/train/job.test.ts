@@ -73,6 +73,7 @@ async function prepared(): Promise<Pick<JobInput, "folder" | "settings" | "plan"
     accumulation: said(2),
     checkpoint: said("none"),
     keep: [],
+    method: undefined,
     optimizer: chosen,
     state: said("f32"),
     offload: said(false),

@@ -1,0 +1,74 @@
+// Where the update takes gradients from: variables in which backpropagation added them up, or a method that estimates them (`method.ts`).
+import type { Span } from "../../grammar/source.ts";
+import type { Value } from "../ir/graph.ts";
+import { gradientNorm } from "./clipping.ts";
+import { stateVariable } from "./io.ts";
+import { type Declared, type Meaning } from "./meaning.ts";
+import type { Write } from "./programs.ts";
+import { anonymous, tensor } from "./tensors.ts";
+import { emit, read, type Frame, type Workspace } from "./workspace.ts";
+
+/** What an update starts from. */
+export interface Estimate {
+  /** The parameter: as its variable holds it, unless a method has yet to put it back to where it was. */
+  readonly w: Meaning;
+  readonly gradient: Meaning;
+  /** Where the parameter and its states change at all; everywhere if undefined. */
+  readonly moves: Meaning | undefined;
+}
+
+export interface GradientSource {
+  /** The region that the values below belong to; undefined: that of the program at hand. */
+  readonly frame: Frame | undefined;
+  /** The loss of the step, for the report. */
+  loss(): Meaning;
+  /** The norm of all gradients together. */
+  norm(): Meaning;
+  /** In the region of the parameter, a tensor or a part of one: then `part` is its layer's number there. */
+  estimate(parameter: Declared, part: Value | undefined): Estimate;
+  /** What is to be cleared for the next step. */
+  cleared(): readonly Write[];
+}
+
+/** The gradient that belongs to a trained tensor. */
+export function gradientOf(weight: Declared): Declared {
+  const name = `gradient of ${weight.name}`;
+  const kept = {
+    ...weight,
+    trainable: false,
+    initial: undefined,
+    from: "state",
+    kind: "gradients",
+    type: "f32",
+  } as const;
+  return { ...kept, name, shown: name };
+}
+
+/** The parameter as an expression names it. */
+export function parameterMeaning(parameter: Declared): Meaning {
+  const dimensions = parameter.shape.map((size) => anonymous(size, parameter.span));
+  return { kind: "variable", variable: parameter, dimensions };
+}
+
+/** Gradients that the micro-batches of the step have added up. */
+export function backpropagated(ws: Workspace, weights: readonly Declared[], span: Span): GradientSource {
+  const loss = stateVariable("loss", "io", span);
+  const estimate = (parameter: Declared): Estimate => ({
+    w: parameterMeaning(parameter),
+    gradient: parameterMeaning(gradientOf(parameter)),
+    moves: undefined,
+  });
+  return {
+    frame: undefined,
+    loss: () => tensor(read(ws, loss), []),
+    norm: () => gradientNorm(ws, weights, estimate, span),
+    estimate,
+    cleared: () => [loss, ...weights.map(gradientOf)].map((each) => clearedTo(ws, each, span)),
+  };
+}
+
+/** Zeros in a variable. */
+export function clearedTo(ws: Workspace, declared: Declared, span: Span): Write {
+  const attributes = { value: 0, type: "f32", shape: declared.shape } as const;
+  return { declared, value: emit(ws, span, "constant", [], attributes) };
+}

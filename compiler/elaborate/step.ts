@@ -1,0 +1,54 @@
+// The programs of one training step and the order in which they run: by backpropagation "micro" for each micro-batch, then "update";
+// by a method what the method says (`method.ts`).
+import type { StepRun } from "../ir/graph.ts";
+import { backpropagated, gradientOf } from "./gradient-source.ts";
+import type { Job } from "./job.ts";
+import { microProgram } from "./loss-programs.ts";
+import type { Declared } from "./meaning.ts";
+import { methodStep, type Direction } from "./method.ts";
+import type { Traced } from "./programs.ts";
+import type { Task } from "./task.ts";
+import { updateProgram } from "./update-program.ts";
+import type { Workspace } from "./workspace.ts";
+
+/** A trained variable and the one its gradient is kept in. */
+export interface Trained {
+  readonly weight: string;
+  readonly gradient: string;
+}
+
+export interface TrainingStep {
+  /** "micro" first. */
+  readonly programs: readonly Traced[];
+  readonly step: readonly StepRun[];
+  /** What backpropagation is to find gradients of. */
+  readonly trained: readonly Trained[];
+  /** What forward-mode differentiation is to move along. */
+  readonly along: readonly Direction[];
+}
+
+/** `weights`: everything that trains. */
+export function trainingStep(
+  ws: Workspace,
+  task: Task,
+  weights: readonly Declared[],
+  job: Job,
+): TrainingStep {
+  const exact = weights.filter(({ estimated }) => estimated !== true);
+  const trained = exact.map((weight) => ({ weight: weight.name, gradient: gradientOf(weight).name }));
+  if (job.method === undefined) {
+    const micro = microProgram(ws, task, job);
+    const update = updateProgram(ws, weights, backpropagated(ws, weights, job.span), job);
+    const step = [
+      { program: "micro", each: "micro-batch" },
+      { program: "update", each: "step" },
+    ] as const;
+    return { programs: [micro, update], step, trained, along: [] };
+  }
+  const estimated = weights.filter((weight) => weight.estimated === true);
+  const method = methodStep(ws, { ...job.method, estimated, exact });
+  const micro = microProgram(ws, task, job, method.directions);
+  const update = updateProgram(ws, weights, method.source, job);
+  const { programs, step, along } = method;
+  return { programs: [micro, ...programs, update], step, trained, along };
+}
