@@ -1,12 +1,11 @@
-// Where the update takes gradients from: variables in which backpropagation added them up, or a method that estimates them (`method.ts`).
+// Where the update takes gradients from: variables in which backpropagation added them up (`backpropagation.ts`), or a method that
+// estimates them (`method.ts`).
 import type { Span } from "../../grammar/source.ts";
 import type { Value } from "../ir/graph.ts";
-import { gradientNorm } from "./clipping.ts";
-import { stateVariable } from "./io.ts";
 import { type Declared, type Meaning } from "./meaning.ts";
 import type { Write } from "./programs.ts";
-import { anonymous, tensor } from "./tensors.ts";
-import { emit, read, type Frame, type Workspace } from "./workspace.ts";
+import { anonymous } from "./tensors.ts";
+import { emit, type Frame, type Workspace } from "./workspace.ts";
 
 /** What an update starts from. */
 export interface Estimate {
@@ -48,23 +47,6 @@ export function gradientOf(weight: Declared): Declared {
 export function parameterMeaning(parameter: Declared): Meaning {
   const dimensions = parameter.shape.map((size) => anonymous(size, parameter.span));
   return { kind: "variable", variable: parameter, dimensions };
-}
-
-/** Gradients that the micro-batches of the step have added up. */
-export function backpropagated(ws: Workspace, weights: readonly Declared[], span: Span): GradientSource {
-  const loss = stateVariable("loss", "io", span);
-  const estimate = (parameter: Declared): Estimate => ({
-    w: parameterMeaning(parameter),
-    gradient: parameterMeaning(gradientOf(parameter)),
-    moves: undefined,
-  });
-  return {
-    frame: undefined,
-    loss: () => tensor(read(ws, loss), []),
-    norm: () => gradientNorm(ws, weights, estimate, span),
-    estimate,
-    cleared: () => [loss, ...weights.map(gradientOf)].map((each) => clearedTo(ws, each, span)),
-  };
 }
 
 /** Zeros in a variable. */

@@ -1,7 +1,8 @@
 // The programs of one training step and the order in which they run: by backpropagation "micro" for each micro-batch, then "update";
 // by a method what the method says (`method.ts`).
 import type { StepRun } from "../ir/graph.ts";
-import { backpropagated, gradientOf } from "./gradient-source.ts";
+import { backpropagated } from "./backpropagation.ts";
+import { gradientOf } from "./gradient-source.ts";
 import type { Job } from "./job.ts";
 import { microProgram } from "./loss-programs.ts";
 import type { Declared } from "./meaning.ts";

@@ -19,8 +19,8 @@ shuffle: true, and learn: replies for prompt and chat, learn: all for the others
 two things). Shares are written with %. Counts may end in k, M and G (thousands, millions, thousand millions). Durations are
 \`100 steps\`, \`3 epochs\`, \`1M tokens\`.`,
   FTL0308: `A number lies outside what makes sense here: zero rows, half a step, a share above 100%.`,
-  FTL0309: `The library, and the files that the recipe imports, have no definition of this kind and name; \`ftlc docs\` lists the library's. To use your own, define it
-in a file and import that: \`import "my-adapter.ftl"\`. Training some of the model's own
+  FTL0309: `The library, and the files that the recipe imports, have no definition of this kind and name; \`ftlc docs\` lists the library's.
+To use your own, define it in a file and import that: \`import "my-adapter.ftl"\`. Training some of the model's own
 parameters needs no adapter: BitFit is \`model PATH { train: ["*.bias"] }\`.`,
   FTL0310: `With no adapter the model's own parameters must train, and they are frozen unless the recipe says otherwise. Name an adapter, or write
 \`model PATH { train: all }\`, or give patterns of the parameters that train: \`train: ["lm_head*"]\`.`,

@@ -55,8 +55,8 @@ function elaborated(adapter: string, clause: string): Elaborated {
   return elaborated;
 }
 
-function staged({ module, trained }: Elaborated): Module {
-  const choices = { trained, checkpoint: "none", kernelGradients, profile: desktop } as const;
+function staged({ module, trained, along, step }: Elaborated): Module {
+  const choices = { trained, along, step, checkpoint: "none", kernelGradients, profile: desktop } as const;
   return stages.reduce((before, stage) => stage.run(before, choices), module);
 }
 

@@ -1,0 +1,31 @@
+// The usual source of gradients: what the micro-batches of a step have added up in variables of their own.
+import type { Span } from "../../grammar/source.ts";
+import { gradientNorm } from "./clipping.ts";
+import {
+  clearedTo,
+  gradientOf,
+  parameterMeaning,
+  type Estimate,
+  type GradientSource,
+} from "./gradient-source.ts";
+import { stateVariable } from "./io.ts";
+import type { Declared } from "./meaning.ts";
+import { tensor } from "./tensors.ts";
+import { read, type Workspace } from "./workspace.ts";
+
+/** Gradients that the micro-batches of the step have added up. */
+export function backpropagated(ws: Workspace, weights: readonly Declared[], span: Span): GradientSource {
+  const loss = stateVariable("loss", "io", span);
+  const estimate = (parameter: Declared): Estimate => ({
+    w: parameterMeaning(parameter),
+    gradient: parameterMeaning(gradientOf(parameter)),
+    moves: undefined,
+  });
+  return {
+    frame: undefined,
+    loss: () => tensor(read(ws, loss), []),
+    norm: () => gradientNorm(ws, weights, estimate, span),
+    estimate,
+    cleared: () => [loss, ...weights.map(gradientOf)].map((each) => clearedTo(ws, each, span)),
+  };
+}
