@@ -21,13 +21,11 @@ export function literal(
 
 /** A run of operators that bind alike, left to right, breaks after all of them or none. */
 export function binary(node: syntax.Binary, path: Path, print: Print, root: Root): Doc {
-  const whole = [print("left"), ` ${node.operator}`, line, print("right")];
+  const whole = [print("left"), indent([` ${node.operator}`, line, print("right")])];
   const parent = path.parent;
   const continues =
     parent?.kind === "binary" && path.key === "left" && alike(parent, node) && !root.parenthesized.has(node);
-  if (continues) return whole;
-  const [first, ...rest] = whole;
-  return group([first ?? "", indent(rest)]);
+  return continues ? whole : group(whole);
 }
 
 const alike = (a: syntax.Binary, b: syntax.Binary): boolean =>

@@ -19,24 +19,18 @@ function rotary_angles(
   require scaling?.full_attention == none and scaling?.sliding_attention == none,
     "rotary positions of their own for each kind of layer are not supported"
   let longest = config.max_position_embeddings
-  let original = config.original_max_position_embeddings ??
-  scaling?.original_max_position_embeddings ??
-    longest
+  let seen = scaling?.original_max_position_embeddings ?? longest
+  let original = config.original_max_position_embeddings ?? seen
   let plain = rotary_frequencies(width, base)
+  let factor = () => scaling.factor ?? longest / original
 
   let (frequencies, gain) = match scaling?.rope_type ?? scaling?.type ?? "default" {
     "default" => (plain, 1)
     "linear" => (plain / scaling.factor, 1)
     "dynamic" => (rotary_frequencies(width, dynamic_base(width, base, scaling.factor, length, longest)), 1)
     "llama3" => (llama3_frequencies(plain, scaling, original), 1)
-    "yarn" => yarn_frequencies(plain, base, scaling, original, scaling.factor ?? longest / original)
-    "longrope", "su" => longrope_frequencies(
-      plain,
-      scaling,
-      original,
-      scaling.factor ?? longest / original,
-      length,
-    )
+    "yarn" => yarn_frequencies(plain, base, scaling, original, factor())
+    "longrope", "su" => longrope_frequencies(plain, scaling, original, factor(), length)
   }
   (reshape(iota(length), [length, 1]) * frequencies, gain)
 }
@@ -60,11 +54,8 @@ function llama3_frequencies(plain: [n], scaling, original: number) -> [n] {
 }
 
 /// YaRN (Peng et al., 2024): pairs that turn often in the `original` length are kept, slow ones stretched, those between
-/// blended in a straight line; the gain sharpens attention as the text grows.
-function yarn_frequencies(plain: [n], base: number, scaling, original: number, factor: number) -> (
-  [n],
-  number,
-) {
+/// blended in a straight line. With the frequencies, the gain that sharpens attention as texts grow.
+function yarn_frequencies(plain: [n], base: number, scaling, original: number, factor: number) {
   let pair = turns => n * log(original / (2 * pi * turns)) / log(base)
   let (first, last) = (pair(scaling.beta_fast ?? 32), pair(scaling.beta_slow ?? 1))
   let whole = scaling.truncate ?? true
@@ -80,11 +71,8 @@ function yarn_frequencies(plain: [n], base: number, scaling, original: number, f
 }
 
 /// LongRoPE (Ding et al., 2024): each pair is stretched by a factor of its own, found by search, one list for texts within the
-/// `original` length and one for longer ones.
-function longrope_frequencies(plain: [n], scaling, original: number, factor: number, length: number) -> (
-  [n],
-  number,
-) {
+/// `original` length and one for longer ones. With the frequencies, a gain as YaRN has.
+function longrope_frequencies(plain: [n], scaling, original: number, factor: number, length: number) {
   let stretch = if length > original { scaling.long_factor } else { scaling.short_factor }
   let gain = if factor > 1 { sqrt(1 + log(factor) / log(original)) } else { 1 }
   (plain / stretch, scaling.attention_factor ?? gain)

@@ -131,6 +131,12 @@ describe("what is kept", () => {
   ])("%s", async (_, text) => expect(await formatted(text)).toBe(text));
 });
 
+test("a long chain of operators that bind alike is indented as one", async () => {
+  const [one, two, three] = ["a", "b", "c"].map((letter) => letter.repeat(50));
+  const chain = `function f() {\n  let x = ${one} ??\n    ${two} ??\n    ${three}\n  x\n}\n`;
+  expect(await formatted(chain)).toBe(chain);
+});
+
 test("windows line ends become plain ones", async () => {
   expect(await formatted("recipe r {\r\n  batch 1\r\n}\r\n")).toBe("recipe r {\n  batch 1\n}\n");
 });
