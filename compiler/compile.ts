@@ -2,7 +2,7 @@
 // recipe and the model said, and every mistake. Pure: no file system, clock, device or console; the same inputs give the same plan.
 import { problem, type Diagnostic } from "../grammar/diagnostic.ts";
 import { elaborate, type AdapterFacts, type Saved } from "./elaborate/elaborate.ts";
-import { readRecipe } from "./front.ts";
+import { readRecipe, type Front, type Run } from "./front.ts";
 import { interpret } from "./ir/interpret.ts";
 import type { Module, ScalarExpression } from "./ir/graph.ts";
 import { chooseKernel, inPlaceCandidates } from "./kernels/choose.ts";
@@ -41,32 +41,52 @@ export interface Facts {
 }
 
 export interface Compilation {
+  /** The stage that was compiled; none for a recipe without stages, or with mistakes. */
+  readonly stage: string | undefined;
   /** Undefined where there are errors. A plan that does not fit its budget is still a verified plan. */
   readonly plan: Verified<Plan> | undefined;
   /** What the verifier found, where a plan was made. A refusal is a fault of this compiler, not of the recipe. */
   readonly verification: Verification | undefined;
   readonly settings: Settings | undefined;
+  /** What the recipe says beside its stages; without stages the same. */
+  readonly whole: Settings | undefined;
   readonly facts: Facts | undefined;
   readonly diagnostics: readonly Diagnostic[];
-  /** The module as each stage left it, by the stage's name. */
+  /** The module as each stage of the pipeline left it, by that stage's name. */
   readonly modules: ReadonlyMap<string, Module>;
 }
 
+/** Compiles a recipe; of a recipe in stages, the first. */
 export function compile(text: string, options: CompileOptions): Compilation {
-  const { path, read, profile = desktop, set = [] } = options;
+  const front = readRecipe({ path: options.path, text }, options.read, options.set);
+  return compileRun(front, front.runs[0], options);
+}
+
+/** Compiles a recipe's stages in order; a recipe without any is one. Where there are mistakes, the last tells them. */
+export function compileStages(text: string, options: CompileOptions): readonly Compilation[] {
+  const front = readRecipe({ path: options.path, text }, options.read, options.set);
+  return front.runs.length === 0
+    ? [compileRun(front, undefined, options)]
+    : front.runs.map((run) => compileRun(front, run, options));
+}
+
+function compileRun(front: Front, run: Run | undefined, options: CompileOptions): Compilation {
+  const { profile = desktop } = options;
   const modules = new Map<string, Module>();
-  const front = readRecipe({ path, text }, read, set);
-  const { settings, input } = front;
+  const settings = run?.input.settings ?? front.settings;
   const failed = (diagnostics: readonly Diagnostic[]): Compilation => ({
+    stage: run?.stage,
     plan: undefined,
     verification: undefined,
     settings,
+    whole: front.settings,
     facts: undefined,
     diagnostics,
     modules,
   });
-  if (settings === undefined || input === undefined) return failed(front.diagnostics);
+  if (settings === undefined || run === undefined) return failed(front.diagnostics);
 
+  const { stage, input } = run;
   const { elaborated, diagnostics: found } = elaborate({ ...input, logits: options.logits === true });
   const diagnostics = [...front.diagnostics, ...found];
   if (elaborated === undefined) return failed(diagnostics);
@@ -75,9 +95,9 @@ export function compile(text: string, options: CompileOptions): Compilation {
 
   const choices = { trained, along, step, checkpoint: policyOf(settings), kernelGradients, profile };
   let { module } = elaborated;
-  for (const stage of stages) {
-    module = stage.run(module, choices);
-    modules.set(stage.name, module);
+  for (const { name, run: apply } of stages) {
+    module = apply(module, choices);
+    modules.set(name, module);
   }
 
   const rows = input.rows;
@@ -108,7 +128,16 @@ export function compile(text: string, options: CompileOptions): Compilation {
   }
   const verification = seal(built.plan);
   const facts = { adapters, model, parameters, rate };
-  return { plan: verification.verified, verification, settings, facts, diagnostics, modules };
+  return {
+    stage,
+    plan: verification.verified,
+    verification,
+    settings,
+    whole: front.settings,
+    facts,
+    diagnostics,
+    modules,
+  };
 }
 
 function policyOf(settings: Settings): Checkpointing {

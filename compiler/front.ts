@@ -5,6 +5,7 @@ import type { Source } from "../grammar/source.ts";
 import type { Definition, Recipe } from "../grammar/syntax.ts";
 import type { ElaborationInput } from "./elaborate/elaborate.ts";
 import { configRecord } from "./elaborate/config.ts";
+import { distinct } from "./diagnostics/distinct.ts";
 import { findArchitecture, readConfig } from "./language/config.ts";
 import { checkDefinitions } from "./language/names.ts";
 import { resolvePath } from "./language/path.ts";
@@ -16,9 +17,18 @@ import type { Settings } from "./language/settings.ts";
 
 export interface Front {
   readonly settings: Settings | undefined;
+  /** What is elaborated, in order: the recipe, or its stages. Empty where there are mistakes. */
+  readonly runs: readonly Run[];
+  /** That of the first run. */
   readonly input: ElaborationInput | undefined;
   /** Mistakes, and what is asked for but not built yet. */
   readonly diagnostics: readonly Diagnostic[];
+}
+
+/** A recipe without stages is one run without a name. */
+export interface Run {
+  readonly stage: string | undefined;
+  readonly input: ElaborationInput;
 }
 
 /** Changes of the form `path=value`, as `--set` takes them. */
@@ -42,7 +52,7 @@ export function readRecipe(source: Source, read: Read, changes: readonly string[
         "needs 'recipe NAME { … }'",
       ),
     );
-    return { settings: undefined, input: undefined, diagnostics };
+    return { settings: undefined, runs: [], input: undefined, diagnostics };
   }
   let recipe: Recipe = written;
   for (const change of changes) {
@@ -54,13 +64,14 @@ export function readRecipe(source: Source, read: Read, changes: readonly string[
   diagnostics.push(...checked.diagnostics, ...checked.planned);
   const { settings } = checked;
   if (settings === undefined || diagnostics.some(({ severity }) => severity === "error"))
-    return { settings, input: undefined, diagnostics };
-  const input = gatherInput(settings, scope, source, read, diagnostics);
-  return {
-    settings,
-    input: diagnostics.some(({ severity }) => severity === "error") ? undefined : input,
-    diagnostics,
-  };
+    return { settings, runs: [], input: undefined, diagnostics };
+  const whole = [{ name: undefined, settings }];
+  const gathered = (settings.stages.length > 0 ? settings.stages : whole).flatMap((stage): Run[] => {
+    const input = gatherInput(stage.settings, scope, source, read, diagnostics);
+    return input === undefined ? [] : [{ stage: stage.name, input }];
+  });
+  const runs = diagnostics.some(({ severity }) => severity === "error") ? [] : gathered;
+  return { settings, runs, input: runs[0]?.input, diagnostics: distinct(diagnostics) };
 }
 
 function gatherInput(

@@ -2,6 +2,7 @@
 // The module is not differentiated yet; `trained` says which variables want gradients and where those are kept.
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import type { Definition } from "../../grammar/syntax.ts";
+import { distinct } from "../diagnostics/distinct.ts";
 import type { Module, ScalarExpression } from "../ir/graph.ts";
 import type { Constant, Settings } from "../language/settings.ts";
 import type { Learning } from "../plan/plan.ts";
@@ -274,15 +275,4 @@ function passedOptions(
   options: ReadonlyMap<string, { readonly value: Constant; readonly span: Passed["span"] }>,
 ): readonly Passed[] {
   return [...options].map(([name, { value, span }]) => ({ name, meaning: constantMeaning(value), span }));
-}
-
-/** A mistake in a layer is found once a layer; the reader sees it once. */
-function distinct(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
-  const seen = new Map<string, Diagnostic>();
-  for (const each of diagnostics)
-    seen.set(
-      `${each.code} ${each.span.source.path} ${each.span.start} ${each.span.end} ${each.message}`,
-      each,
-    );
-  return [...seen.values()];
 }

@@ -113,12 +113,6 @@ const rows: readonly PlannedRow[] = [
     where: ({ sweep }) => spans(sweep),
   },
   {
-    code: "FTL0911",
-    what: "stages",
-    instead: "write a recipe for each",
-    where: ({ stages }) => spans(stages),
-  },
-  {
     code: "FTL0912",
     what: "several devices",
     instead: "leave 'devices' out",
@@ -163,20 +157,24 @@ function dropout(
 }
 
 /** All that a checked recipe asks for and that is not built yet, stages included. */
-export function planned(settings: Settings, recipe: Recipe, scope: Scope): Diagnostic[] {
+export function planned(whole: Settings, recipe: Recipe, scope: Scope): Diagnostic[] {
+  const variants = [whole, ...whole.stages.map(({ settings }) => settings)];
   const at: Place = (path) => {
     const [noun, option] = path.split(".");
     const clause = recipe.clauses.find((entry) => entry.noun.text === noun);
     const said = clause?.body?.find((entry) => entry.kind === "option" && entry.path[0]?.text === option);
     return said?.span;
   };
-  const found = rows.flatMap((row) =>
-    row
-      .where(settings, at)
-      .filter((span) => span !== undefined)
-      .map((span) => problem(row.code, span, `not built yet: ${row.what}`, row.instead)),
+  const found = variants.flatMap((settings) =>
+    rows.flatMap((row) =>
+      row
+        .where(settings, at)
+        .filter((span) => span !== undefined)
+        .map((span) => problem(row.code, span, `not built yet: ${row.what}`, row.instead)),
+    ),
   );
-  const all = [...names(settings, recipe, scope), ...found].toSorted((a, b) => a.span.start - b.span.start);
+  const unknown = variants.flatMap((settings) => names(settings, recipe, scope));
+  const all = [...unknown, ...found].toSorted((a, b) => a.span.start - b.span.start);
   return all.filter(
     (one, index) =>
       all.findIndex((other) => other.code === one.code && samePlace(other.span, one.span)) === index,

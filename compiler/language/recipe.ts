@@ -11,6 +11,7 @@ import { planned } from "./planned.ts";
 import { readAdapters, readHead, readMethod, readOptimizer, readSchedule } from "./recipe-library.ts";
 import { checkpointOf, dataOf, evaluationOf, precisionOf, devicesOf } from "./recipe-values.ts";
 import type { Scope } from "./resolve.ts";
+import { joined } from "./stages.ts";
 import { replaceSettings } from "./set.ts";
 import type { Said, Settings, StageSettings, SweepSettings } from "./settings.ts";
 
@@ -65,7 +66,9 @@ function readSettings(recipe: Recipe, scope: Scope, tell: Report): Settings | un
 
   const architecture = model?.options.architecture;
   if (architecture !== undefined) findDefinition("architecture", architecture, scope, read.path, report);
-  if (model?.argument !== undefined)
+  const staged = recipe.clauses.some(({ noun }) => noun.text === "stage");
+  // In stages, each says what trains in it.
+  if (model?.argument !== undefined && !staged)
     somethingTrains(
       train,
       recipe.clauses.some(({ noun }) => noun.text === "adapter"),
@@ -74,7 +77,6 @@ function readSettings(recipe: Recipe, scope: Scope, tell: Report): Settings | un
     );
   if (batch?.argument !== undefined) divides(batch.argument, every, report);
   const sweep = readSweep(read);
-  const stages = readStages(read);
 
   if (
     model?.argument === undefined ||
@@ -87,7 +89,7 @@ function readSettings(recipe: Recipe, scope: Scope, tell: Report): Settings | un
   ) {
     return undefined;
   }
-  return {
+  const settings: Settings = {
     name: recipe.name.text,
     documentation: recipe.documentation,
     span: recipe.span,
@@ -118,8 +120,9 @@ function readSettings(recipe: Recipe, scope: Scope, tell: Report): Settings | un
     device: device?.argument,
     devices,
     sweep,
-    stages,
+    stages: [],
   };
+  return { ...settings, stages: joined(readStages(read), settings, report) };
 }
 
 /** Sorts clauses by noun: unknown nouns, clauses that stand twice and required ones that are missing are reported here. */

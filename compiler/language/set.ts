@@ -46,7 +46,20 @@ export function applySetting(recipe: Recipe, text: string): ChangedRecipe {
     );
     return { recipe, diagnostics: [found] };
   }
-  return replaceSettings(recipe, [option]);
+  return replaceSettings(withoutInStages(recipe, option), [option]);
+}
+
+/** What is set from outside goes before what a stage says. */
+function withoutInStages(recipe: Recipe, { path }: Option): Recipe {
+  const written = (names: Option["path"]): string => names.map(({ text }) => text).join(".");
+  const overruled = (entry: Option | Clause): boolean =>
+    entry.kind === "option" && written(entry.path) === written(path);
+  const clauses = recipe.clauses.map((clause) =>
+    clause.noun.text === "stage"
+      ? { ...clause, body: clause.body?.filter((entry) => !overruled(entry)) }
+      : clause,
+  );
+  return { ...recipe, clauses };
 }
 
 /** The recipe with all the settings put in place. */

@@ -1,6 +1,7 @@
 // `ftlc compile`: a recipe's plan, from the recipe and the model's config alone. Comes in: a path and options. Goes out: the report or
 // a stage's graph on standard output, the plan's folder on disk. Holds: a plan that does not fit is shown like any other, and
 // ends with 3; standard output holds what was asked for and nothing else.
+import { join } from "node:path";
 import { printModule } from "../../compiler/ir/text.ts";
 import { canonicalJson } from "../../compiler/plan/canonical.ts";
 import { reportJson, reportText } from "../../compiler/plan/report.ts";
@@ -35,28 +36,54 @@ export async function compileCommand(
   const planned = await planRecipe(path, changes, flags.plan === "json", terminal);
   if (typeof planned === "number") return planned;
 
-  if (flags.emit !== undefined) terminal.out(stageText(flags.emit, planned));
+  const { emit } = flags;
+  if (emit !== undefined) terminal.out(planned.map((each) => stageText(emit, each)).join("\n"));
   const form = flags.plan ?? (flags.output === undefined && flags.emit === undefined ? "text" : undefined);
   if (form !== undefined) terminal.out(planReport(form, planned));
   if (flags.output !== undefined) {
-    await writePlan(flags.output, planned.plan);
-    terminal.err(`wrote the plan to ${flags.output}`);
+    for (const { stage, plan } of planned) {
+      const folder = stage === undefined ? flags.output : join(flags.output, stage);
+      await writePlan(folder, plan);
+      terminal.err(`wrote the plan to ${folder}`);
+    }
   }
   return fits(planned, terminal) ? exitCodes.done : exitCodes.refused;
 }
 
-export function planReport(form: "text" | "json", { plan, verification }: Planned): string {
-  if (form === "text") return reportText(plan, verification);
-  return JSON.stringify(reportJson(plan, verification), undefined, 2);
+/** The report of a recipe; of one in stages the fullest stage's, as data with those of all stages, as text one after the other. */
+export function planReport(form: "text" | "json", planned: readonly Planned[]): string {
+  const [only, ...more] = planned;
+  if (form === "text") {
+    const texts = planned.map(({ stage, plan, verification }) => {
+      return `${stage === undefined ? "" : `stage ${stage}\n\n`}${reportText(plan, verification)}`;
+    });
+    return [...texts, ...(more.length === 0 ? [] : [overall(planned)])].join("\n\n");
+  }
+  const reports = planned.map(({ stage, plan, verification }) => ({
+    stage,
+    ...reportJson(plan, verification),
+  }));
+  if (more.length === 0 && only?.stage === undefined) return JSON.stringify(reports[0], undefined, 2);
+  const fullest = reports.reduce((a, b) => (b.memory.peak_bytes > a.memory.peak_bytes ? b : a));
+  const fits = reports.every((report) => report.fits);
+  return JSON.stringify({ ...fullest, fits, stages: reports }, undefined, 2);
 }
 
-/** Says so where the plan needs more than it may have. */
-export function fits({ plan }: Planned, terminal: Terminal): boolean {
-  if (plan.peakBytes <= plan.budget) return true;
+function overall(planned: readonly Planned[]): string {
+  const fullest = planned.reduce((a, b) => (b.plan.peakBytes > a.plan.peakBytes ? b : a));
+  return `all ${planned.length} stages: ${sizeText(fullest.plan.peakBytes)} at most, in stage ${fullest.stage ?? ""}`;
+}
+
+/** Says so where a plan needs more than it may have. */
+export function fits(planned: readonly Planned[], terminal: Terminal): boolean {
+  const over = planned.filter(({ plan }) => plan.peakBytes > plan.budget);
   const { red, bold } = terminal.errColors;
-  const [needs, may] = [sizeText(plan.peakBytes), sizeText(plan.budget)];
-  terminal.err(`${red(bold("error"))}: the plan does not fit: it needs ${needs}, the budget is ${may}`);
-  return false;
+  for (const { stage, plan } of over) {
+    const [needs, may] = [sizeText(plan.peakBytes), sizeText(plan.budget)];
+    const what = stage === undefined ? "the plan" : `the plan of stage ${stage}`;
+    terminal.err(`${red(bold("error"))}: ${what} does not fit: it needs ${needs}, the budget is ${may}`);
+  }
+  return over.length === 0;
 }
 
 function emitted(): readonly { readonly name: string; readonly why: string }[] {

@@ -1,7 +1,8 @@
 // A recipe's way to its plan, as `compile` and `train` share it: read, compile, say what is wrong. Comes in: a path and changes.
 // Goes out: what the compiler made, with a verified plan; or the code to end with. Holds: every problem is reported, all at once,
 // before a device is looked for; what is not built yet is an error here; with `json` mistakes are data on standard output too.
-import { compile, type Compilation } from "../../compiler/compile.ts";
+import { distinct } from "../../compiler/diagnostics/distinct.ts";
+import { compileStages, type Compilation } from "../../compiler/compile.ts";
 import { readRecipe } from "../../compiler/front.ts";
 import type { Settings } from "../../compiler/language/settings.ts";
 import type { DeviceProfile } from "../../compiler/plan/plan.ts";
@@ -22,9 +23,9 @@ export interface Changes {
   readonly memory?: number | undefined;
 }
 
-type Whole = "plan" | "verification" | "settings" | "facts";
+type Whole = "plan" | "verification" | "settings" | "whole" | "facts";
 
-/** A compilation that went well. */
+/** A compilation that went well: of a recipe, or of one of its stages. */
 export type Planned = Compilation & { readonly [K in Whole]: NonNullable<Compilation[K]> };
 
 export async function planRecipe(
@@ -32,7 +33,7 @@ export async function planRecipe(
   changes: Changes,
   json: boolean,
   terminal: Terminal,
-): Promise<Planned | ExitCode> {
+): Promise<readonly Planned[] | ExitCode> {
   const failed = (diagnostics: readonly Diagnostic[]): ExitCode => {
     sayDiagnostics(diagnostics, terminal);
     if (json) writeJson(diagnostics, terminal);
@@ -45,25 +46,35 @@ export async function planRecipe(
   if (hasErrors(front.diagnostics) || front.settings === undefined) return failed(front.diagnostics);
 
   const profile = changes.profile ?? profileOf(front.settings) ?? (await changes.otherwise?.());
-  const compiled = compile(source.text, {
+  const compiled = compileStages(source.text, {
     path,
     read: readOptional,
     set,
     ...(profile === undefined ? {} : { profile }),
     ...(changes.memory === undefined ? {} : { memory: changes.memory }),
   });
-  const { plan, verification, settings, facts, diagnostics } = compiled;
+  const diagnostics = distinct(compiled.flatMap((each) => each.diagnostics));
   if (hasErrors(diagnostics)) return failed(diagnostics);
   sayDiagnostics(diagnostics, terminal);
-  if (plan !== undefined && verification !== undefined && settings !== undefined && facts !== undefined) {
-    return { ...compiled, plan, verification, settings, facts };
-  }
-  const refusals = verification?.refusals ?? [];
+  const planned = compiled.flatMap(wholeOf);
+  if (planned.length === compiled.length) return planned;
+  const refusals = compiled.flatMap(({ verification }) => verification?.refusals ?? []);
   for (const { rule, message } of refusals)
     terminal.err(`the verifier refuses the plan: ${rule}: ${message}`);
   terminal.err("there is no plan to run: this is a bug of ftlc, please report it with the recipe");
   if (json) terminal.out(JSON.stringify({ verified: false, refusals }, undefined, 2));
   return exitCodes.refused;
+}
+
+function wholeOf(compiled: Compilation): readonly Planned[] {
+  const { plan, verification, settings, whole, facts } = compiled;
+  const good =
+    plan !== undefined &&
+    verification !== undefined &&
+    settings !== undefined &&
+    whole !== undefined &&
+    facts !== undefined;
+  return good ? [{ ...compiled, plan, verification, settings, whole, facts }] : [];
 }
 
 function profileOf({ device }: Settings): DeviceProfile | undefined {

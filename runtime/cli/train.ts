@@ -2,12 +2,13 @@
 // the recipe's output, progress on standard error, with --json the log's lines on standard output.
 // Holds: mistakes of the recipe come before the device, those of files before its work; interrupted runs end with 130.
 import { resolve, dirname } from "node:path";
-import { timesPerStep } from "../../compiler/plan/plan.ts";
+import { timesPerStep, type Plan } from "../../compiler/plan/plan.ts";
 import { profileFromDevice } from "../../compiler/profile/device.ts";
 import { openCheckpoint } from "../checkpoint/folder.ts";
 import { openDevice, type OpenedDevice } from "../device/open.ts";
-import { runJob, type JobEvent, type JobResult } from "../train/job.ts";
 import { readJobRows } from "../train/data.ts";
+import type { JobEvent, JobResult } from "../train/job.ts";
+import { runStages, type StageInput } from "../train/stages.ts";
 import { fits, planReport } from "./compile.ts";
 import { exitCodes, Failure, type ExitCode } from "./exit.ts";
 import { onInterrupt } from "./interrupt.ts";
@@ -41,62 +42,69 @@ export async function trainCommand(path: string, flags: TrainFlags, terminal: Te
 
 /** All that can be found without work for the device. */
 async function dryRun(
-  planned: Planned,
+  planned: readonly Planned[],
   folder: string,
   json: boolean,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const { plan, settings } = planned;
-  const model = resolve(folder, settings.model.path.value);
-  const rows = await readJobRows(settings, plan.job, folder, model);
-  if (settings.model.init === undefined) await openCheckpoint(model);
   terminal.out(planReport(json ? "json" : "text", planned));
-  for (const message of rows.warnings) terminal.err(`warning: ${message}`);
-  terminal.err(`data and model can be read: ${rows.train.count} rows, ${rows.held?.count ?? 0} held out`);
+  for (const [at, { stage, plan, settings }] of planned.entries()) {
+    const model = resolve(folder, settings.model.path.value);
+    const rows = await readJobRows(settings, plan.job, folder, model);
+    // What later stages read, earlier ones are to write.
+    if (at === 0 && settings.model.init === undefined) await openCheckpoint(model);
+    for (const message of rows.warnings) terminal.err(`warning: ${message}`);
+    const what = stage === undefined ? "" : `stage ${stage}: `;
+    terminal.err(
+      `${what}data and model can be read: ${rows.train.count} rows, ${rows.held?.count ?? 0} held out`,
+    );
+  }
   return exitCodes.done;
 }
 
 async function run(
-  { plan, settings, facts }: Planned,
+  planned: readonly Planned[],
   folder: string,
   opened: OpenedDevice,
   json: boolean,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  const display = trainingDisplay(terminal, plan.peakBytes);
-  const interruption = onInterrupt(display.note);
-  display.note(`device: ${opened.facts.name} (${opened.why})`);
-  if (opened.notice !== undefined) display.note(`note: ${opened.notice}`);
-  const dispatches = plan.programs.reduce(
-    (sum, { name, dispatches }) => sum + dispatches.length * timesPerStep(plan, name),
-    0,
-  );
-  display.note(
-    `plan: ${sizeText(plan.peakBytes)} of ${sizeText(plan.budget)}, ${dispatches} dispatches a step, ${plan.kernels.length} kernels`,
-  );
+  let display = trainingDisplay(terminal, 0);
+  const note = (text: string): void => display.note(text);
+  const interruption = onInterrupt(note);
+  note(`device: ${opened.facts.name} (${opened.why})`);
+  if (opened.notice !== undefined) note(`note: ${opened.notice}`);
   const onEvent = (event: JobEvent): void => {
     if (json && (event.kind === "step" || event.kind === "evaluation"))
       terminal.out(JSON.stringify(event.line));
     display.event(event);
   };
+  const stages = planned.map(({ stage, plan, settings, facts }): StageInput => {
+    const common = { evaluateFirst: true, onEvent, signal: interruption.signal };
+    const own = { plan, settings, facts, folder, device: opened.device, planFiles: planFiles(plan) };
+    return { name: stage, ...own, ...common };
+  });
+  let before: JobResult | undefined;
   try {
-    const result = await runJob({
-      plan,
-      settings,
-      facts,
-      folder,
-      device: opened.device,
-      planFiles: planFiles(plan),
-      evaluateFirst: true,
-      onEvent,
-      signal: interruption.signal,
+    const output = resolve(folder, planned[0]?.whole.output.value ?? "");
+    await runStages(stages, output, {
+      onBegin: ({ name, plan }) => {
+        display = trainingDisplay(terminal, plan.peakBytes);
+        if (name !== undefined) note(`stage ${name}`);
+        note(planText(plan));
+      },
+      onEnd: (result) => {
+        display.end();
+        conclude(result, display);
+        before = result;
+      },
     });
-    display.end();
-    return conclude(result, display);
+    return before?.ended === "interrupted" ? exitCodes.interrupted : exitCodes.done;
   } catch (error) {
     display.end();
     if (interruption.signal.aborted && isAbort(error)) {
-      throw new Failure("interrupted before the first step: nothing was saved", exitCodes.interrupted);
+      const what = before === undefined ? "nothing was saved" : `${before.output} is whole`;
+      throw new Failure(`interrupted before the first step: ${what}`, exitCodes.interrupted);
     }
     throw error;
   } finally {
@@ -104,11 +112,19 @@ async function run(
   }
 }
 
-function conclude(result: JobResult, display: TrainingDisplay): ExitCode {
+function planText(plan: Plan): string {
+  const dispatches = plan.programs.reduce(
+    (sum, { name, dispatches }) => sum + dispatches.length * timesPerStep(plan, name),
+    0,
+  );
+  return `plan: ${sizeText(plan.peakBytes)} of ${sizeText(plan.budget)}, ${dispatches} dispatches a step, ${plan.kernels.length} kernels`;
+}
+
+function conclude(result: JobResult, display: TrainingDisplay): void {
   const { ended, step, steps, last, evaluations } = result;
   if (ended === "interrupted") {
     display.note(`interrupted after step ${step} of ${steps}, which is saved`);
-    return exitCodes.interrupted;
+    return;
   }
   const [first, final] = [evaluations[0], evaluations.at(-1)];
   if (first !== undefined && final !== undefined && first !== final) {
@@ -121,7 +137,6 @@ function conclude(result: JobResult, display: TrainingDisplay): ExitCode {
   display.note(
     `done: ${steps} steps${typeof last?.loss === "number" ? `, last loss ${last.loss.toFixed(4)}` : ""}`,
   );
-  return exitCodes.done;
 }
 
 function isAbort(error: unknown): boolean {

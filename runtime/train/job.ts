@@ -14,9 +14,9 @@ import { batches } from "../data/batches.ts";
 import { launch, type Allocated, type Session } from "../launch/session.ts";
 import { readJobRows, type JobRows } from "./data.ts";
 import { totalSteps } from "./duration.ts";
-import type { TrainEvent } from "./lines.ts";
+import type { LogLine, TrainEvent } from "./lines.ts";
 import { load, type Continued } from "./load.ts";
-import { openLog } from "./log.ts";
+import { openLog, type Log } from "./log.ts";
 import { train, type Position, type Trained } from "./loop.ts";
 import { adapterFields, type AdapterShape } from "./peft.ts";
 import { saveAdapter, saveModel, type Saved } from "./save.ts";
@@ -44,6 +44,10 @@ export interface JobInput {
   /** Where the recipe's paths start. */
   readonly folder: string;
   readonly device: GPUDevice;
+  /** Where a stage goes on from another: the folder that holds the weights, instead of the model's. */
+  readonly weights?: string | undefined;
+  /** The stage's name, and the log that it shares with the others. */
+  readonly stage?: { readonly name: string; readonly log: Log } | undefined;
   /** Files of `OUTPUT/plan`, by path there. */
   readonly planFiles?: ReadonlyMap<string, string>;
   /** Evaluates before the first step too. */
@@ -63,19 +67,22 @@ export interface JobResult extends Trained {
   readonly output: string;
   /** What was left, newest last. */
   readonly saved: readonly string[];
+  /** The folder of the trained model, where the model itself was trained. */
+  readonly model: string | undefined;
 }
 
 export async function runJob(input: JobInput): Promise<JobResult> {
-  const { plan, settings, folder, signal } = input;
-  const emit = input.onEvent ?? (() => undefined);
+  const { plan, settings, folder, signal, stage } = input;
+  const emit = (event: JobEvent): void => input.onEvent?.(inStage(event, stage?.name));
   const model = resolve(folder, settings.model.path.value);
+  const weights = input.weights ?? model;
   const output = resolve(folder, settings.output.value);
 
   const rows = await readJobRows(settings, plan.job, folder, model);
   for (const message of rows.warnings) emit({ kind: "warning", message });
   emit({ kind: "rows", train: rows.train.count, tokens: rows.train.tokenCount, held: rows.held?.count ?? 0 });
   const names = namesRead(plan);
-  const checkpoint = names.length > 0 ? underFullNames(await openCheckpoint(model), names) : undefined;
+  const checkpoint = names.length > 0 ? underFullNames(await openCheckpoint(weights), names) : undefined;
   const adapters = await openAdapters(input);
   const options = await trainOptions(input, rows, model);
 
@@ -92,7 +99,7 @@ export async function runJob(input: JobInput): Promise<JobResult> {
       await writeAside(join(output, "plan", path), [new TextEncoder().encode(text)]);
 
     const results = resultsOf(input, session, { model, output, checkpoint, continued: adapters });
-    const log = await openLog(join(output, "log.jsonl"));
+    const log = stage?.log ?? (await openLog(join(output, "log.jsonl")));
     try {
       const save = { every: settings.save.every, write: results.step };
       const clock = (): number => performance.now() / 1000;
@@ -101,17 +108,34 @@ export async function runJob(input: JobInput): Promise<JobResult> {
       const trained = await train(session, {
         ...common,
         evaluation,
-        onLine: log.write,
+        onLine: (line) => log.write(named(line, stage?.name)),
         onEvent: emit,
         signal,
       });
       if (trained.ended === "done") await results.final();
-      return { ...trained, output, saved: results.saved };
+      const own = input.facts.model.length > 0 ? join(output, "model") : undefined;
+      return { ...trained, output, saved: results.saved, model: own };
     } finally {
-      await log.close();
+      if (stage === undefined) await log.close();
     }
   } finally {
     session.close();
+  }
+}
+
+/** A line as the log has it: in a stage it begins with the stage's name. */
+function named<L extends LogLine>(line: L, stage: string | undefined): L {
+  return stage === undefined ? line : { stage, ...line };
+}
+
+function inStage(event: JobEvent, stage: string | undefined): JobEvent {
+  switch (event.kind) {
+    case "step":
+      return { ...event, line: named(event.line, stage) };
+    case "evaluation":
+      return { ...event, line: named(event.line, stage) };
+    default:
+      return event;
   }
 }
 

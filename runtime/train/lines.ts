@@ -4,6 +4,8 @@ import type { Evaluated } from "./evaluate.ts";
 
 /** One step. */
 export interface StepLine {
+  /** Of a recipe in stages, the stage; each counts its own steps. */
+  readonly stage?: string;
   /** From 1. */
   readonly step: number;
   /** How often the data has been gone through, to four decimals: 1.5 is half-way through the second time. */
@@ -25,6 +27,7 @@ export interface StepLine {
 
 /** One evaluation, after a step (0: before the first). */
 export interface EvaluationLine {
+  readonly stage?: string;
   readonly step: number;
   /** Mean over all learned targets of the held-out rows. */
   readonly eval_loss: number;

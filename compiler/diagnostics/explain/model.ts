@@ -35,6 +35,9 @@ nothing is computed again.`,
   FTL0316: `What the head learns and what the rows bring differ. A head that learns classes, such as classify, needs \`format: label\`: rows with
 a text (or input_ids) and a label. Heads that learn words need rows of words: text, prompt and chat bring the word after each
 position; for masked words the rows are text, or tokens, whose \`labels\` are taken as they are.`,
+  FTL0317: `Stages run one after the other, each with its settings put into the recipe, on the weights that the stage before leaves: on the
+same model, with its adapters. The optimizer begins anew. What a stage leaves lies in OUTPUT/NAME, so each has a name of its own that
+a folder can have; the log, OUTPUT/log.jsonl, names the stage in each line.`,
   FTL0321: `The text is not JSON as RFC 8259 defines it, or a name stands twice in one object (which most readers hide), or values lie more
 than 64 deep.`,
   FTL0322: `The library has no architecture for the model_type of this config.json. An architecture is one .ftl file: copy the closest one with

@@ -15,7 +15,6 @@ export const planned: Readonly<Record<string, string>> = {
   FTL0908: `Putting several short rows into one. Write \`pack: false\`, or leave it out.${later}`,
   FTL0909: `Taking a share of the rows for evaluation. Put them into a file of their own and name it in \`evaluation\`.${later}`,
   FTL0910: `Running a recipe for each of several values. Run it several times with \`--set\`.${later}`,
-  FTL0911: `Training in stages. Write a recipe for each stage; \`start:\` continues from an adapter.${later}`,
   FTL0912: `Training on several devices.${later}`,
   FTL0913: `Dropout. Write \`dropout: 0\`, or leave it out.${later}`,
   FTL0914: `Optimizer state in 8 or 16 bits. Write \`state: f32\`, or leave it out.${later}`,
