@@ -2,6 +2,8 @@
 import { expect, test } from "vitest";
 import { renderText } from "../../../compiler/diagnostics/render.ts";
 import { elaborate, type Elaborated } from "../../../compiler/elaborate/elaborate.ts";
+import { exampleConfig } from "../../../compiler/language/example.ts";
+import { resolve } from "../../../compiler/language/resolve.ts";
 import { readRecipe } from "../../../compiler/front.ts";
 
 const config = {
@@ -17,18 +19,29 @@ const config = {
   hidden_act: "gelu",
 };
 
+/** The architecture's example; for the two that mistakes are tried on, a small one that is known here. */
+function configOf(model: string): object {
+  if (model === "llama" || model === "roberta") return { ...config, model_type: model };
+  const definition = scope.lookup("architecture", model, "any.ftl");
+  if (definition === undefined) throw new Error(`no architecture ${model}`);
+  return exampleConfig(definition);
+}
+
 interface Asked {
-  readonly model: "llama" | "roberta";
+  readonly model: string;
   readonly clauses: string;
   readonly format: string;
   readonly own?: string;
+  readonly train?: "all";
 }
 
+const { scope } = resolve({ path: "any.ftl", text: "" }, () => undefined);
+
 /** What comes of a recipe, or what is wrong with it as the reader sees it. */
-function made({ model, clauses, format, own = "" }: Asked): Elaborated | string {
+function made({ model, clauses, format, own = "", train }: Asked): Elaborated | string {
   const text = `import "own.ftl"
 recipe own {
-  model     "model"
+  model     "model" { train: ${train ?? "none"} }
   ${clauses}
   data      "rows.jsonl" { format: ${format}, length: 8 }
   batch     2
@@ -37,7 +50,7 @@ recipe own {
 }`;
   const files = new Map([
     ["own.ftl", own],
-    ["model/config.json", JSON.stringify({ ...config, model_type: model })],
+    ["model/config.json", JSON.stringify(configOf(model))],
   ]);
   const front = readRecipe({ path: "recipe.ftl", text }, (path) => files.get(path));
   if (front.input === undefined) return renderText(front.diagnostics);
@@ -115,3 +128,19 @@ task copy() {
   expect(found.learns).toEqual({ kind: "labels", masking: undefined });
   expect(found.module.variables.map(({ name }) => name)).toContain("labels");
 });
+
+test.each(scope.names("architecture", "any.ftl"))(
+  "%s classifies with an adapter and trained whole",
+  (model) => {
+    const names = (how: Pick<Asked, "clauses" | "train">): string[] => {
+      const clauses = `${how.clauses}\n  head classify { labels: 4 }`;
+      const found = made({ ...how, model, clauses, format: "label" });
+      if (typeof found === "string") throw new Error(found);
+      const { variables } = found.module;
+      return variables.filter(({ initial }) => initial.from === "optional").map(({ name }) => name);
+    };
+    const head = model === "roberta" ? 4 : 1;
+    expect(names({ clauses: lora })).toHaveLength(head);
+    expect(names({ clauses: "", train: "all" })).toHaveLength(head);
+  },
+);
