@@ -18,7 +18,7 @@ import {
 } from "./meaning.ts";
 import { located, type Part } from "./parts.ts";
 import { whole } from "./sizes.ts";
-import { fail, type Workspace } from "./workspace.ts";
+import { drawing, fail, type Workspace } from "./workspace.ts";
 
 /** One `adapter` clause at work. */
 export interface AdapterUse {
@@ -100,9 +100,10 @@ function adapted(
     label: definition.name.text,
     call: (passed, at) => {
       const places = passed.filter(({ name }) => name === undefined).length;
-      if (forward.parameters === places) return forward.call(passed, at);
+      const draws = ws.draws === undefined ? undefined : { ...ws.draws, adapter: use.settings.alias };
+      if (forward.parameters === places) return drawing(ws, draws, () => forward.call(passed, at));
       const result: Passed = { name: undefined, meaning: plain.call(passed, at), span: at.span };
-      return forward.call([...passed, result], at);
+      return drawing(ws, draws, () => forward.call([...passed, result], at));
     },
   };
   const placed = located(ws, part.place, call);

@@ -4,15 +4,8 @@ import type { Span } from "../../grammar/source.ts";
 import type { TensorType, Value } from "../ir/graph.ts";
 import { applied, chunks } from "./chunks.ts";
 import { iterate } from "./iterate.ts";
-import {
-  describe,
-  number,
-  poison,
-  type Dimension,
-  type Meaning,
-  type Passed,
-  type Purpose,
-} from "./meaning.ts";
+import { number, poison, type Dimension, type Meaning, type Passed, type Purpose } from "./meaning.ts";
+import { dropped } from "./drop.ts";
 import { randomNormal, randomUniform, stepKey } from "./random.ts";
 import { dimensionsOf, whole } from "./sizes.ts";
 import { anonymous, asTensor, casted, elementwise, tensor } from "./tensors.ts";
@@ -228,16 +221,9 @@ export const builtins: Readonly<Record<string, Builtin>> = Object.fromEntries([
       elementwise(inside, "multiply", [randomNormal(inside, shape, purpose, at), deviation], at),
     );
   }),
-  builtin("drop", (_, given, at) => {
-    const share = given.need(1, "share");
-    if (share.meaning.kind === "number" && share.meaning.value === 0) return given.need(0, "x").meaning;
-    return fail(
-      "FTL0913",
-      share.span,
-      `not built yet: dropout of ${describe(share.meaning)}`,
-      "only 0 is possible today",
-      { related: [{ span: at, label: "used here" }] },
-    );
+  builtin("drop", (ws, given, at) => {
+    const [x, share] = [given.need(0, "x"), given.need(1, "share")];
+    return dropped(ws, x.meaning, share, at);
   }),
   builtin("chunks", (ws, given, at) => {
     const [f, ...tensors] = given.all;

@@ -6,7 +6,7 @@ import { applyAll, parameter } from "../ir/build.ts";
 import type { Value } from "../ir/graph.ts";
 import { poison, type FunctionMeaning, type Meaning, type TensorMeaning } from "./meaning.ts";
 import { anonymous, asTensor, tensor } from "./tensors.ts";
-import { emit, fail, read, traced, type Workspace } from "./workspace.ts";
+import { drawing, emit, fail, read, traced, type Workspace } from "./workspace.ts";
 
 /** Bytes that the widest value of one part may take. */
 export const chunkBytes = 32 * 1024 * 1024;
@@ -45,7 +45,9 @@ export function chunks(
   if (entries === undefined)
     return fail("FTL0711", span, "'chunks' needs a tensor with an axis to split", "missing here");
   const { size, count } = partition(entries, floatsEach);
-  if (count === 1) return f(tensors);
+  // Where parts of all rows are at work, nobody knows which row an element is of.
+  const draws = ws.draws === undefined ? undefined : { ...ws.draws, rows: 0 };
+  if (count === 1) return drawing(ws, draws, () => f(tensors));
   const stacked = tensors.map(({ value }) => {
     const rest = value.shape.slice(1);
     const missing = size * count - entries;
@@ -73,7 +75,9 @@ export function chunks(
     }),
   );
   const { result, frame } = traced(ws, () =>
-    f(slices.map((value, index) => tensor(value, [part, ...(tensors[index]?.dimensions.slice(1) ?? [])]))),
+    drawing(ws, draws, () =>
+      f(slices.map((value, index) => tensor(value, [part, ...(tensors[index]?.dimensions.slice(1) ?? [])]))),
+    ),
   );
   if (result.kind === "poison") return poison;
   const { value, dimensions } = asTensor(ws, result, span);

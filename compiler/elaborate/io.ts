@@ -52,6 +52,11 @@ export function keysVariable(span: Span): Declared {
   return hostVariable("keys", [1], "u32", span);
 }
 
+/** The number of the micro-batch's first row among all rows of the run, which random masks hang on: [first], in u32. */
+export function samplesVariable(span: Span): Declared {
+  return hostVariable("samples", [1], "u32", span);
+}
+
 /** The number of a layer, an i32 scalar that the loop over the layers counts; `local` names it within its layer. */
 export function layerCounter(name: string, local: string, layer: Declared["layer"], span: Span): Declared {
   const common = { name, local, shown: name, layer, shape: [], key: name, initial: undefined };

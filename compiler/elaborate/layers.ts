@@ -20,7 +20,7 @@ import {
 } from "./meaning.ts";
 import { join, record, type Place } from "./parts.ts";
 import { asTensor, tensor } from "./tensors.ts";
-import { fail, traced, type Frame, type Workspace } from "./workspace.ts";
+import { drawing, fail, traced, type Frame, type Workspace } from "./workspace.ts";
 
 /** What a model makes of its layers. */
 export interface Layering {
@@ -63,7 +63,7 @@ export function layerRecord(
   const bodies: Body[] = [];
   for (let index = range.first; index < last; index += 1) {
     const path = join(outer.path, named(number(index)));
-    const counter = layerCounter(`number of ${path}`, "number", { template, index }, layer.index.span);
+    const counter = layerCounter(`number of ${path}`, counterName, { template, index }, layer.index.span);
     const declared = new Map<string, Declared>([[counter.local, counter]]);
     const place: Place = {
       path,
@@ -90,6 +90,9 @@ export function layerRecord(
   return { kind: "record", label: layer.name.text, fields: new Map(), open: false, call: forward };
 }
 
+/** A layer's counter among what it declares. */
+const counterName = "number";
+
 /** What a layer does, and what it declares by local name. */
 interface Body {
   readonly forward: FunctionMeaning | undefined;
@@ -103,15 +106,16 @@ interface Body {
 function traceLayers(
   bodies: readonly Body[],
   numbered: boolean,
-  trace: (forward: Body["forward"]) => Step,
+  trace: (body: Body) => Step,
 ): readonly Step[] {
   const known = new Map<string, Step>();
-  return bodies.map(({ forward, declared }): Step => {
+  return bodies.map((body): Step => {
+    const { declared } = body;
     const signature = [...declared.values()]
       .map((each) => `${each.local} ${each.shape.join(" ")} ${each.type} ${treatment(each)}`)
       .join("\n");
     const like = numbered ? undefined : known.get(signature);
-    const step = like === undefined ? trace(forward) : { ...like, frame: exchanged(like.frame, declared) };
+    const step = like === undefined ? trace(body) : { ...like, frame: exchanged(like.frame, declared) };
     known.set(signature, step);
     return step;
   });
@@ -128,17 +132,19 @@ function exchanged({ reads }: Frame, declared: ReadonlyMap<string, Declared>): F
 
 function traceLayer(
   ws: Workspace,
-  forward: Body["forward"],
+  { forward, declared }: Body,
   given: readonly TensorMeaning[],
-  layer: Layer,
+  { name, span }: Layer,
   at: Parameters<typeof asTensor>[2],
 ): Step {
   if (forward === undefined)
-    return fail("FTL0719", layer.name.span, `layer '${layer.name.text}' has no forward`, "needs forward(…)");
+    return fail("FTL0719", name.span, `layer '${name.text}' has no forward`, "needs forward(…)");
   const stands = given.map(({ value }, index) =>
-    parameter(value, `argument_${index}`, { ...ws.origin, source: layer.span }),
+    parameter(value, `argument_${index}`, { ...ws.origin, source: span }),
   );
-  const { result, frame } = traced(ws, () => {
+  const layer = declared.get(counterName);
+  const draws = ws.draws === undefined ? undefined : { ...ws.draws, layer, drawn: new Map() };
+  const work = (): TensorMeaning | undefined => {
     const passed = stands.map((value, index) => ({
       name: undefined,
       meaning: tensor(value, given[index]?.dimensions ?? []),
@@ -146,7 +152,8 @@ function traceLayer(
     }));
     const y = forward.call(passed, { kind: "missing", span: at });
     return y.kind === "poison" ? undefined : asTensor(ws, y, at);
-  });
+  };
+  const { result, frame } = traced(ws, () => drawing(ws, draws, work));
   if (result === undefined) return { arguments: stands, frame, result, key: "" };
   const reads = [...frame.reads.values()].map(({ value }) => value);
   return {

@@ -8,7 +8,7 @@ import type { Meaning } from "./meaning.ts";
 import { traceProgram, type Traced, type Write } from "./programs.ts";
 import { callTask, type Task } from "./task.ts";
 import { asTensor, casted, elementwise } from "./tensors.ts";
-import type { Workspace } from "./workspace.ts";
+import { drawing, type Draws, type Workspace } from "./workspace.ts";
 
 /** The forward part of the step: leaves the micro-batch's share of the loss in "loss", and what `more` says. */
 export function microProgram(
@@ -18,7 +18,8 @@ export function microProgram(
   more: () => readonly Write[] = () => [],
 ): Traced {
   return traceProgram(ws, "micro", () => {
-    const total = callTask(ws, task, "loss", job);
+    const draws: Draws = { rows: job.rows, adapter: "", layer: undefined, drawn: new Map() };
+    const total = drawing(ws, draws, () => callTask(ws, task, "loss", job));
     const share: Meaning = { kind: "scalar", expression: { apply: "divide", to: [1, { name: "targets" }] } };
     const loss = asTensor(ws, elementwise(ws, "multiply", [total, share], job.span), job.span);
     return [{ declared: stateVariable("loss", "io", job.span), value: loss.value }, ...more()];

@@ -57,7 +57,7 @@ export function stepKey(ws: Workspace, span: Span): Value {
 }
 
 /** FNV-1a, 32 bits: gives each purpose a key of its own. */
-function hash(text: string): number {
+export function hash(text: string): number {
   let state = 0x811c9dc5;
   for (let at = 0; at < text.length; at += 1) state = Math.imul(state ^ text.charCodeAt(at), 0x01000193);
   return state >>> 0;

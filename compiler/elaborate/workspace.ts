@@ -32,6 +32,18 @@ export interface Frame {
   readonly made?: ReadonlyMap<string, Value>;
 }
 
+/** Whom random masks are drawn for in the program at hand: the same mask is never drawn twice, nor for two places. */
+export interface Draws {
+  /** Rows of a micro-batch. */
+  readonly rows: number;
+  /** The adapter at work, or "". */
+  readonly adapter: string;
+  /** The counter of the layer at work. */
+  readonly layer: Declared | undefined;
+  /** How often each place has drawn. */
+  readonly drawn: Map<string, number>;
+}
+
 export interface Workspace {
   readonly diagnostics: Diagnostic[];
   readonly library: Library;
@@ -47,6 +59,8 @@ export interface Workspace {
   readonly scalars: HostScalar[];
   frame: Frame;
   origin: Origin;
+  /** Absent where nothing is dropped: outside of training. */
+  draws?: Draws | undefined;
 }
 
 /** Slots of the variable "scalars"; it fills one unit of the usual alignment, 256 bytes. */
@@ -112,6 +126,17 @@ export function traced<T>(
     return { result: work(), frame };
   } finally {
     ws.frame = outer;
+  }
+}
+
+/** Runs `work` with other draws. */
+export function drawing<T>(ws: Workspace, draws: Draws | undefined, work: () => T): T {
+  const outer = ws.draws;
+  ws.draws = draws;
+  try {
+    return work();
+  } finally {
+    ws.draws = outer;
   }
 }
 

@@ -119,12 +119,6 @@ const rows: readonly PlannedRow[] = [
     where: ({ devices }) => (devices === undefined || devices.value.count === 1 ? [] : [devices.span]),
   },
   {
-    code: "FTL0913",
-    what: "dropout",
-    instead: "write dropout: 0",
-    where: ({ adapters }) => adapters.flatMap(({ options }) => dropout(options.get("dropout"))),
-  },
-  {
     code: "FTL0914",
     what: "optimizer state in 8 or 16 bits",
     instead: "write state: f32",
@@ -149,12 +143,6 @@ const rows: readonly PlannedRow[] = [
     where: ({ device }) => (device !== undefined && /[/\\]|\.json$/.test(device.value) ? [device.span] : []),
   },
 ];
-
-function dropout(
-  said: Said<{ readonly kind: string; readonly value?: unknown; readonly of?: unknown }> | undefined,
-): Span[] {
-  return said === undefined || said.value.value === 0 || said.value.of === 0 ? [] : [said.span];
-}
 
 /** All that a checked recipe asks for and that is not built yet, stages included. */
 export function planned(whole: Settings, recipe: Recipe, scope: Scope): Diagnostic[] {

@@ -32,8 +32,8 @@ export async function writeScalars(session: Feeding, numbers: StepNumbers): Prom
 }
 
 /** Runs the programs of one step on a batch, in the plan's order. */
-export async function runStep(session: Feeding, batch: Batch): Promise<void> {
-  const { rows } = session.plan.job;
+export async function runStep(session: Feeding, batch: Batch, step: number): Promise<void> {
+  const { rows, batch: perStep } = session.plan.job;
   const learned = learnedTargets(batch, rows);
   // What learns nothing adds nothing: the filling rows of a short last batch are not computed.
   const micros = [...learned.keys()].filter((micro) => learned[micro] !== 0);
@@ -44,6 +44,8 @@ export async function runStep(session: Feeding, batch: Batch): Promise<void> {
     }
     for (const micro of micros) {
       await writeMicro(session, batch, micro, rows);
+      if (session.find("samples") !== undefined)
+        await session.write("samples", Uint32Array.of((step - 1) * perStep + micro * rows));
       session.run(program);
     }
   }

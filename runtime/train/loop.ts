@@ -150,7 +150,7 @@ export async function train(session: Feeding, options: TrainOptions): Promise<Tr
     }
     const numbers = { step, update: updates + 1, steps, targets: batch.learned, seed };
     await writeScalars(session, numbers);
-    await runStep(session, batch);
+    await runStep(session, batch, step);
     updates += 1;
     const report = session.read("report").then((values) => ({ values, at: clock() }));
     report.catch(() => undefined);

@@ -108,6 +108,8 @@ export async function run(
         ...variables,
         ...batchOf(model, row, rows),
         ["scalars", { shape: [64], data: scalars }] as const,
+        ["keys", { shape: [1], data: Float64Array.of(seed) }] as const,
+        ["samples", { shape: [1], data: Float64Array.of((step - 1) * 2 + row) }] as const,
       ]);
       variables = new Map([...given, ...evaluateProgram(module, "micro", given)]);
     }

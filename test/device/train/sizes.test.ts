@@ -57,6 +57,14 @@ const cases: Readonly<Record<string, Case>> = {
     clauses: "accumulation 3\n  adapter lora { rank: 3, alpha: 8 }",
     trainAll: false,
   },
+  "magnitudes and directions with dropout, three rows one by one": {
+    config: model("llama", 24, 3, 1, 40, 3, 67, false),
+    length: 13,
+    batch: 3,
+    steps: 4,
+    clauses: "accumulation 3\n  adapter dora { rank: 3, alpha: 8, dropout: 0.2 }",
+    trainAll: false,
+  },
   "one layer, a tied head, every parameter": {
     config: model("qwen2", 40, 5, 5, 56, 1, 97, true),
     length: 17,
@@ -151,10 +159,12 @@ function interpreted(
         return { shape: [rows, tokens], data };
       };
       const names = ["ids", "targets", "positions", "segments"] as const;
-      run(
-        "micro",
-        new Map([...names.map((name) => [name, part(batch[name])] as const), ["scalars", scalars]]),
-      );
+      const samples = { shape: [1], data: Float64Array.of(index * rows * accumulation + micro * rows) };
+      const given = [
+        ["scalars", scalars],
+        ["samples", samples],
+      ] as const;
+      run("micro", new Map([...names.map((name) => [name, part(batch[name])] as const), ...given]));
     }
     run("update");
     return [...(variables.get("report")?.data ?? [])].slice(0, 2);
