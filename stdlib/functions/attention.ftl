@@ -6,7 +6,7 @@
 /// bends the scores to cap · tanh(score / cap) (Gemma Team, 2024).
 ///
 /// Gives the output and, for each query, the logarithm of the sum of its exponentiated scores, which the backward pass
-/// starts from. The kernel (Dao, 2023) never stores a score.
+/// starts from. The kernel (Dao, 2023) never stores a score; the body stores those of a few rows and groups at a time.
 function attention_with_statistics(
   q: [rows, tokens, heads, width],
   k: [rows, positions, groups, width],
@@ -21,31 +21,47 @@ function attention_with_statistics(
   require positions == prefix + tokens,
     "attention of {tokens} queries needs {prefix + tokens} keys, {prefix} of them in front, not {positions}"
   let share = heads / groups
+  let pairs = rows * groups
   let queries = permute(reshape(q, [rows, tokens, groups, share, width]), [0, 2, 3, 1, 4])
-  let keys = permute(reshape(k, [rows, positions, groups, 1, width]), [0, 2, 3, 4, 1])
-  let values = permute(reshape(v, [rows, positions, groups, 1, width]), [0, 2, 3, 1, 4])
+  let marks = broadcast(reshape(segments, [rows, 1, tokens]), [rows, groups, tokens])
+  let both = chunks(
+    (q, k, v, marks) => attention_of_group(q, k, v, marks, scale, window, cap, causal, prefix),
+    reshape(queries, [pairs, share, tokens, width]),
+    reshape(permute(k, [0, 2, 1, 3]), [pairs, positions, width]),
+    reshape(permute(v, [0, 2, 1, 3]), [pairs, positions, width]),
+    reshape(marks, [pairs, tokens]),
+    each: share * tokens * positions,
+  )
+  let mixed = permute(reshape(both[.., ..<width], [rows, groups, share, tokens, width]), [0, 3, 1, 2, 4])
+  (reshape(mixed, [rows, tokens, heads, width]), reshape(both[.., width..<width + 1], [rows, heads, tokens]))
+}
 
+/// The same for queries of `share` heads that see the same keys, each row and group by itself; the statistics stand behind the outputs.
+function attention_of_group(
+  q: [n, share, tokens, width],
+  k: [n, positions, width],
+  v: [n, positions, width],
+  segments: [n, tokens],
+  scale: number,
+  window: number,
+  cap: number,
+  causal: boolean,
+  prefix: number,
+) -> [n, share, tokens, width + 1] {
   let here = reshape(iota(tokens), [tokens, 1])
   let there = reshape(iota(positions) - prefix, [1, positions])
-  let across = if prefix > 0 {
-    concat(broadcast(segments[.., ..<1], [rows, prefix]), segments, over: -1)
-  } else {
-    segments
-  }
-  let same = reshape(segments, [rows, 1, 1, tokens, 1]) == reshape(across, [rows, 1, 1, 1, positions])
+  let across = if prefix > 0 { concat(broadcast(segments[.., ..<1], [n, prefix]), segments, over: -1) } else { segments }
+  let same = reshape(segments, [n, 1, tokens, 1]) == reshape(across, [n, 1, 1, positions])
   let near = here - there < window and (if causal { there <= here } else { there - here < window })
   let visible = there < 0 or (same and near)
 
-  let plain = scale * (queries @ keys)
+  let plain = scale * (q @ reshape(k, [n, 1, positions, width]).T)
   let bent = if cap > 0 { cap * tanh(plain / cap) } else { plain }
   let scores = select(visible, bent, -1e30)
   let top = max(scores, over: -1)
   let powers = exp(scores - top)
   let total = sum(powers, over: -1)
-  let mixed = (powers / total) @ values
-
-  let output = reshape(permute(mixed, [0, 3, 1, 2, 4]), [rows, tokens, heads, width])
-  (output, reshape(top + log(total), [rows, heads, tokens]))
+  concat((powers / total) @ reshape(v, [n, 1, positions, width]), top + log(total), over: -1)
 }
 
 /// Attention to keys and values that stand outside of the rows: every query of every row sees all of them, wherever it is.

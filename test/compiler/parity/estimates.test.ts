@@ -265,3 +265,15 @@ test("first_order: what is excepted has the gradient of backpropagation, the res
   expect(compared).toContain("model.layers.0.self_attn.k_proj.weight");
   expect(compared).toContain("model.layers.1.self_attn.k_proj.weight");
 });
+
+test("forward_gradient stores no direction, and of long rows' scores a few rows and heads at a time", () => {
+  const tokens = 2048;
+  const { plan } = stepping(model, "method forward_gradient\n optimizer sgd { rate: 1e-2 }", some, tokens);
+  expect(plan.variables.some(({ name, kind }) => kind === "gradients" || name.startsWith("direction"))).toBe(
+    false,
+  );
+  const largest = Math.max(...plan.tensors.map(({ size }) => size));
+  // Two rows and all heads would take 128 MiB.
+  expect(largest).toBeLessThanOrEqual(32 * 2 ** 20);
+  expect(largest).toBeGreaterThanOrEqual(tokens ** 2 * 4);
+});

@@ -18,12 +18,12 @@ export interface Stepping {
 
 export type Variables = ReadonlyMap<string, Tensor>;
 
-/** A recipe for a reference model: two rows of 48 tokens. `lines` say what trains and how. */
-export function stepping(model: string, lines: string, trains = ""): Stepping {
+/** A recipe for a reference model: two rows, of 48 tokens unless it is only to be planned. `lines` say what trains and how. */
+export function stepping(model: string, lines: string, trains = "", length = 48): Stepping {
   const text = `recipe stepping {
   model     "base"${trains}
   precision f32
-  data      "rows.jsonl" { format: tokens, length: 48, shuffle: false }
+  data      "rows.jsonl" { format: tokens, length: ${length}, shuffle: false }
   batch     2
   training  20 steps
   ${lines}
