@@ -35,7 +35,8 @@ function activation(name, x: [..]) -> [..] {
   match name {
     "silu", "swish" => silu(x)
     "gelu" => gelu(x)
-    "gelu_new", "gelu_pytorch_tanh" => gelu_tanh(x)
+    "gelu_new", "gelu_fast", "gelu_pytorch_tanh" => gelu_tanh(x)
     "relu" => relu(x)
+    "tanh" => tanh(x)
   }
 }
