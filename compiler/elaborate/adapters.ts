@@ -8,6 +8,7 @@ import { inner, type Environment } from "./environment.ts";
 import { evaluateStatements } from "./expressions.ts";
 import { bindParameters, callBody } from "./functions.ts";
 import {
+  boolean,
   none,
   number,
   type Declared,
@@ -110,6 +111,18 @@ function adapted(
   return { ...base, call: placed };
 }
 
+/** The function `selected(names)` of an adapter: whether the part answers to one of them, as it would in the recipe's `on`. */
+function selectedBy(part: Part): FunctionMeaning {
+  const call: FunctionMeaning["call"] = ([names, ...more], at) => {
+    if (names?.meaning.kind !== "list" || more.length > 0)
+      return fail("FTL0711", at.span, "'selected' takes a list of roles and names", "called here");
+    return boolean(
+      names.meaning.elements.some((name) => name.kind === "string" && selects(name.value, part)),
+    );
+  };
+  return { kind: "function", label: "selected", call };
+}
+
 /** What an adapter may name beside its parameters. */
 function given(ws: Workspace, base: RecordMeaning, part: Part, model: RecordMeaning): Environment {
   const { path, numbered } = part.place;
@@ -124,7 +137,7 @@ function given(ws: Workspace, base: RecordMeaning, part: Part, model: RecordMean
     ["layers", numbered === undefined ? none : number(numbered.count)],
     ["path", { kind: "string", value: path }],
     ["name", { kind: "string", value: path.slice(path.lastIndexOf(".") + 1) }],
-    ["role", part.role === undefined ? none : { kind: "string", value: part.role }],
+    ["selected", selectedBy(part)],
   ];
   for (const [name, meaning] of names) env.bindings.set(name, meaning);
   return env;

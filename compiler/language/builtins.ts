@@ -108,7 +108,7 @@ export const contextual: Readonly<Record<DefinitionKind, ReadonlyMap<string, str
     ["layers", "the number of layers"],
     ["path", "the path of the part, such as model.layers.0.self_attn.q_proj"],
     ["name", "the last name of the part's path, such as q_proj"],
-    ["role", "the role that the architecture gives the part, such as attention"],
+    ["selected", "whether the part answers to one of some roles and names, as in the recipe's `on`"],
   ]),
   optimizer: new Map([
     ["w", "the parameter that is updated; `w.module` and `w.role` say where in the model it stands"],

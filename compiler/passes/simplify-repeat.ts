@@ -16,7 +16,7 @@ export interface LoopRule {
 }
 
 /** The loop with parameters of its body replaced by other values, and the body simplified where that is wanted. */
-function substitute(loop: Loop, replaced: Substitution): Loop {
+export function substitute(loop: Loop, replaced: Substitution): Loop {
   const known: Substitution = new Map(replaced);
   for (const { inner } of [...loop.constants, ...loop.carried, ...loop.stacked])
     if (!known.has(inner)) known.set(inner, inner);
@@ -33,7 +33,7 @@ function substitute(loop: Loop, replaced: Substitution): Loop {
   };
 }
 
-const inOrder = ({ carried, collected }: LoopOutputs): readonly Value[] => [...carried, ...collected];
+export const inOrder = ({ carried, collected }: LoopOutputs): readonly Value[] => [...carried, ...collected];
 
 /** A value from outside that the body can make itself: a constant or a counter. */
 const sourceInside: LoopRule = {

@@ -11,6 +11,7 @@ import { isRepeat, readRepeat } from "./rebuild-repeat.ts";
 import { makeKeys, type Keys } from "./simplify-keys.ts";
 import { prune } from "./simplify-prune.ts";
 import { loopRules } from "./simplify-repeat.ts";
+import { rowsByCounter } from "./simplify-repeat-rows.ts";
 import { arithmeticRules, differentiatedRules, type Rule } from "./simplify-rules.ts";
 import { viewRules } from "./simplify-views.ts";
 
@@ -21,6 +22,8 @@ export interface Simplification {
 
 /** All rules on single nodes, in the order in which they are tried. */
 export const rules: readonly Rule[] = [...arithmeticRules, ...viewRules];
+
+const allLoopRules = [...loopRules, rowsByCounter];
 
 export function simplify(region: Region, { differentiated = false }: Simplification = {}): Region {
   const all = differentiated ? [...differentiatedRules, ...rules] : rules;
@@ -58,7 +61,7 @@ function simplifyLoop(
   simplifyBody: (body: Region) => Region,
 ): readonly Value[] | undefined {
   const loop = readRepeat(node, inputs, body);
-  for (const rule of loopRules) {
+  for (const rule of allLoopRules) {
     const outputs = rule.apply(loop, builder, simplifyBody);
     if (outputs === undefined) continue;
     const next = outputs.find((output) => isRepeat(output.node))?.node;

@@ -6,8 +6,10 @@ import "../functions/initial.ftl"
 adapter bottleneck(
   /// Features inside.
   size: number,
+  /// The activation between the two layers, as `config.json` names activations.
   nonlinearity: string = "relu",
 ) on sublayer {
+  example { size: 64 }
   train down [size, width] at "adapter_down.weight" = normal(0.01)
   train shift [size] at "adapter_down.bias" = 0
   train up [width, size] at "adapter_up.weight" = normal(0.01)
@@ -27,8 +29,10 @@ adapter parallel_bottleneck(
   size: number,
   /// What its result is multiplied by.
   scale: number = 4,
+  /// The activation between the two layers, as `config.json` names activations.
   nonlinearity: string = "relu",
 ) on sublayer {
+  example { size: 64, on: [mlp] }
   train down [size, width] at "adapter_down.weight" = kaiming_uniform(width)
   train shift [size] at "adapter_down.bias" = 0
   train up [width, size] at "adapter_up.weight" = 0

@@ -8,6 +8,7 @@ adapter llama_adapter(
   /// How many layers, from the last; all of them if unsaid.
   last: number = layers,
 ) on attention {
+  example { tokens: 10 }
   require base.project != none,
     "llama_adapter needs the attention of this architecture to say how it projects keys and values (project)"
   if layer >= layers - last {

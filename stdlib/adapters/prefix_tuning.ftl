@@ -4,6 +4,7 @@ adapter prefix_tuning(
   /// Trained keys and values a layer, also called virtual tokens.
   tokens: number,
 ) on attention {
+  example { tokens: 20 }
   train prefix [tokens, layers * 2 * groups * width] at "prompt_embeddings" = normal(1) { shared: true }
 
   front() { tokens }

@@ -4,6 +4,7 @@ adapter prompt_tuning(
   /// Trained rows, also called virtual tokens.
   tokens: number,
 ) on model {
+  example { tokens: 20 }
   train prompts [tokens, base.hidden] at "prompt_embeddings" = normal(1)
 
   front() { tokens }

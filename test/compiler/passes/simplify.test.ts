@@ -152,6 +152,8 @@ describe("rules on views, reductions and products", () => {
 
 describe("rules on repeats", () => {
   const [h, s] = [input("h", 3), input("s", 2, 3)];
+  const whole = (count: number): Value => apply("iota", [], { shape: [count], axis: 0, type: "i32" });
+  const fixed = (value: number): Value => constant(value, "i32", [2]);
   const one = (list: readonly Value[], index = 0): Value => list[index] as Value;
   const cases: readonly [string, readonly Value[]][] = [
     [
@@ -181,6 +183,35 @@ describe("rules on repeats", () => {
         stacked: [s, stretch(h, 2, 3)],
         body: (_, __, k) => ({ collected: [op("add", one(k), one(k, 1))] }),
       }).collected,
+    ],
+    [
+      "rows taken by the iteration's number, side by side or not, are a stack",
+      repeat({
+        count: 2,
+        constants: [reshape(stretch(s, 2, 2, 3), 4, 3)],
+        carried: [h],
+        stacked: [
+          whole(2),
+          op("add", whole(2), fixed(1)),
+          op("add", op("multiply", whole(2), fixed(2)), fixed(1)),
+        ],
+        body: (c, k, counters) => {
+          const table = op("sin", one(c));
+          const rows = counters.map((counter) => apply("take", [table, counter]));
+          return { next: [rows.reduce((sum, row) => op("add", sum, row), one(k))] };
+        },
+      }).carried,
+    ],
+    [
+      "a row of what changes stays in the loop",
+      repeat({
+        count: 2,
+        carried: [s],
+        stacked: [whole(2)],
+        body: (_, k, [counter]) => ({
+          next: [op("multiply", one(k), apply("take", [one(k), counter as Value]))],
+        }),
+      }).carried,
     ],
     [
       "carried values that never change, or are always equal",
