@@ -34,8 +34,13 @@ export interface Made {
   readonly gradients: ReadonlyMap<string, string>;
 }
 
-/** The module after every stage, each validated. */
+/** The module of a recipe beside a reference model. */
 export function moduleOf(model: string, text: string): Made {
+  return moduleIn(modelFolder(model), text);
+}
+
+/** The module of a recipe in a folder after every stage, each validated. */
+export function moduleIn(folder: string, text: string): Made {
   const read = (path: string): string | undefined => {
     try {
       return readFileSync(path, "utf8");
@@ -43,7 +48,7 @@ export function moduleOf(model: string, text: string): Made {
       return undefined;
     }
   };
-  const front = readRecipe({ path: `${modelFolder(model)}/recipe.ftl`, text }, read);
+  const front = readRecipe({ path: `${folder}/recipe.ftl`, text }, read);
   expect(front.diagnostics.map(({ code, message }) => `${code} ${message}`)).toEqual([]);
   if (front.input === undefined) throw new Error("no input");
   const { elaborated, diagnostics } = elaborate({ ...front.input, logits: true });
@@ -93,23 +98,42 @@ export async function run(
   updates: number,
   { adapter, from, seed = 0 }: Beginning = {},
 ): Promise<Trace> {
-  let variables = from ?? (await firstValues(model, module, adapter, seed));
+  const begin = from ?? (await firstValues(model, module, adapter, seed));
+  const rows = module.variables.find(({ name }) => name === "ids")?.shape[0] ?? 2;
+  const micros = rows === 1 ? [batchOf(model, 0, 1), batchOf(model, 1, 1)] : [batchOf(model, 0, rows)];
+  return updated(module, begin, { micros, targets: learnedTargets(model), updates, seed });
+}
+
+/** What updates are made of: the same micro-batches each step, and how much is learned in all of them. */
+export interface Updates {
+  readonly micros: readonly ReadonlyMap<string, Tensor>[];
+  readonly targets: number;
+  readonly updates: number;
+  readonly seed?: number;
+}
+
+export function updated(
+  module: Module,
+  begin: ReadonlyMap<string, Tensor>,
+  { micros, targets, updates, seed = 0 }: Updates,
+): Trace {
+  let variables = begin;
   let first = variables;
   const losses: number[] = [];
   const norms: number[] = [];
-  const rows = module.variables.find(({ name }) => name === "ids")?.shape[0] ?? 2;
-  const targets = learnedTargets(model);
   for (let step = 1; step <= updates; step += 1) {
     const numbers = { step, update: step, steps: 20, targets, seed };
     const scalars = new Float64Array(64);
     module.scalars.forEach(({ expression }, index) => (scalars[index] = evaluateScalar(expression, numbers)));
-    for (let row = 0; row < 2; row += rows) {
+    for (const [at, micro] of micros.entries()) {
+      const rows = micro.get("ids")?.shape[0] ?? 1;
+      const row = ((step - 1) * micros.length + at) * rows;
       const given = new Map([
         ...variables,
-        ...batchOf(model, row, rows),
+        ...micro,
         ["scalars", { shape: [64], data: scalars }] as const,
         ["keys", { shape: [1], data: Float64Array.of(seed) }] as const,
-        ["samples", { shape: [1], data: Float64Array.of((step - 1) * 2 + row) }] as const,
+        ["samples", { shape: [1], data: Float64Array.of(row) }] as const,
       ]);
       variables = new Map([...given, ...evaluateProgram(module, "micro", given)]);
     }
@@ -140,12 +164,13 @@ export async function firstValues(
   return new Map([...given, ...evaluateProgram(module, "initialize", given)]);
 }
 
-/** The largest relative difference. */
-export function relative(actual: readonly number[], expected: readonly number[]): number {
+/** The largest relative difference, but for a difference that rounding explains. */
+export function relative(actual: readonly number[], expected: readonly number[], rounding = 0): number {
   return Math.max(
-    ...actual.map(
-      (value, index) => Math.abs(value - (expected[index] ?? NaN)) / Math.abs(expected[index] ?? NaN),
-    ),
+    ...actual.map((value, index) => {
+      const wanted = expected[index] ?? NaN;
+      return Math.max(0, Math.abs(value - wanted) - rounding) / Math.abs(wanted);
+    }),
   );
 }
 

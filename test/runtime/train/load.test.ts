@@ -167,3 +167,38 @@ test("an interruption stops loading", async () => {
   const signal = AbortSignal.abort(new Error("enough"));
   await expect(load(session, { checkpoint, adapters: [], seed: 1 }, { signal })).rejects.toThrow("enough");
 });
+
+test("what files may bring takes the place of what was drawn: an adapter's before the model's", async () => {
+  const optional = (name: string): TinyVariable => ({
+    name,
+    shape: [2],
+    initial: { from: "optional", names: [name] },
+  });
+  const names = ["head.a", "head.b", "head.c"];
+  const plan = tinyPlan(names.map(optional), { initialize: [{ name: "draw", wgsl: "", binds: names }] });
+  const drawing = () =>
+    fakeSession(plan, { initialize: (session) => names.forEach((name) => session.floats(name).fill(7)) });
+  const checkpoint = await checkpointOf(
+    tensor("head.a", [2], f32(1, 2)),
+    tensor("head.b", [2], f32(3, 4)),
+    tensor("other", [1], f32(0)),
+  );
+  const folder = temporaryFolder();
+  await writeAdapter(folder, {
+    tensors: [tensor("base_model.model.head.b", [2], f32(5, 6))],
+    fields: new Map<string, FieldToWrite>([["peft_type", "LORA"]]),
+  });
+  const fields = new Map<string, FieldToWrite>([["peft_type", "LORA"]]);
+  const continued = { alias: "lora", adapter: await openAdapter(folder), fields };
+  const session = drawing();
+  await load(session, { checkpoint, adapters: [continued], seed: 1 });
+  expect(names.map((name) => [...session.floats(name)])).toEqual([
+    [1, 2],
+    [5, 6],
+    [7, 7],
+  ]);
+  const misshapen = await checkpointOf(tensor("head.a", [3], f32(1, 2, 3)));
+  await expect(load(drawing(), { checkpoint: misshapen, adapters: [], seed: 1 })).rejects.toThrow(
+    'tensor "head.a" has shape [3]; a tensor of shape [2] was expected',
+  );
+});
