@@ -133,3 +133,30 @@ test("a missing model is pointed at in the recipe; missing data is no error of p
   expect(err).toContain("nowhere/config.json");
   expect(existsSync(join(fixtures, "cli/rows.jsonl"))).toBe(false);
 });
+
+test("a recipe in stages is planned whole: every stage's report, the peak over all, and none is run where one does not fit", async () => {
+  const { code, out, err } = await ftlc(["compile", "staged.ftl", "--plan=json"]);
+  expect({ code, err }).toEqual({ code: 0, err: "" });
+  interface Report {
+    readonly stage: string;
+    readonly fits: boolean;
+    readonly memory: { readonly peak_bytes: number };
+    readonly parameters: { readonly trainable: number };
+  }
+  const report = JSON.parse(out) as Report & { readonly stages: readonly Report[] };
+  expect(report.stages.map(({ stage, parameters }) => [stage, parameters.trainable > 3 * 64])).toEqual([
+    ["probe", false],
+    ["tune", true],
+  ]);
+  const [probe = NaN, tune = NaN] = report.stages.map(({ memory }) => memory.peak_bytes);
+  expect(report).toMatchObject({ fits: true, stage: "tune", memory: { peak_bytes: tune } });
+  expect(tune).toBeGreaterThan(probe);
+
+  const between = Math.floor((probe + tune) / 2);
+  const folder = join(temporaryFolder(), "plans");
+  const small = await ftlc(["compile", "staged.ftl", "--memory", `${between}B`, "--plan", "-o", folder]);
+  expect(small.code).toBe(3);
+  expect(small.err).toContain("error: the plan of stage tune does not fit");
+  expect(small.out).toContain("all 2 stages:");
+  expect(readdirSync(folder).toSorted()).toEqual(["probe", "tune"]);
+});
