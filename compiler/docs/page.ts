@@ -1,6 +1,7 @@
 // What documentation says of one name of the language, as data: terminal, Markdown and JSON are drawn from it. Everything is found in the
 // definition's own text, the tables of clauses and the built-in functions; nothing is written twice.
 import { textOf } from "../../grammar/source.ts";
+import type { Severity } from "../../grammar/diagnostic.ts";
 import type { Definition, DefinitionKind, Parameter, Statement } from "../../grammar/syntax.ts";
 import { builtins, type Builtin } from "../language/builtins.ts";
 import { formOf } from "../language/chosen.ts";
@@ -54,6 +55,8 @@ export interface ConfigPage {
   readonly fields: readonly ConfigFieldUse[];
   /** Why it refuses a config, with `{config.field}` where the message fills one in. */
   readonly refuses: readonly string[];
+  /** What it warns of and goes on. */
+  readonly warns: readonly string[];
   /** A small config that it takes. */
   readonly example: ConfigFields;
 }
@@ -78,7 +81,8 @@ export function pageOf(definition: Definition, scope: Scope): Page {
       ? {
           modelType: name.text,
           fields: configFields(definition, scope),
-          refuses: refusals(definition.body.statements),
+          refuses: objections(definition.body.statements, "error"),
+          warns: objections(definition.body.statements, "warning"),
           example: exampleConfig(definition),
         }
       : undefined,
@@ -167,19 +171,19 @@ function signature({ name, dimensions, arrow, parameters, result }: Definition):
   ].join("");
 }
 
-function refusals(statements: readonly Statement[]): readonly string[] {
+function objections(statements: readonly Statement[], severity: Severity): readonly string[] {
   return statements.flatMap((statement): readonly string[] => {
     switch (statement.kind) {
       case "require":
-        return [textOf(statement.message.span).slice(1, -1)];
+        return statement.severity === severity ? [textOf(statement.message.span).slice(1, -1)] : [];
       case "if": {
         const { then, otherwise } = statement;
         const rest =
           otherwise === undefined ? [] : otherwise.kind === "if" ? [otherwise] : otherwise.statements;
-        return [...refusals(then.statements), ...refusals(rest)];
+        return [...objections(then.statements, severity), ...objections(rest, severity)];
       }
       case "layer":
-        return refusals(statement.body.statements);
+        return objections(statement.body.statements, severity);
       default:
         return [];
     }

@@ -85,7 +85,7 @@ function givenText({ name, type, takes, unit, default: initial, needed, text }: 
 const plain: ReadonlySet<string> = new Set(["number", "boolean"]);
 
 function configText(
-  { modelType, fields, refuses, example }: ConfigPage,
+  { modelType, fields, refuses, warns, example }: ConfigPage,
   section: (title: string, lines: readonly string[]) => string,
 ): string {
   const spelled = modelType.includes("_") ? ` (or "${modelType.replaceAll("_", "-")}")` : "";
@@ -101,6 +101,10 @@ function configText(
     section(
       "What it refuses",
       refuses.flatMap((message) => wrap(message, "    ", "  - ")),
+    ),
+    section(
+      "What it warns of",
+      warns.flatMap((message) => wrap(message, "    ", "  - ")),
     ),
     section("A small config.json", indented(JSON.stringify(example, undefined, 2))),
   ]
