@@ -60,7 +60,7 @@ architecture roberta(config) {
     sublayer fed [hidden] at "output" as mlp
     layernorm after_mlp [hidden] at "output.LayerNorm" { eps: eps }
 
-    forward(x: [rows, tokens, hidden], positions: [rows, tokens], segments: [rows, tokens]) {
+    forward(x: [rows, tokens, hidden], segments: [rows, tokens]) {
       let q = reshape(query(x), [rows, tokens, heads, width])
       let (k, v) = project(x)
       let mixed = output(reshape(attend(q, k, v, segments), [rows, tokens, hidden]))
@@ -76,7 +76,7 @@ architecture roberta(config) {
   /// From embedded words to the hidden states of the last layer. Positions count from the one after padding's.
   forward(x: [rows, tokens, hidden], positions: [rows, tokens], segments: [rows, tokens]) {
     let placed = x + place(positions + config.pad_token_id + 1) + kind.W[0]
-    block(before(placed), positions, segments)
+    block(before(placed), segments)
   }
 
   linear dense [hidden -> hidden] at "lm_head.dense" as head { bias: true }
