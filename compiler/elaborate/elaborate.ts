@@ -204,18 +204,20 @@ function adapterFacts(
   const own = trainable.filter(({ kind, adapter }) => kind === "adapter" && adapter === settings.alias);
   const added = trainable.filter(({ kind, name }) => kind === "weights" && isAdded(name)).map(savedAs);
   const plain = [...peft, ...fields].map(([name, meaning]) => [name, fieldOf(meaning)] as const);
-  const beside = added.map(({ variable, keys }) => ({ variable, keys: keys.map(inAdapter) }));
+  const tensors = own.map(savedAs);
+  // What PEFT keeps in the layers it wraps together with the model; prompts stand beside the model, which then has one name less.
+  const wraps = tensors.some(({ keys }) => keys.some((key) => key.startsWith("base_model.")));
+  const prefix = wraps ? "base_model.model" : "base_model";
+  const beside = added.map(({ variable, keys }) => ({
+    variable,
+    keys: keys.map((key) => `${prefix}.${key}`),
+  }));
   return {
     alias: settings.alias,
     fields: new Map(plain),
     parts,
-    saved: [...own.map(savedAs), ...beside],
+    saved: [...tensors, ...beside],
   };
-}
-
-/** The name that an adapter's file has for a tensor of the model. */
-function inAdapter(key: string): string {
-  return `base_model.model.${key}`;
 }
 
 /** What is saved as a model: what trains, but for what an adapter's folder holds where that is all; everything where it began at random. */

@@ -92,14 +92,14 @@ export function fileType(type: ElementType): FloatType | undefined {
 
 function keysOf(session: Session, alias: string): readonly string[] {
   return session.plan.variables.flatMap(({ name, initial }) => {
-    if (initial.from === "optional") return initial.names.map(besideAdapter);
+    if (initial.from === "optional") return initial.names.flatMap(besideAdapter);
     return initial.from === "adapter" && isOf(name, alias) ? initial.names : [];
   });
 }
 
-/** The name of a tensor of the model in the file of an adapter that it trained with. */
-function besideAdapter(name: string): string {
-  return `base_model.model.${name}`;
+/** The names that a tensor of the model may have in the file of an adapter that it trained with: PEFT wraps a model once or twice. */
+function besideAdapter(name: string): readonly [string, string] {
+  return [`base_model.model.${name}`, `base_model.${name}`];
 }
 
 /** An adapter's variables are named after it: "lora.model.layers.{i}.…". */
@@ -141,11 +141,15 @@ function optionalReadings(session: Session, { adapters, checkpoint }: Sources): 
   return session.plan.variables.flatMap((variable) => {
     const { initial, parts } = variable;
     if (initial.from !== "optional" || parts.length === 0) return [];
-    const beside = files.find((file) => initial.names.some((name) => file.tensors.has(besideAdapter(name))));
+    const named = [0, 1].flatMap((wrapping) => {
+      const names = initial.names.map((name) => besideAdapter(name)[wrapping] ?? name);
+      return files.map((file) => ({ file, names }));
+    });
+    const beside = named.find(({ file, names }) => names.some((name) => file.tensors.has(name)));
     if (beside === undefined && !initial.names.some((name) => checkpoint?.tensors.has(name))) return [];
     return initial.names.map((name, part) => {
-      const file = beside ?? checkpoint?.tensors.get(name)?.file;
-      const found = readingOf(variable, part, beside === undefined ? name : besideAdapter(name), file);
+      const file = beside?.file ?? checkpoint?.tensors.get(name)?.file;
+      const found = readingOf(variable, part, beside?.names[part] ?? name, file);
       if (typeof found !== "string") return found;
       throw new CheckpointError(file?.path ?? checkpoint?.folder ?? "", found);
     });

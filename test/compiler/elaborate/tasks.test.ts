@@ -115,6 +115,14 @@ test("with an adapter the head trains, begins at random where no file has it, an
   }
 });
 
+test("beside prompts, which wrap the model once, the head has PEFT's shorter name", () => {
+  const clauses = "adapter prompt_tuning { tokens: 2 }, head classify { labels: 3 }";
+  const found = made({ model: "llama", clauses, format: "label" });
+  if (typeof found === "string") throw new Error(found);
+  const saved = found.adapters[0]?.saved.flatMap(({ keys }) => keys);
+  expect(saved).toEqual(["prompt_embeddings", "base_model.score.weight"]);
+});
+
 test("a task of one's own is one definition: the hidden words of every position, all of them learned", () => {
   const own = `import "stdlib/functions/losses.ftl"
 task copy() {
