@@ -90,10 +90,18 @@ function compileRun(front: Front, run: Run | undefined, options: CompileOptions)
   const { elaborated, diagnostics: found } = elaborate({ ...input, logits: options.logits === true });
   const diagnostics = [...front.diagnostics, ...found];
   if (elaborated === undefined) return failed(diagnostics);
-  const { trained, along, step, adapters, model, parameters, rate } = elaborated;
+  const { trained, along, step, duringBackward, adapters, model, parameters, rate } = elaborated;
   modules.set("elaborate", elaborated.module);
 
-  const choices = { trained, along, step, checkpoint: policyOf(settings), kernelGradients, profile };
+  const choices = {
+    trained,
+    along,
+    step,
+    duringBackward,
+    checkpoint: policyOf(settings),
+    kernelGradients,
+    profile,
+  };
   let { module } = elaborated;
   for (const { name, run: apply } of stages) {
     module = apply(module, choices);

@@ -13,6 +13,7 @@ import type { Analyses } from "./passes/fuse-units.ts";
 import { joinLoops } from "./passes/loops.ts";
 import { absorb } from "./passes/loops-absorb.ts";
 import { simplify } from "./passes/simplify.ts";
+import { unite } from "./passes/unite.ts";
 import type { DeviceProfile } from "./plan/plan.ts";
 
 /** What the stages are told beside the module. */
@@ -20,6 +21,8 @@ export interface Choices {
   readonly trained: readonly Trained[];
   readonly along: readonly Direction[];
   readonly step: readonly StepRun[];
+  /** The update is made while the gradients are: the programs "micro" and "update" become one. */
+  readonly duringBackward?: boolean;
   readonly checkpoint: Checkpointing;
   readonly kernelGradients: KernelGradients;
   readonly profile: DeviceProfile;
@@ -40,8 +43,17 @@ export const stages: readonly Stage[] = [
   {
     name: "segment",
     why: "checkpointed blocks become a loop over segments, so that differentiation sees the segments",
-    run: (module, { checkpoint: policy }) =>
-      policy === "none" ? module : inMicro(module, (region) => segment(region, policy.every)),
+    run: (module, { checkpoint: policy, duringBackward }) => {
+      if (policy === "none") return module;
+      const forward = inMicro(module, (region) => segment(region, policy.every));
+      // Updates that are to go into the loops over segments are cut alike.
+      return duringBackward === true
+        ? changed(forward, "update", (program) => ({
+            ...program,
+            region: segment(program.region, policy.every, { independent: true }),
+          }))
+        : forward;
+    },
   },
   {
     name: "differentiate",
@@ -51,6 +63,15 @@ export const stages: readonly Stage[] = [
       const done = changed(module, "micro", (program) => accumulate(program, request));
       const directions = new Set(along.map(({ direction }) => direction));
       return { ...done, variables: done.variables.filter(({ name }) => !directions.has(name)) };
+    },
+  },
+  {
+    name: "unite",
+    why: "an update made during the backward pass belongs to its program before anything is done to its loops",
+    run: (module, { trained, duringBackward }) => {
+      if (duringBackward !== true) return module;
+      const gradients = new Set(trained.map(({ gradient }) => gradient));
+      return unite(module, { first: "micro", second: "update", gradients });
     },
   },
   {

@@ -142,6 +142,13 @@ class FtlParser extends ExpressionParser {
         this.CONSUME7(t.Word, { LABEL: "kernel" });
       },
     });
+    this.OPTION6({
+      GATE: () => this.word(1) === "during",
+      DEF: () => {
+        this.CONSUME8(t.Word, { LABEL: "duringWord" });
+        this.CONSUME9(t.Word, { LABEL: "during" });
+      },
+    });
     this.SUBRULE(this.block);
   });
 

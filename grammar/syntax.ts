@@ -71,6 +71,7 @@ export type DefinitionKind =
  * `function f(a: [.., d], b: number = 1) -> [.., d] { … }`, `module linear[in -> out](bias: boolean = false) { … }`,
  * `adapter lora(rank: ranks, alpha: number) on linear { … }`. `dimensions` are the names in brackets after a module's name.
  * `kernel` holds the name in `function attention(…) -> […] kernel flash_attention { … }`: the body stays the meaning.
+ * `during` holds the word in `optimizer lomo(rate: number) during backward { … }`.
  */
 export interface Definition {
   readonly kind: "definition";
@@ -84,6 +85,7 @@ export interface Definition {
   readonly on: readonly Name[];
   readonly result: Type | undefined;
   readonly kernel: Name | undefined;
+  readonly during: Name | undefined;
   readonly body: Block;
   readonly span: Span;
 }

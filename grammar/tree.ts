@@ -137,6 +137,7 @@ export class TreeBuilder extends ExpressionBuilder {
     const names = nodes(node, "names")[0];
     const on = first(node, "onWord");
     const kernel = first(node, "kernelWord");
+    const during = first(node, "duringWord");
     return {
       kind: "definition",
       documentation: this.documentation(span.start),
@@ -151,6 +152,7 @@ export class TreeBuilder extends ExpressionBuilder {
       on: on === undefined ? [] : tokensOf(node, "on").map((each) => this.name(each)),
       result: this.typeOf(nodes(node, "type")[0]),
       kernel: kernel === undefined ? undefined : this.nameOr(first(node, "kernel"), endOf(kernel)),
+      during: during === undefined ? undefined : this.nameOr(first(node, "during"), endOf(during)),
       body: this.block(nodes(node, "block")[0], span.end),
       span,
     };

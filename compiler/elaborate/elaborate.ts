@@ -9,6 +9,7 @@ import type { Learning } from "../plan/plan.ts";
 import { positionsInFront, type AdapterUse } from "./adapters.ts";
 import { callDefinition } from "./functions.ts";
 import { constantMeaning, type Declared, type Meaning, type Passed, type RecordMeaning } from "./meaning.ts";
+import { conflicts } from "./during.ts";
 import { unmatched } from "./groups.ts";
 import type { Job } from "./job.ts";
 import { initializeProgram } from "./initialize-program.ts";
@@ -154,6 +155,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   const weights = unique(evaluation.declared);
   const trainable = weights.filter((declared) => declared.trainable);
   ws.diagnostics.push(...unmatchedTrain(settings.model.train, weights), ...unmatched(trainable, job.groups));
+  ws.diagnostics.push(...conflicts(settings, input.optimizer));
   const { programs: ofStep, ...step } = trainingStep(ws, task, trainable, job);
   const declared = unique([...ofStep, evaluation, ...logits].flatMap((each) => each.declared));
   const drawn = declared.filter((each) => isDrawn(each, beginnings));

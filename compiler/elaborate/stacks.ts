@@ -16,6 +16,8 @@ export interface Run {
 
 export interface PartWork {
   readonly run: Run;
+  /** Layers from one part to the next, where layers take turns. */
+  readonly blocks?: number;
   /** Values that every iteration sees as they are, and those it sees a slice of. */
   readonly constants: readonly Value[];
   readonly stacks: readonly Value[];
@@ -29,10 +31,16 @@ export interface Stacked {
   readonly whole: boolean;
 }
 
+/** Layers from one part of a stack to the next. */
+export function blocksOf(parts: readonly Declared[]): number {
+  const [first, second] = parts.map(({ layer }) => layer?.index ?? 0);
+  return first === undefined || second === undefined ? 1 : second - first;
+}
+
 /** What the work makes of each part, stacked along a first axis of the run's length. */
 export function overParts(
   ws: Workspace,
-  { run, constants, stacks, stackOf }: PartWork,
+  { run, blocks = 1, constants, stacks, stackOf }: PartWork,
   span: Span,
   work: (constants: readonly Value[], slices: readonly Value[]) => readonly Value[],
 ): readonly Value[] {
@@ -60,7 +68,8 @@ export function overParts(
   };
   const outside = [...captured, ...constants, ...shared.map(({ declared }) => read(ws, declared))];
   const stacked = [...stacks, ...parts.map((each) => partsOf(ws, each.stacked, run, span))];
-  const attributes = { count: run.count, constants: outside.length, carried: 0, reverse: false };
+  const turns = blocks > 1 ? { blocks } : {};
+  const attributes = { count: run.count, constants: outside.length, carried: 0, reverse: false, ...turns };
   const body = captured.length === 0 ? region : copyRegion(region);
   return applyAll("repeat", [...outside, ...stacked], attributes, [body], origin);
 }
@@ -82,9 +91,12 @@ export function perPart(
     const stack = [weight, gradient].find((each) => each.name === name);
     return stack === undefined ? undefined : { stack, whole: true };
   };
-  const [made] = overParts(ws, { run, constants: [], stacks, stackOf }, span, (_, [part]) => [
-    work(parameter, part),
-  ]);
+  const [made] = overParts(
+    ws,
+    { run, blocks: blocksOf(parts), constants: [], stacks, stackOf },
+    span,
+    (_, [part]) => [work(parameter, part)],
+  );
   return made ?? read(ws, weight);
 }
 
@@ -92,9 +104,10 @@ export function perPart(
 export function layerNumbers(ws: Workspace, parts: readonly Declared[], span: Span): Value {
   const shape = [parts.length];
   const filled = (value: number): Value => emit(ws, span, "constant", [], { value, type: "u32", shape });
-  const [first = 0, second = first + 1] = parts.map(({ layer }) => layer?.index ?? 0);
+  const first = parts[0]?.layer?.index ?? 0;
+  const blocks = blocksOf(parts);
   const places = emit(ws, span, "iota", [], { shape, axis: 0, type: "u32" });
-  const steps = second - first === 1 ? places : emit(ws, span, "multiply", [places, filled(second - first)]);
+  const steps = blocks === 1 ? places : emit(ws, span, "multiply", [places, filled(blocks)]);
   return first === 0 ? steps : emit(ws, span, "add", [steps, filled(first)]);
 }
 

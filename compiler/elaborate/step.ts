@@ -2,6 +2,7 @@
 // by a method what the method says (`method.ts`).
 import type { StepRun } from "../ir/graph.ts";
 import { backpropagated } from "./backpropagation.ts";
+import { updatesDuringBackward } from "./during.ts";
 import { gradientOf } from "./gradient-source.ts";
 import type { Job } from "./job.ts";
 import { microProgram } from "./loss-programs.ts";
@@ -22,6 +23,8 @@ export interface TrainingStep {
   /** "micro" first. */
   readonly programs: readonly Traced[];
   readonly step: readonly StepRun[];
+  /** Whether gradients are used while they are made: "micro" and "update" are to become one, which then is the whole step. */
+  readonly duringBackward: boolean;
   /** What backpropagation is to find gradients of. */
   readonly trained: readonly Trained[];
   /** What forward-mode differentiation is to move along. */
@@ -40,16 +43,17 @@ export function trainingStep(
   if (job.method === undefined) {
     const micro = microProgram(ws, task, job);
     const update = updateProgram(ws, weights, backpropagated(ws, weights, job.span), job);
-    const step = [
+    const duringBackward = updatesDuringBackward(job.optimizer);
+    const step: readonly StepRun[] = [
       { program: "micro", each: "micro-batch" },
-      { program: "update", each: "step" },
-    ] as const;
-    return { programs: [micro, update], step, trained, along: [] };
+      ...(duringBackward ? [] : [{ program: "update", each: "step" } as const]),
+    ];
+    return { programs: [micro, update], step, duringBackward, trained, along: [] };
   }
   const estimated = weights.filter((weight) => weight.estimated === true);
   const method = methodStep(ws, { ...job.method, estimated, exact });
   const micro = microProgram(ws, task, job, method.directions);
   const update = updateProgram(ws, weights, method.source, job);
   const { programs, step, along } = method;
-  return { programs: [micro, ...programs, update], step, trained, along };
+  return { programs: [micro, ...programs, update], step, duringBackward: false, trained, along };
 }

@@ -10,7 +10,7 @@ import { grouped, type Grouped } from "./groups.ts";
 import { updateParameter, type Step } from "./optimizer.ts";
 import { traceProgram, type Traced, type Write } from "./programs.ts";
 import { scheduleFactor } from "./schedule.ts";
-import { layerNumber, layerNumbers, overParts, type Stacked } from "./stacks.ts";
+import { blocksOf, layerNumber, layerNumbers, overParts, type Stacked } from "./stacks.ts";
 import { asTensor, tensor } from "./tensors.ts";
 import { emit, read, type Workspace } from "./workspace.ts";
 
@@ -107,17 +107,22 @@ function updateRun(
   };
   let writes: readonly Write[] = [];
   const stacks = [layerNumbers(ws, parts.slice(first, first + count), span)];
-  const values = overParts(ws, { run, constants, stacks, stackOf }, span, ([given], [part]) => {
-    const own = given === undefined ? factor : tensor(given, []);
-    writes = updateParameter(
-      ws,
-      parameter,
-      { ...source.estimate(parameter, part), factor: own, rate, options },
-      job,
-      ({ name }) => void states.add(name),
-    );
-    return writes.map(({ value }) => value);
-  });
+  const values = overParts(
+    ws,
+    { run, blocks: blocksOf(parts), constants, stacks, stackOf },
+    span,
+    ([given], [part]) => {
+      const own = given === undefined ? factor : tensor(given, []);
+      writes = updateParameter(
+        ws,
+        parameter,
+        { ...source.estimate(parameter, part), factor: own, rate, options },
+        job,
+        ({ name }) => void states.add(name),
+      );
+      return writes.map(({ value }) => value);
+    },
+  );
   return writes.flatMap(({ declared }, index): Write[] => {
     const value = values[index];
     if (value === undefined) return [];

@@ -36,6 +36,15 @@ function checkDefinition(checking: Checking): void {
     const message = `only an adapter is 'on' a module, not ${placeName(definition.what)}`;
     checking.report(problem("FTL0209", misplaced.span, message, "delete 'on' and the name"));
   }
+  const { during } = definition;
+  if (during !== undefined && definition.what !== "optimizer") {
+    const message = `only an optimizer works 'during backward', not ${placeName(definition.what)}`;
+    checking.report(problem("FTL0209", during.span, message, "delete 'during' and the word"));
+  } else if (during !== undefined && during.text !== "backward" && during.text !== "") {
+    const message = `an optimizer works 'during backward', not 'during ${during.text}'`;
+    const edits = [{ span: during.span, text: "backward", label: "write 'backward'" }];
+    checking.report(problem("FTL0209", during.span, message, "no such time", { edits }));
+  }
   const on = definition.on.map((name) => resolveOn(name, checking));
   for (const module of on) {
     for (const name of module?.dimensions ?? [])

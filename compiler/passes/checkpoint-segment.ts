@@ -2,19 +2,21 @@
 // left over. Then checkpointing can save what enters a segment and compute the rest again. Comes before differentiation. Where
 // kinds of layers take turns, an iteration holds a turn, and a segment whole turns: as many as N layers make, and one at least.
 //
-// Ensures: the same results. Only forward repeats with carried values are cut: others can be computed again piece by piece.
+// Ensures: the same results. Only forward repeats with carried values are cut: others can be computed again piece by piece. With
+// `independent`, only those without.
 import { builderFor } from "../ir/build.ts";
 import type { Region, Value } from "../ir/graph.ts";
 import type { Builder } from "../ops/operation.ts";
 import { at, copyRegion, makeParameter, nameOf, rebuild } from "./rebuild.ts";
 import { buildRepeat, isRepeat, readRepeat, type Loop, type LoopOutputs } from "./rebuild-repeat.ts";
 
-export function segment(region: Region, blocks: number): Region {
+export function segment(region: Region, blocks: number, { independent = false } = {}): Region {
   return rebuild(region, (node, inputs, [body]) => {
     if (!isRepeat(node) || body === undefined) return undefined;
     const loop = readRepeat(node, inputs, body);
     const every = Math.floor(blocks / (loop.blocks ?? 1));
-    if (every <= 1 || loop.reverse || loop.carried.length === 0 || loop.count <= every) return undefined;
+    const isIndependent = loop.carried.length === 0;
+    if (every <= 1 || loop.reverse || isIndependent !== independent || loop.count <= every) return undefined;
     return cut(loop, body, every);
   });
 }

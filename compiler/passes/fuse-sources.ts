@@ -9,23 +9,42 @@ import { homeOf } from "./fuse-units.ts";
 import { at, nodesBetween, rebuild } from "./rebuild.ts";
 import { buildRepeat, isRepeat, outputsOf, readRepeat } from "./rebuild-repeat.ts";
 
-/** Each result that is made of nothing is a value of its own, so that it can be written where it belongs. */
+/**
+ * Each result that is made of nothing is a value of its own, so that it can be written where it belongs; and so is what a repeat
+ * starts from, so that it need not lie in memory before and after for other readers.
+ */
 export function separateSources(region: Region): Region {
+  const { parameters, results } = rebuild(region, (node, inputs, [body]) => {
+    if (!isRepeat(node) || body === undefined) return undefined;
+    const loop = readRepeat(node, inputs, body);
+    if (!loop.carried.some(({ initial }) => isMadeOfNothing(initial))) return undefined;
+    const carried = loop.carried.map((carry) => ({ ...carry, initial: copied(carry.initial) }));
+    const outputs = buildRepeat({ ...loop, carried });
+    return [...outputs.carried, ...outputs.collected];
+  });
   const seen = new Set<Value>();
-  const results = region.results.map((result) => {
-    const { node } = homeOf(result);
+  const own = results.map((result) => {
     const first = !seen.has(result);
     seen.add(result);
-    if (first || node.inputs.length > 0 || operationOf(node.operation).lowering.kind !== "source")
-      return result;
-    const copy = apply(node.operation, [], node.attributes, [], node.origin);
-    return sameShape(copy.shape, result.shape) ? copy : apply("reshape", [copy], { shape: result.shape });
+    return first ? result : copied(result);
   });
-  return { parameters: region.parameters, results };
+  return { parameters, results: own };
 }
 
-function isSource({ node }: Value): boolean {
-  return operationOf(node.operation).lowering.kind === "source" && node.attributes["axis"] !== 0;
+function isMadeOfNothing(value: Value): boolean {
+  return isSource(homeOf(value).node);
+}
+
+/** A value that is made of nothing once more; any other as it is. */
+function copied(value: Value): Value {
+  if (!isMadeOfNothing(value)) return value;
+  const { operation, attributes, origin } = homeOf(value).node;
+  const copy = apply(operation, [], attributes, [], origin);
+  return sameShape(copy.shape, value.shape) ? copy : apply("reshape", [copy], { shape: value.shape });
+}
+
+function isSource(node: Node): boolean {
+  return node.inputs.length === 0 && operationOf(node.operation).lowering.kind === "source";
 }
 
 /**
@@ -37,7 +56,7 @@ export function sinkSources(region: Region, previous: readonly (number | undefin
   const sunk = new Map<Node, number[]>();
   const runs = region.results.map((result, index) => {
     const parameter = region.parameters[previous[index] ?? -1];
-    if (parameter === undefined || !isSource(result)) return undefined;
+    if (parameter === undefined || !isEven(result)) return undefined;
     const found = runsThrough(parameter, loops);
     for (const loop of found ?? []) sunk.set(loop, [...(sunk.get(loop) ?? []), index]);
     return found;
@@ -61,6 +80,11 @@ export function sinkSources(region: Region, previous: readonly (number | undefin
       : apply("concat", parts, { axis: 0 }, [], result.node.origin);
   });
   return { parameters: rebuilt.parameters, results };
+}
+
+/** Whether all slices of the value are one value made of nothing. */
+function isEven({ node }: Value): boolean {
+  return isSource(node) && node.attributes["axis"] !== 0;
 }
 
 /** Repeats that together run through all parts of a stack, each part once, in order; of several, those that stand last. */

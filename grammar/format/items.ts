@@ -76,7 +76,7 @@ export function block(
 }
 
 export function definition(node: syntax.Definition, print: Print): Doc {
-  const { what, name, dimensions, arrow, parameters, on, result, kernel } = node;
+  const { what, name, dimensions, arrow, parameters, on, result, kernel, during } = node;
   const parts: Doc[] = [what, " ", name.text];
   if (dimensions.length > 0)
     parts.push("[", dimensions.map((each) => each.text).join(arrow ? " -> " : ", "), "]");
@@ -84,6 +84,7 @@ export function definition(node: syntax.Definition, print: Print): Doc {
   if (on.length > 0) parts.push(" on ", on.map((each) => each.text).join(", "));
   if (result !== undefined) parts.push(" -> ", print("result"));
   if (kernel !== undefined) parts.push(" kernel ", kernel.text);
+  if (during !== undefined) parts.push(" during ", during.text);
   return [...parts, " ", print("body")];
 }
 

@@ -239,7 +239,7 @@ const recipe: Text = glue(
 const definition: Text = glue(
   fc.constantFrom("function f", "module m[in -> out]", "module m[a, b]", "adapter l"),
   fc.oneof(fc.constant(""), enclosed("(", parameter, ")")),
-  fc.constantFrom("", " on linear", " -> [a, ..]", " -> ([a], number) kernel k"),
+  fc.constantFrom("", " on linear", " -> [a, ..]", " -> ([a], number) kernel k", " during backward"),
   " ",
   block(statement),
 );

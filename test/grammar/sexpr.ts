@@ -59,6 +59,7 @@ export function sexpr(node: Node): string {
         node.on.length > 0 ? named("on", names(node.on)) : undefined,
         named("gives", node.result && type(node.result)),
         named("kernel", node.kernel?.text),
+        named("during", node.during?.text),
         ...node.body.statements.map((statement) => `\n  ${sexpr(statement)}`),
       );
     case "block":

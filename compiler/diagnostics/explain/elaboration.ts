@@ -40,6 +40,10 @@ q_proj can be selected.`,
 adapters see them. It lists the declared sizes, each once; a size that stands twice in a shape cannot be told apart.`,
   FTL0730: `A \`group\` of the optimizer selects parameters by patterns of their names, in which \`*\` stands for any characters, and this
 pattern matches none of those that train. Frozen weights are not selected. The message names a parameter that trains.`,
+  FTL0731: `An optimizer declared \`during backward\` changes each layer's parameters as soon as their gradients are made, so that no more than one
+layer's gradients exist. What needs all gradients of a step before the first change cannot be combined with it: clipping by their common
+norm, accumulation over several micro-batches, skipping a step whose loss scale overflowed,
+and methods that estimate gradients.`,
   FTL0733: `The methods of a task name what they take of a micro-batch: ids, positions, segments, and one of targets (the word after each
 position), labels (the word at each position) and classes (the class of each row), which the loss learns. A task that learns classes
 says how many there are in \`labels\`; one that learns words at their positions may say in \`masking\` how the host hides them.`,
