@@ -4,7 +4,6 @@ import type { DefinitionKind } from "../../grammar/syntax.ts";
 
 const announced: Partial<Readonly<Record<DefinitionKind, readonly string[]>>> = {
   adapter: ["dylora", "qalora"],
-  optimizer: ["lomo", "adalomo"],
 };
 
 /** The announced names of a kind. */

@@ -14,7 +14,7 @@ import {
   type Held,
   type Step,
 } from "./held.ts";
-import type { Obstacle, VariableLayout } from "./layout.ts";
+import type { VariableLayout } from "./layout.ts";
 import type { Unrolled } from "./unroll.ts";
 
 export interface Arranged {
@@ -48,7 +48,7 @@ export interface Piece {
 type Near = Pick<Step, "path" | "origin" | "loop">;
 type Stack = Held & { readonly from: "stack" };
 
-export function arrange(program: Unrolled, premises: Premises, obstacles: Obstacle[]): Arranged {
+export function arrange(program: Unrolled, premises: Premises): Arranged {
   const { variables, alignment } = premises;
   const steps: Step[] = [];
   const apart = slicedOutputs(program, premises);
@@ -123,11 +123,9 @@ export function arrange(program: Unrolled, premises: Premises, obstacles: Obstac
     if (held.parts.some((part) => part.from === "stack")) {
       const leaves = held.parts.flatMap((part) => (part.from === "stack" ? part.parts : [part]));
       const flat = stackOf(leaves, [leaves.length, ...held.shape.slice(2)], held.type);
-      if (naturalBytes(flat) / leaves.length !== sliceStride(flat, alignment)) {
-        const message = `a stack of stacks of ${naturalBytes(flat) / leaves.length} bytes each is used whole, which needs multiples of ${alignment} bytes`;
-        obstacles.push({ message, span: near.origin.recipe ?? near.origin.source });
-      }
-      return reshaped(bindable(flat, near), held.shape);
+      const together = bindable(flat, near);
+      // Leaves that are no whole units of the alignment lie apart: side by side, they can be seen under another shape.
+      return reshaped(isApart(flat) ? copy(together, near) : together, held.shape);
     }
     const roots = held.parts.map(plain);
     const known = pieces.find(

@@ -117,7 +117,7 @@ export function layOut(
   });
 
   const premises = { variables, alignment, copying };
-  const arranged = programs.map((program) => arrange(program, premises, obstacles));
+  const arranged = programs.map((program) => arrange(program, premises));
   return { variables, programs: arranged, obstacles };
 }
 

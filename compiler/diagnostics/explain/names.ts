@@ -20,7 +20,7 @@ definition, where the parameters are.`,
   FTL0208: `A call or a part leaves out an argument that has no value of its own.`,
   FTL0209: `A statement stands where it means nothing. \`train\` belongs in an adapter (what the model itself holds is \`weight\`), \`state\` in
 an optimizer, an assignment in \`update\` of an optimizer or \`step\` of a method, \`layer\` in an architecture, \`peft\` in an adapter
-or a task, \`example\` in what a recipe can name.`,
+or a task, \`example\` in what a recipe can name. \`during backward\` is said of an optimizer alone.`,
   FTL0210: `A definition lacks the method that gives it a meaning: \`forward\` of a module, \`forward\` and \`logits\` of an architecture, \`update\`
 of an optimizer, \`factor\` of a schedule, \`loss\` of a task, \`step\` of a method.`,
   FTL0211: `A name is used above the statement that declares it. Statements of a definition are read in order; methods see all of them.`,

@@ -20,6 +20,11 @@ export const wrongDefinitions: readonly WrongDefinition[] = [
     "function f(x: [..], y: number = 1) { f(x, z: 2) + f(x, 1, 2) + f() + mean(x, ovr: -1) + exp(x, x) }",
   ],
   ["an argument twice", "function f(x: [..], y: number = 1) { f(x, x: 2) }"],
+  ["a function during the backward pass", "function f(x: [..]) during backward { x }"],
+  [
+    "an optimizer at no such time",
+    "optimizer o(rate: number) during forward {\n  update(w, g, s) { w = w - rate * g }\n}",
+  ],
   ["state outside an optimizer", "adapter a() on linear {\n  state m = 0\n  forward(x, y) { y }\n}"],
   [
     "options of trained tensors",

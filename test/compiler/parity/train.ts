@@ -10,7 +10,7 @@ import { validate } from "../../../compiler/ir/validate.ts";
 import type { Module } from "../../../compiler/ir/graph.ts";
 import { kernelGradients } from "../../../compiler/kernels/library.ts";
 import { desktop } from "../../../compiler/profile/builtin.ts";
-import { stages } from "../../../compiler/stages.ts";
+import { stages, type Choices } from "../../../compiler/stages.ts";
 import type { Tensor } from "../../../compiler/ops/operation.ts";
 import { batchOf, filled, learnedTargets, modelFolder, tensorsIn } from "./reference.ts";
 
@@ -34,13 +34,13 @@ export interface Made {
   readonly gradients: ReadonlyMap<string, string>;
 }
 
-/** The module of a recipe beside a reference model. */
-export function moduleOf(model: string, text: string): Made {
-  return moduleIn(modelFolder(model), text);
+/** The module of a recipe beside a reference model; `changes` replaces choices of the recipe. */
+export function moduleOf(model: string, text: string, changes: Partial<Choices> = {}): Made {
+  return moduleIn(modelFolder(model), text, changes);
 }
 
 /** The module of a recipe in a folder after every stage, each validated. */
-export function moduleIn(folder: string, text: string): Made {
+export function moduleIn(folder: string, text: string, changes: Partial<Choices> = {}): Made {
   const read = (path: string): string | undefined => {
     try {
       return readFileSync(path, "utf8");
@@ -62,9 +62,11 @@ export function moduleIn(folder: string, text: string): Made {
       trained: elaborated.trained,
       along: elaborated.along,
       step: elaborated.step,
+      duringBackward: elaborated.duringBackward,
       checkpoint,
       kernelGradients,
       profile: desktop,
+      ...changes,
     });
     expect(validate(module), stage.name).toEqual([]);
   }
@@ -138,7 +140,9 @@ export function updated(
       variables = new Map([...given, ...evaluateProgram(module, "micro", given)]);
     }
     if (step === 1) first = variables;
-    variables = new Map([...variables, ...evaluateProgram(module, "update", variables)]);
+    // An update made during the backward pass has no program of its own.
+    if (module.programs.some(({ name }) => name === "update"))
+      variables = new Map([...variables, ...evaluateProgram(module, "update", variables)]);
     const [loss = NaN, norm = NaN] = variables.get("report")?.data ?? [];
     losses.push(loss);
     norms.push(norm);
