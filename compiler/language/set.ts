@@ -16,8 +16,9 @@ export interface ChangedRecipe {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** The recipe with `text`, such as "optimizer.rate=1e-4", put in place. Its spans are in a source called "--set". */
-export function applySetting(recipe: Recipe, text: string): ChangedRecipe {
+/** The recipe with `setting`, such as "optimizer.rate=1e-4", put in place. Its spans are in a source called "--set". */
+export function applySetting(recipe: Recipe, setting: string): ChangedRecipe {
+  const text = withPathQuoted(setting);
   const source: Source = { path: "--set", text };
   const whole: Span = { source, start: 0, end: text.length };
   const equals = text.indexOf("=");
@@ -47,6 +48,12 @@ export function applySetting(recipe: Recipe, text: string): ChangedRecipe {
     return { recipe, diagnostics: [found] };
   }
   return replaceSettings(withoutInStages(recipe, option), [option]);
+}
+
+/** A path such as ../runs/a needs no quotes on a command line, where the shell takes them away. */
+function withPathQuoted(setting: string): string {
+  const [, name, path] = /^([^=]*=)\s*(\.{0,2}\/[^"]*)$/.exec(setting) ?? [];
+  return name === undefined || path === undefined ? setting : `${name}${JSON.stringify(path)}`;
 }
 
 /** What is set from outside goes before what a stage says. */

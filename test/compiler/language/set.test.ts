@@ -40,6 +40,13 @@ test("an option, there or not", () => {
   expect(set("model.weights=f32").settings?.model.weights?.value).toEqual({ kind: "f32" });
 });
 
+test("a path needs no quotes, and may have them", () => {
+  for (const path of ["/tmp/a b", "./runs/a", "../runs/é"]) {
+    expect(set(`output=${path}`).settings?.output.value).toBe(path);
+    expect(set(`output="${path}"`).settings?.output.value).toBe(path);
+  }
+});
+
 test("an option of an option", () => {
   expect(set("model.weights.block=32").settings?.model.weights?.value).toEqual({
     kind: "nf4",
