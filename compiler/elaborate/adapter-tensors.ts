@@ -4,14 +4,27 @@ import type { Declaration } from "../../grammar/syntax.ts";
 import type { AdapterUse } from "./adapters.ts";
 import type { Environment, Owner } from "./environment.ts";
 import { evaluate, interpolate } from "./expressions.ts";
-import { describe, shapeText, type Declared, type Dimension, type Meaning } from "./meaning.ts";
+import {
+  describe,
+  shapeText,
+  type Declared,
+  type Dimension,
+  type FunctionMeaning,
+  type Meaning,
+} from "./meaning.ts";
 import { truth } from "./operators.ts";
 import { declaredShape, join, methodMeaning, type Part, type Place } from "./parts.ts";
 import { asTensor } from "./tensors.ts";
 import { fail, traced, type Workspace } from "./workspace.ts";
 
-/** `own` takes what the adapter declares for the part. */
-export function adapterOwner(ws: Workspace, part: Part, use: AdapterUse, own: Declared[]): Owner {
+/** `own` takes what the adapter declares for the part; a part of a group adds only values by part to the fields. */
+export function adapterOwner(
+  ws: Workspace,
+  part: Part,
+  use: AdapterUse,
+  own: Declared[],
+  grouped: boolean,
+): Owner {
   return {
     declare: (declaration, env) => {
       if (declaration.what.text !== "train") {
@@ -51,17 +64,43 @@ export function adapterOwner(ws: Workspace, part: Part, use: AdapterUse, own: De
       if (shared) share(use, variable);
     },
     method: (method, env) => env.bindings.set(method.name.text, methodMeaning(ws, env, method)),
-    peft: ({ options }, env) => {
-      for (const option of options) {
-        const name = option.path.map(({ text }) => text).join(".");
-        use.fields.set(name, gathered(use.fields.get(name), evaluate(ws, env, option.value)));
-      }
+    peft: peftFields(ws, use, (value) => !grouped || value.kind === "record"),
+  };
+}
+
+/** Takes the fields of `adapter_config.json` whose values are wanted. */
+export function peftFields(
+  ws: Workspace,
+  use: AdapterUse,
+  wanted: (value: Meaning) => boolean,
+): NonNullable<Owner["peft"]> {
+  return ({ options }, env) => {
+    for (const option of options) {
+      const name = option.path.map(({ text }) => text).join(".");
+      const value = evaluate(ws, env, option.value);
+      if (wanted(value)) use.fields.set(name, gathered(use.fields.get(name), value));
+    }
+  };
+}
+
+/** The function `by_part` of a definition: its argument under the part's path, or nothing for a part without options of its own. */
+export function byPart(path: string | undefined): FunctionMeaning {
+  const label = "by_part";
+  return {
+    kind: "function",
+    label,
+    parameters: 1,
+    call: ([passed]) => {
+      const entries = path === undefined || passed === undefined ? [] : [[path, passed.meaning] as const];
+      return { kind: "record", label, fields: new Map(entries), open: false };
     },
   };
 }
 
-/** Lists of `adapter_config.json` are gathered over the parts that are adapted. */
+/** Lists and values by part are gathered over the parts that are adapted. */
 function gathered(before: Meaning | undefined, now: Meaning): Meaning {
+  if (before?.kind === "record" && now.kind === "record")
+    return { ...now, fields: new Map([...before.fields, ...now.fields]) };
   if (before?.kind !== "list" || now.kind !== "list") return now;
   const known = new Set(before.elements.map((element) => JSON.stringify(element)));
   const added = now.elements.filter((element) => !known.has(JSON.stringify(element)));

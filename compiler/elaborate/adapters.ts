@@ -3,8 +3,9 @@
 // left for it, its dimensions and, as `base`, the part itself.
 import type { Definition } from "../../grammar/syntax.ts";
 import type { AdapterSettings } from "../language/settings.ts";
-import { adapterOwner } from "./adapter-tensors.ts";
-import { inner, type Environment } from "./environment.ts";
+import { adapterOwner, byPart, peftFields } from "./adapter-tensors.ts";
+import { inner, type Environment, type Owner } from "./environment.ts";
+import { groupsWith, optionsOf, type Group } from "./groups.ts";
 import { evaluateStatements } from "./expressions.ts";
 import { bindParameters, callBody } from "./functions.ts";
 import {
@@ -29,6 +30,8 @@ export interface AdapterUse {
   readonly options: readonly Passed[];
   /** Whether a method estimates the gradient of a tensor of this name. */
   readonly estimates: (name: string) => boolean;
+  /** Modules with options of their own. */
+  readonly groups: readonly Group[];
   /** The selections of `on` that some part answered to; what is left over at the end is a mistake. */
   readonly answered: Set<string>;
   /** Paths of the parts that were adapted, in order. */
@@ -81,9 +84,18 @@ function adapted(
 ): RecordMeaning {
   const { definition } = use;
   const own: Declared[] = [];
-  const env = inner(given(ws, base, part, model), adapterOwner(ws, part, use, own));
-  bindParameters(ws, env, definition.name.text, definition.parameters, use.options, use.settings.span);
-  evaluateStatements(ws, env, definition.body.statements);
+  const scope = given(ws, base, part, model);
+  const groups = groupsWith(use.groups, part.place.path);
+  const run = (owner: Owner, options: readonly Passed[]): Environment => {
+    const env = inner(scope, owner);
+    bindParameters(ws, env, definition.name.text, definition.parameters, options, use.settings.span);
+    evaluateStatements(ws, env, definition.body.statements);
+    return env;
+  };
+  // `adapter_config.json` says what holds where no group says otherwise, and by part what groups say.
+  if (groups.length > 0) run({ peft: peftFields(ws, use, () => true) }, use.options);
+  scope.bindings.set("by_part", byPart(groups.length > 0 ? part.place.path : undefined));
+  const env = run(adapterOwner(ws, part, use, own, groups.length > 0), optionsOf(groups, use.options));
   const forward = env.bindings.get("forward");
   if (forward === undefined && own.length === 0) return base;
   if (own.some(({ key }) => !use.shared.has(key))) use.parts.push(part.place.path);
@@ -138,6 +150,7 @@ function given(ws: Workspace, base: RecordMeaning, part: Part, model: RecordMean
     ["path", { kind: "string", value: path }],
     ["name", { kind: "string", value: path.slice(path.lastIndexOf(".") + 1) }],
     ["selected", selectedBy(part)],
+    ["by_part", byPart(undefined)],
   ];
   for (const [name, meaning] of names) env.bindings.set(name, meaning);
   return env;

@@ -47,7 +47,7 @@ export interface Saved {
 }
 
 /** A value of `adapter_config.json`. */
-export type Field = number | string | boolean | null | readonly Field[];
+export type Field = number | string | boolean | null | readonly Field[] | ReadonlyMap<string, Field>;
 
 /** An adapter as its folder describes it. */
 export interface AdapterFacts {
@@ -108,6 +108,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
         definition,
         settings: use,
         options: passedOptions(use.options),
+        groups: use.groups.map(({ patterns, options }) => ({ patterns, options: passedOptions(options) })),
         estimates: estimatesBy(settings),
         answered: new Set(),
         parts: [],
@@ -205,7 +206,7 @@ function adapterFacts(
 ): AdapterFacts {
   const own = trainable.filter(({ kind, adapter }) => kind === "adapter" && adapter === settings.alias);
   const added = trainable.filter(({ kind, name }) => kind === "weights" && isAdded(name)).map(savedAs);
-  const plain = [...peft, ...fields].map(([name, meaning]) => [name, fieldOf(meaning)] as const);
+  const plain = [...peft, ...fields].map(([name, meaning]) => [name, fieldOf(meaning, parts)] as const);
   const tensors = own.map(savedAs);
   // What PEFT keeps in the layers it wraps together with the model; prompts stand beside the model, which then has one name less.
   const wraps = tensors.some(({ keys }) => keys.some((key) => key.startsWith("base_model.")));
@@ -232,17 +233,34 @@ function modelFacts(
   return saved.every(({ name }) => inFolder(name)) ? [] : saved.map(savedAs);
 }
 
-function fieldOf(meaning: Meaning): Field {
+/** `parts` are the paths that values by part are told for. */
+function fieldOf(meaning: Meaning, parts: readonly string[]): Field {
   switch (meaning.kind) {
     case "number":
     case "string":
     case "boolean":
       return meaning.value;
     case "list":
-      return meaning.elements.map(fieldOf);
+      return meaning.elements.map((element) => fieldOf(element, parts));
+    case "record":
+      return byName(
+        new Map([...meaning.fields].map(([path, value]) => [path, fieldOf(value, parts)])),
+        parts,
+      );
     default:
       return null;
   }
+}
+
+/** Values by part, under the last name of the path where it means no part of another value, as PEFT reads them. */
+function byName(values: ReadonlyMap<string, Field>, parts: readonly string[]): ReadonlyMap<string, Field> {
+  const last = (path: string): string => path.slice(path.lastIndexOf(".") + 1);
+  return new Map(
+    [...values].map(([path, value]) => {
+      const alike = parts.filter((part) => last(part) === last(path));
+      return [alike.every((part) => values.get(part) === value) ? last(path) : path, value];
+    }),
+  );
 }
 
 function unique(declared: readonly Declared[]): readonly Declared[] {
@@ -263,6 +281,11 @@ function reportUnanswered(ws: Workspace, use: AdapterUse): void {
     ws.diagnostics.push(
       problem("FTL0723", span, `no part of this model answers to '${value}'`, "adapts nothing"),
     );
+  }
+  for (const { value, span } of use.groups.flatMap(({ patterns }) => patterns)) {
+    if (use.parts.some(matcher([value]))) continue;
+    const message = `no part that '${use.settings.alias}' adapts has a name like '${value}'`;
+    ws.diagnostics.push(problem("FTL0723", span, message, "its options hold nowhere"));
   }
 }
 

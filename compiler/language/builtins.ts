@@ -109,6 +109,10 @@ export const contextual: Readonly<Record<DefinitionKind, ReadonlyMap<string, str
     ["path", "the path of the part, such as model.layers.0.self_attn.q_proj"],
     ["name", "the last name of the part's path, such as q_proj"],
     ["selected", "whether the part answers to one of some roles and names, as in the recipe's `on`"],
+    [
+      "by_part",
+      "in `peft`: the values of the modules that a `group` of the recipe gives options of their own, by name",
+    ],
   ]),
   optimizer: new Map([
     ["w", "the parameter that is updated; `w.module` and `w.role` say where in the model it stands"],

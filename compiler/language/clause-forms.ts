@@ -182,6 +182,9 @@ export const checkpoint: Form<Settings["checkpoint"]["value"]> = {
 /** The clause in an optimizer's block. */
 export const group = { noun: "group", example: 'group "*norm*" { weight_decay: 0 }' } as const;
 
+/** The same inside an adapter, whose options the modules have. */
+export const partGroup = { noun: "group", example: 'group "q_proj" { rank: 16 }' } as const;
+
 /** What follows `group`: a pattern of names or several, such as "*norm*" or ["*.bias", "*norm*"]. */
 export const groupPatterns: Form<readonly Said<string>[]> = listOf(
   pattern,

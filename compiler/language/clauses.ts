@@ -12,6 +12,7 @@ import {
   train,
   weights,
   group,
+  partGroup,
 } from "./clause-forms.ts";
 import {
   bytes,
@@ -90,6 +91,7 @@ export const clauses = {
         "an adapter in PEFT layout to continue from",
       ),
     },
+    nested: partGroup,
   }),
   head: clause({
     noun: "head",

@@ -131,12 +131,6 @@ const rows: readonly PlannedRow[] = [
     where: ({ offload }) => (offload.value ? [offload.span] : []),
   },
   {
-    code: "FTL0917",
-    what: "several adapters at once",
-    instead: "keep one",
-    where: ({ adapters }) => spans(adapters.slice(1)),
-  },
-  {
     code: "FTL0918",
     what: "device profiles from files",
     instead: "name a built-in profile",

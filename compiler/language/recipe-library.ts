@@ -4,9 +4,9 @@ import type { Clause, Definition } from "../../grammar/syntax.ts";
 import { together, type OptionRules, type ReadClause, type ReadRecipe } from "./clause.ts";
 import { findDefinition, readOptions } from "./chosen.ts";
 import { clauses } from "./clauses.ts";
-import { group, groupPatterns } from "./clause-forms.ts";
+import { group, groupPatterns, partGroup } from "./clause-forms.ts";
 import { replace, type Report } from "./forms.ts";
-import type { AdapterSettings, Chosen, GroupSettings, MethodSettings, Said, Settings } from "./settings.ts";
+import type { AdapterSettings, Chosen, GroupSettings, MethodSettings, Settings } from "./settings.ts";
 
 type Found = { readonly definition: Definition | "announced"; readonly chosen: Chosen };
 
@@ -51,6 +51,7 @@ export function readAdapters(read: ReadRecipe): AdapterSettings[] {
       alias,
       on: clause.options.on?.value ?? everywhere,
       start: clause.options.start,
+      groups: readGroups(clause, found, partGroup.example, read.report),
     });
   }
   return [...aliases.values()];
@@ -63,7 +64,7 @@ export function readOptimizer(
   const found = clause === undefined ? undefined : choose(clause, "optimizer", read);
   if (clause === undefined || found === undefined) return undefined;
   const { clip, state, offload } = clause.options;
-  const { name, span } = found.chosen;
+  const { span } = found.chosen;
   const limit =
     clip === undefined || clip.value === "none" ? undefined : { value: clip.value, span: clip.span };
   return {
@@ -71,7 +72,7 @@ export function readOptimizer(
     clip: limit,
     state: state ?? { value: "f32", span },
     offload: { value: offload?.value === "host", span: offload?.span ?? span },
-    groups: clause.nested.flatMap((entry) => readGroup(entry, found.definition, name, read.report)),
+    groups: readGroups(clause, found, group.example, read.report),
   };
 }
 
@@ -83,17 +84,26 @@ export function readHead(read: ReadRecipe): Chosen | undefined {
   return choose(clause, "task", read)?.chosen;
 }
 
-/** `group "*norm*" { weight_decay: 0 }`: options of the optimizer for the parameters whose names match. */
+function readGroups(
+  { nested }: ReadClause<string, OptionRules>,
+  found: Found,
+  example: string,
+  report: Report,
+): readonly GroupSettings[] {
+  return nested.flatMap((entry) => readGroup(entry, found, example, report));
+}
+
+/** `group "*norm*" { weight_decay: 0 }`: options of the definition for what has a name that matches. */
 function readGroup(
   { noun, arguments: given, body, span }: Clause,
-  definition: Definition | "announced",
-  name: Said<string>,
+  { definition, chosen }: Found,
+  example: string,
   report: Report,
 ): readonly GroupSettings[] {
   const said = together(given);
   if (said === undefined) {
     const message = `'group' takes ${groupPatterns.expected}`;
-    report(problem("FTL0306", noun.span, message, `nothing follows; write ${group.example}`));
+    report(problem("FTL0306", noun.span, message, `nothing follows; write ${example}`));
     return [];
   }
   const patterns = groupPatterns.read(said, { label: "'group'", report });
@@ -108,7 +118,7 @@ function readGroup(
     );
   }
   const written = entries.filter((entry) => entry.kind === "option");
-  const options = readOptions(definition, name, written, [], false, report);
+  const options = readOptions(definition, chosen.name, written, [], false, report);
   return patterns === undefined ? [] : [{ patterns, options, span }];
 }
 

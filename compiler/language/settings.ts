@@ -30,11 +30,14 @@ export interface Chosen {
   readonly span: Span;
 }
 
-/** Parameters that the optimizer treats apart: `group ["*.bias", "*norm*"] { weight_decay: 0 }`. */
+/**
+ * Parameters that the optimizer treats apart, or modules that an adapter does: `group ["*.bias", "*norm*"] { weight_decay: 0 }`,
+ * `group "q_proj" { rank: 16 }`.
+ */
 export interface GroupSettings {
   /** Patterns of names (`*` for any characters). */
   readonly patterns: readonly Said<string>[];
-  /** Options of the optimizer that differ for them. */
+  /** Options of the definition that differ for them. */
   readonly options: ReadonlyMap<string, Said<Constant>>;
   readonly span: Span;
 }
@@ -68,6 +71,8 @@ export interface AdapterSettings extends Chosen {
   readonly on: readonly Said<string>[];
   /** A folder in PEFT layout to continue from, as written. */
   readonly start: Said<string> | undefined;
+  /** Modules with options of their own; of two that a module is in, the later one's go before. */
+  readonly groups: readonly GroupSettings[];
 }
 
 export interface MethodSettings extends Chosen {

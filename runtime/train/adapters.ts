@@ -12,17 +12,18 @@ export interface Continued {
   readonly adapter: StoredAdapter;
   /** What the recipe's adapter writes to `adapter_config.json`. */
   readonly fields: ReadonlyMap<string, FieldToWrite>;
+  /** Paths of the modules that the recipe's adapter is on. */
+  readonly parts: readonly string[];
 }
 
 /** These must agree, where one of the two says them: they change what the tensors are. */
-const decisive: readonly string[] = [
-  "peft_type",
-  "r",
-  "use_dora",
-  "use_rslora",
-  "alpha_pattern",
-  "rank_pattern",
-];
+const decisive: readonly string[] = ["peft_type", "use_dora", "use_rslora"];
+
+/** Fields that hold for every module but those that a pattern field names: compared module by module. */
+const byModule = [
+  { name: "r", pattern: "rank_pattern", mustAgree: true },
+  { name: "lora_alpha", pattern: "alpha_pattern", mustAgree: false },
+] as const;
 
 /** Everything that both say is compared but these: they may change from run to run. */
 const free: readonly string[] = [
@@ -32,9 +33,15 @@ const free: readonly string[] = [
   "base_model_name_or_path",
   "inference_mode",
   "task_type",
+  // How tensors began does not matter where they go on.
+  "init_lora_weights",
+  ...byModule.flatMap(({ name, pattern }) => [name, pattern]),
 ];
 
-export function checkAdapter({ alias, adapter, fields }: Continued, keys: readonly string[]): string[] {
+export function checkAdapter(
+  { alias, adapter, fields, parts }: Continued,
+  keys: readonly string[],
+): string[] {
   const { configPath, values, weights } = adapter;
   const warnings: string[] = [];
   for (const name of new Set([...decisive, ...fields.keys()])) {
@@ -43,6 +50,18 @@ export function checkAdapter({ alias, adapter, fields }: Continued, keys: readon
     const difference = `field ${JSON.stringify(name)} is ${text(stored)}; adapter '${alias}' of the recipe has ${text(own)}`;
     if (decisive.includes(name)) throw new CheckpointError(configPath, difference);
     if (stored !== undefined) warnings.push(`${configPath}: ${difference}, which is used`);
+  }
+  const found: Fields = (name) => plain(values[name]);
+  const wanted: Fields = (name) => plain(fields.get(name));
+  for (const { name, pattern, mustAgree } of byModule) {
+    if (wanted(name) === undefined && found(name) === undefined) continue;
+    const of = (fields: Fields, path: string): unknown => valueAt(fields, name, pattern, path);
+    const part = parts.find((path) => of(found, path) !== of(wanted, path));
+    if (part === undefined) continue;
+    const [stored, own] = [found, wanted].map((fields) => JSON.stringify(of(fields, part)) ?? "absent");
+    const difference = `field ${JSON.stringify(name)} is ${stored} for ${part}; adapter '${alias}' of the recipe has ${own}`;
+    if (mustAgree) throw new CheckpointError(configPath, difference);
+    warnings.push(`${configPath}: ${difference}, which is used`);
   }
   const expected = new Set(keys);
   const more = [...weights.tensors.keys()].filter((name) => !expected.has(name));
@@ -55,6 +74,23 @@ export function checkAdapter({ alias, adapter, fields }: Continued, keys: readon
     );
   }
   return warnings;
+}
+
+/** A field's value without Python's marks. */
+type Fields = (name: string) => unknown;
+
+/** What a field is for one module. A pattern's names are regular expressions for the end of the module's path, as PEFT reads them. */
+function valueAt(fields: Fields, name: string, pattern: string, path: string): unknown {
+  const named = fields(pattern);
+  const entries = typeof named === "object" && named !== null ? Object.entries(named) : [];
+  const found = entries.find(([key]) => {
+    try {
+      return new RegExp(`^(.*\\.)?(${key})$`).test(path);
+    } catch {
+      return path === key || path.endsWith(`.${key}`);
+    }
+  });
+  return found === undefined ? fields(name) : found[1];
 }
 
 /** Absent, null, false and empty mean the same in these files. */

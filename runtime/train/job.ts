@@ -150,8 +150,9 @@ async function openAdapters({ settings, facts, folder }: JobInput): Promise<read
   const opened: Continued[] = [];
   for (const { alias, start } of settings.adapters) {
     if (start === undefined) continue;
-    const fields = facts.adapters.find((each) => each.alias === alias)?.fields ?? new Map();
-    opened.push({ alias, adapter: await openAdapter(resolve(folder, start.value)), fields });
+    const own = facts.adapters.find((each) => each.alias === alias);
+    const { fields = new Map(), parts = [] } = own ?? {};
+    opened.push({ alias, adapter: await openAdapter(resolve(folder, start.value)), fields, parts });
   }
   return opened;
 }

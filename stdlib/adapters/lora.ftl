@@ -30,6 +30,8 @@ adapter lora(
     fan_in_fan_out: base.transposed
     use_rslora: rslora
     use_dora: false
+    rank_pattern: by_part(rank)
+    alpha_pattern: by_part(alpha)
     init_lora_weights: if init == "kaiming" { true } else { init }
   }
 }

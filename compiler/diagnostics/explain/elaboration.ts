@@ -54,4 +54,6 @@ that the recipe's head does not compute with, such as lm_head under \`head class
 them. Shapes made of the model's own sizes are.`,
   FTL0740: `A method's step(loss, s) measures at least one loss; its value gives each tensor a gradient. Where it gives a pair (gradient, moves)
 for single weights, the optimizer's states are one number a weight. A step with loss(along: …) measures no other loss.`,
+  FTL0913: `Dropout is not built yet where the model works on parts of all rows at once, as its head does in the loss: a mask hangs on the
+row that an element is of. Adapt the head by an adapter of its own, with \`dropout: 0\`.`,
 };

@@ -16,9 +16,7 @@ export const planned: Readonly<Record<string, string>> = {
   FTL0909: `Taking a share of the rows for evaluation. Put them into a file of their own and name it in \`evaluation\`.${later}`,
   FTL0910: `Running a recipe for each of several values. Run it several times with \`--set\`.${later}`,
   FTL0912: `Training on several devices.${later}`,
-  FTL0913: `Dropout where the model works on parts of all rows at once, as its head does in the loss. Adapt the head by itself, with \`dropout: 0\`.${later}`,
   FTL0914: `Optimizer state in 8 or 16 bits. Write \`state: f32\`, or leave it out.${later}`,
   FTL0915: `Keeping the optimizer's state in the host's memory.${later}`,
-  FTL0917: `Several adapters in one run.${later}`,
   FTL0918: `Device profiles read from files. Name one of the built-in profiles.${later}`,
 };

@@ -101,3 +101,49 @@ test("a tensor's own rate multiplies the recipe's", () => {
   expect(moved(1)).toEqual({ A: expect.closeTo(0.5, 12), B: expect.closeTo(0.5, 12) });
   expect(moved(16)).toEqual({ A: expect.closeTo(0.5, 12), B: expect.closeTo(8, 12) });
 });
+
+test("modules of a group have a rank of their own, and the fields say so as PEFT does", () => {
+  const groups = 'group "q_proj" { rank: 4, alpha: 6 }\n group "layers.1.mlp.*" { rank: 3 }';
+  const { module, adapters } = elaborated(
+    tiny({ adapter: `adapter lora { rank: 2\n ${groups} }`, layers: 2 }),
+  );
+  const ranks = (name: string): readonly (number | undefined)[] =>
+    module.variables.flatMap((each) =>
+      each.kind === "adapter" && each.name.includes(`${name}.lora_A`) ? [each.shape[1]] : [],
+    );
+  // The second layer is unlike the first, and so none of its tensors shares a stack with it.
+  expect(ranks("q_proj")).toEqual([4, 4]);
+  expect(ranks("k_proj")).toEqual([2, 2]);
+  expect(ranks("up_proj")).toEqual([2, 3]);
+  const fields = adapters[0]?.fields;
+  expect(fields?.get("r")).toBe(2);
+  expect(fields?.get("lora_alpha")).toBe(2);
+  const mlp = ["gate", "up", "down"].map((name) => [`model.layers.1.mlp.${name}_proj`, 3] as const);
+  expect(fields?.get("rank_pattern")).toEqual(new Map([["q_proj", 4], ...mlp]));
+  expect(fields?.get("alpha_pattern")).toEqual(new Map([["q_proj", 6], ...mlp]));
+});
+
+test("a group of no adapted module is told", () => {
+  const adapter = 'adapter lora { rank: 2, on: [q_proj]\n group "k_proj" { rank: 4 } }';
+  expect(() => elaborated(tiny({ adapter }))).toThrow(
+    "FTL0723 no part that 'lora' adapts has a name like 'k_proj'",
+  );
+});
+
+test("several adapters stand on one module, each with tensors and draws of its own", () => {
+  const adapter =
+    "adapter lora as style { rank: 2, on: [q_proj] }\n adapter lora as words { rank: 3, on: [q_proj, v_proj] }";
+  const { module, adapters } = elaborated(tiny({ adapter }));
+  expect(adapters.map(({ alias, parts, fields }) => [alias, parts.length, fields.get("r")])).toEqual([
+    ["style", 2, 2],
+    ["words", 4, 3],
+  ]);
+  const key = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight";
+  expect(adapters.map(({ saved }) => saved.some(({ keys }) => keys.includes(key)))).toEqual([true, true]);
+  const variables = drawn(module);
+  const [style, words] = ["style", "words"].map((alias) =>
+    valuesOf(variables, `${alias}.${query}.lora_A.weight`),
+  );
+  expect([style?.length, words?.length]).toEqual([2 * 2 * 16, 2 * 3 * 16]);
+  expect(style?.[0]).not.toBe(words?.[0]);
+});

@@ -26,6 +26,7 @@ export const wrongRecipes: readonly WrongRecipe[] = [
   ["unknown clause without a like", recipe("zebra 4")],
   ["unknown option", recipe('data "rows.jsonl" { format: tokens, lenght: 48 }')],
   ["unknown option of an adapter", recipe("adapter lora { rank: 4, alhpa: 8 }")],
+  ["a group of an adapter", recipe('adapter lora { rank: 4\n    group "q_proj" { rang: 8 }\n    group\n  }')],
   ["option without a colon", recipe("training 20 steps { seed 7 }")],
   ["clause twice", recipe("memory 1GiB", "memory 2GiB")],
   ["option twice", recipe("adapter lora { rank: 4, rank: 8 }")],

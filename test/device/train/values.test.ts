@@ -44,7 +44,7 @@ async function ready(
   if (plan === undefined || facts === undefined) throw new Error("no verified plan");
   const session = await launch(plan, opened.device);
   const adapter = await openAdapter(`${folder}/adapter_init`);
-  const adapters = facts.adapters.map(({ alias, fields }) => ({ alias, adapter, fields }));
+  const adapters = facts.adapters.map(({ alias, fields, parts }) => ({ alias, adapter, fields, parts }));
   await load(session, { checkpoint: await openCheckpoint(`${folder}/base`), adapters, seed: 0 });
   for (const [name, { data }] of batchOf(model, 0, 2)) await session.write(name, Int32Array.from(data));
   const numbers = { step: 1, update: 1, steps: 20, targets: learnedTargets(model), seed: 0 };

@@ -133,7 +133,8 @@ test("an adapter of PEFT is read into its variables, and only one that is the re
     return { name: `lora.${index}`, shape, kind: "adapter", initial: { from: "adapter", names: [name] } };
   });
   const session = sessionOf(...variables);
-  const continued = { alias: "lora", adapter, fields: lora };
+  const parts = ["model.layers.0.self_attn.q_proj", "model.layers.0.self_attn.v_proj"];
+  const continued = { alias: "lora", adapter, fields: lora, parts };
   const { warnings } = await load(session, { checkpoint: undefined, adapters: [continued], seed: 1 });
   expect(warnings).toEqual([]);
   for (const [index, key] of keys.entries())
@@ -141,11 +142,27 @@ test("an adapter of PEFT is read into its variables, and only one that is the re
 
   const with8 = { ...continued, fields: new Map([...lora, ["r", 8] as const]) };
   await expect(load(session, { checkpoint: undefined, adapters: [with8], seed: 1 })).rejects.toThrow(
-    `adapter_config.json: field "r" is 4; adapter 'lora' of the recipe has 8`,
+    `adapter_config.json: field "r" is 4 for model.layers.0.self_attn.q_proj; adapter 'lora' of the recipe has 8`,
   );
+  const pattern = (key: string, rank: number) =>
+    load(session, {
+      checkpoint: undefined,
+      adapters: [
+        { ...continued, fields: new Map([...lora, ["rank_pattern", new Map([[key, rank]])] as const]) },
+      ],
+      seed: 1,
+    });
+  await expect(pattern("v_proj", 8)).rejects.toThrow(
+    `field "r" is 4 for model.layers.0.self_attn.v_proj; adapter 'lora' of the recipe has 8`,
+  );
+  // Patterns that come to the same are the same, and a name means whole parts of a path.
+  expect((await pattern("self_attn.v_proj", 4)).warnings).toEqual([]);
+  expect((await pattern("proj", 8)).warnings).toEqual([]);
   const other = { ...continued, fields: new Map([...lora, ["lora_alpha", 16] as const]) };
   const loaded = await load(session, { checkpoint: undefined, adapters: [other], seed: 1 });
-  expect(loaded.warnings).toEqual([expect.stringContaining('field "lora_alpha" is 8; adapter')]);
+  expect(loaded.warnings).toEqual([
+    expect.stringContaining('field "lora_alpha" is 8 for model.layers.0.self_attn.q_proj; adapter'),
+  ]);
   const fewer = sessionOf(...variables.slice(1));
   await expect(load(fewer, { checkpoint: undefined, adapters: [continued], seed: 1 })).rejects.toThrow(
     `it holds ${JSON.stringify(keys[0])}, which adapter 'lora' of the recipe does not have`,
@@ -155,7 +172,7 @@ test("an adapter of PEFT is read into its variables, and only one that is the re
 test("an adapter with a scaling of its own is refused by the field", async () => {
   const folder = temporaryFolder();
   await writeAdapter(folder, { tensors: [], fields: new Map([...lora, ["use_rslora", true] as const]) });
-  const continued = { alias: "lora", adapter: await openAdapter(folder), fields: lora };
+  const continued = { alias: "lora", adapter: await openAdapter(folder), fields: lora, parts: [] };
   await expect(
     load(sessionOf({ name: "w", shape: [1] }), { checkpoint: undefined, adapters: [continued], seed: 1 }),
   ).rejects.toThrow(`field "use_rslora" is true; adapter 'lora' of the recipe has absent`);
