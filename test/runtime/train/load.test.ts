@@ -206,7 +206,7 @@ test("what files may bring takes the place of what was drawn: an adapter's befor
     fields: new Map<string, FieldToWrite>([["peft_type", "LORA"]]),
   });
   const fields = new Map<string, FieldToWrite>([["peft_type", "LORA"]]);
-  const continued = { alias: "lora", adapter: await openAdapter(folder), fields };
+  const continued = { alias: "lora", adapter: await openAdapter(folder), fields, parts: [] };
   const session = drawing();
   await load(session, { checkpoint, adapters: [continued], seed: 1 });
   expect(names.map((name) => [...session.floats(name)])).toEqual([
