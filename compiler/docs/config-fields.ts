@@ -104,6 +104,11 @@ class Reader {
       case "require":
         this.branch(node, names);
         return;
+      case "lambda":
+        this.branches += 1;
+        this.walk(node.body, names, undefined);
+        this.branches -= 1;
+        return;
       case "call":
         this.call(node, names);
         break;

@@ -62,7 +62,7 @@ export interface Rows {
   readonly format: DataFormat;
   /** Positions that the longest of the first rows takes: counted for ids, guessed from letters for text. */
   readonly length: number;
-  /** For rows with labels: one more than the largest. */
+  /** One more than the largest label, at least two; 0 for rows without labels. */
   readonly labels: number;
 }
 
@@ -84,7 +84,7 @@ export function rowsOf(path: string): Rows | undefined {
   return {
     format,
     length: Math.max(...rows.map(lengthOf)),
-    labels: Math.max(1, ...labels) + 1,
+    labels: labels.length === 0 ? 0 : Math.max(1, ...labels) + 1,
   };
 }
 

@@ -89,6 +89,7 @@ async function answeredLines(
   lines = withSetting(lines, "data", undefined, JSON.stringify(data));
   lines = withSetting(lines, "data", "format", format);
   lines = withSetting(lines, "data", "length", String(length));
+  lines = withHead(lines, format, rows, scope);
   const [held] = found.held;
   lines =
     held === undefined
@@ -117,6 +118,27 @@ function architectureOf(model: string, scope: Scope): { readonly name?: string; 
   return {
     problem: found.diagnostics.map(({ message, label }) => `${path}: ${message}; ${label}`).join("\n"),
   };
+}
+
+/** The lines with the head that learns from rows of this format, where one does; with as many labels as the first rows show. */
+function withHead(
+  lines: readonly RecipeLine[],
+  format: DataFormat,
+  rows: Rows | undefined,
+  scope: Scope,
+): readonly RecipeLine[] {
+  if (format !== "label") return lines;
+  const heads = [...(libraryIndex.get("task")?.keys() ?? [])].flatMap((name) => {
+    const task = scope.inLibrary("task", name);
+    const example = task === undefined ? [] : exampleLines(task);
+    const learns = example.some(({ noun, options }) => noun === "data" && options.get("format") === format);
+    return learns ? example.filter(({ noun }) => noun === "head") : [];
+  });
+  const [head] = heads;
+  if (head === undefined) return lines;
+  const counted = rows !== undefined && rows.labels > 0 && head.options.has("labels");
+  const labels = counted ? [["labels", String(rows.labels)] as const] : [];
+  return withLine(lines, { ...head, options: new Map([...head.options, ...labels]) });
 }
 
 /** The lines with an adapter as its example has it. */

@@ -2,8 +2,11 @@ import "../functions/low-rank.ftl"
 
 /// Low-rank adaptation (Hu et al., 2021): y + alpha / rank · (x Aᵀ) Bᵀ, with A and B trained and the weight frozen.
 adapter lora(
+  /// Columns of A and rows of B: how many directions are learned for each module.
   rank: number,
+  /// Weight of what is learned: it is multiplied by alpha / rank.
   alpha: number = rank,
+  /// Share of the inputs that is left out at random while training.
   dropout: number = 0,
   /// The scale is alpha / √rank, the same for every rank (Kalajdzievski, 2023).
   rslora: boolean = false,

@@ -62,6 +62,16 @@ test("answers are read from standard input, and asked again where they do not fi
   expect(text).not.toMatch(/^ *adapter/m);
 });
 
+test("rows with labels get the head that learns them, with as many classes as are seen", async () => {
+  const folder = project();
+  const rows = [0, 4, 1].map((label) => JSON.stringify({ text: "A word.", label }));
+  writeFileSync(join(folder, "rows.jsonl"), rows.join("\n"));
+  expect(await ftlc(["init", "--yes"], { cwd: folder })).toMatchObject({ code: 0 });
+  const text = readFileSync(join(folder, "recipe.ftl"), "utf8");
+  expect(text).toMatch(/head +classify \{ labels: 5 \}/);
+  expect(text).toContain("format: label");
+});
+
 test("where nothing is found the recipe says what to put there, and checks", async () => {
   const folder = temporaryFolder();
   const { code, err } = await ftlc(["init", "new", "--yes"], { cwd: folder });
