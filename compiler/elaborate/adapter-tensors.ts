@@ -176,7 +176,7 @@ function rateOf(ws: Workspace, env: Environment, { options }: Declaration): numb
   if (rate.kind === "number" && rate.value > 0) return rate.value;
   return fail(
     "FTL0703",
-    option.value.span,
+    (rate.kind === "number" ? rate.said : undefined) ?? option.value.span,
     `'rate' takes a number above 0, found ${describe(rate)}`,
     "so many times the recipe's rate",
   );

@@ -13,7 +13,7 @@ export function dropped(ws: Workspace, x: Meaning, share: Passed, at: Span): Mea
   if (meaning.kind !== "number" || meaning.value < 0 || meaning.value >= 1) {
     return fail(
       "FTL0703",
-      span,
+      (meaning.kind === "number" ? meaning.said : undefined) ?? span,
       `a share to drop is at least 0 and below 1, found ${describe(meaning)}`,
       "not such a share",
       { related: [{ span: at, label: "dropped here" }] },

@@ -298,8 +298,19 @@ function frozenType(settings: Settings, config: RecordMeaning): "f32" | "f16" | 
   return dtype.value === "bfloat16" ? "bf16" : dtype.value === "float16" ? "f16" : "f32";
 }
 
+/** The value with the place in the recipe that says it, for those who refuse it. */
+function saidBy(meaning: Meaning, said: Passed["span"]): Meaning {
+  return meaning.kind === "number" || meaning.kind === "string" || meaning.kind === "boolean"
+    ? { ...meaning, said }
+    : meaning;
+}
+
 function passedOptions(
   options: ReadonlyMap<string, { readonly value: Constant; readonly span: Passed["span"] }>,
 ): readonly Passed[] {
-  return [...options].map(([name, { value, span }]) => ({ name, meaning: constantMeaning(value), span }));
+  return [...options].map(([name, { value, span }]) => ({
+    name,
+    meaning: saidBy(constantMeaning(value), span),
+    span,
+  }));
 }

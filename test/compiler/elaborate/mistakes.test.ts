@@ -1,5 +1,6 @@
 // Mistakes in definitions, as the reader sees them: where they are, and the other place that matters. Refresh with `vitest -u`.
 import { expect, test } from "vitest";
+import { textOf } from "../../../grammar/source.ts";
 import { renderText } from "../../../compiler/diagnostics/render.ts";
 import { elaborate } from "../../../compiler/elaborate/elaborate.ts";
 import { readRecipe } from "../../../compiler/front.ts";
@@ -114,4 +115,24 @@ method own() {
   const found = input === undefined ? diagnostics : elaborate(input).diagnostics;
   expect(found.length).toBeGreaterThan(0);
   expect(renderText(found)).toMatchSnapshot();
+});
+
+const optionCases: Readonly<Record<string, string>> = {
+  "first values that the library does not have": "adapter lora { rank: 2, init: pissa }",
+  "a share to drop above one": "adapter lora { rank: 2, dropout: 1.5 }",
+  "a rate of its own that is none": "adapter lora { rank: 2, ratio: 0 }",
+};
+
+test.each(Object.keys(optionCases))("an adapter's option: %s", (name) => {
+  const files = tiny({ adapter: optionCases[name] ?? "" });
+  const text = files.get("recipe.ftl") ?? "";
+  const { input, diagnostics } = readRecipe({ path: "recipe.ftl", text }, (path) => files.get(path));
+  const [found] = input === undefined ? diagnostics : elaborate(input).diagnostics;
+  // Lines of the library move; the recipe's do not.
+  expect([
+    found?.code,
+    found?.message,
+    found?.span.source.path,
+    found && textOf(found.span),
+  ]).toMatchSnapshot();
 });
