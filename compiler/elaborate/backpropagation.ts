@@ -21,10 +21,12 @@ export function backpropagated(ws: Workspace, weights: readonly Declared[], span
     gradient: parameterMeaning(gradientOf(parameter)),
     moves: undefined,
   });
+  const beside = (weight: Declared): readonly Declared[] => [gradientOf(weight)];
   return {
     frame: undefined,
+    beside,
     loss: () => tensor(read(ws, loss), []),
-    norm: () => gradientNorm(ws, weights, estimate, span),
+    norm: () => gradientNorm(ws, weights, { beside, estimate }, span),
     estimate,
     cleared: () => [loss, ...weights.map(gradientOf)].map((each) => clearedTo(ws, each, span)),
   };

@@ -1,7 +1,7 @@
 // The norm of all gradients together, and what it makes of them where the recipe says `clip`.
 import type { Span } from "../../grammar/source.ts";
 import type { Value } from "../ir/graph.ts";
-import { gradientOf, type GradientSource } from "./gradient-source.ts";
+import type { GradientSource } from "./gradient-source.ts";
 import { number, type Declared, type Meaning, type TensorMeaning } from "./meaning.ts";
 import { perPart } from "./stacks.ts";
 import { asTensor, elementwise, tensor } from "./tensors.ts";
@@ -11,11 +11,11 @@ import { emit, type Workspace } from "./workspace.ts";
 export function gradientNorm(
   ws: Workspace,
   weights: readonly Declared[],
-  estimate: GradientSource["estimate"],
+  { beside, estimate }: Pick<GradientSource, "beside" | "estimate">,
   span: Span,
 ): Meaning {
   const squares = weights.map((weight): Meaning => {
-    const sums = perPart(ws, weight, gradientOf(weight), span, (parameter, part) =>
+    const sums = perPart(ws, weight, beside(weight), span, (parameter, part) =>
       sumOfSquares(ws, asTensor(ws, estimate(parameter, part).gradient, span).value, span),
     );
     return scalar(ws, weight.parts === undefined ? sums : sumOf(ws, sums, span), span);

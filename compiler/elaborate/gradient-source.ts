@@ -23,6 +23,8 @@ export interface GradientSource {
   loss(): Meaning;
   /** The norm of all gradients together. */
   norm(): Meaning;
+  /** What a tensor's estimates are made from, in parts as it is. */
+  beside(weight: Declared): readonly Declared[];
   /** In the region of the parameter, a tensor or a part of one: then `part` is its layer's number there. */
   estimate(parameter: Declared, part: Value | undefined): Estimate;
   /** What is to be cleared for the next step. */

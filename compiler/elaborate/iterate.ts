@@ -1,6 +1,8 @@
-// `iterate(f, x, times: n)`: f applied to x, to its own result, and so on, n times. It becomes a repeat with one carried value.
+// `iterate(f, x, times: n)`: f applied to x, to its own result, and so on, n times. It becomes a repeat with one carried value. What f takes
+// from outside is computed again in it from the parameters of the region around.
 import { applyAll, parameter } from "../ir/build.ts";
 import { topological } from "../ir/graph.ts";
+import { copyRegion } from "../passes/rebuild.ts";
 import type { Span } from "../../grammar/source.ts";
 import { poison, shapeText, type Meaning, type TensorMeaning } from "./meaning.ts";
 import { asTensor, tensor } from "./tensors.ts";
@@ -29,16 +31,14 @@ export function iterate(
   }
   const reads = [...frame.reads.values()];
   const own = new Set([held, ...reads.map((each) => each.value)]);
-  const isForeign = topological([value]).some(
-    ({ operation, outputs }) => operation === "parameter" && outputs.some((output) => !own.has(output)),
+  const captured = topological([value]).flatMap(({ operation, outputs }) =>
+    operation === "parameter" ? outputs.filter((output) => !own.has(output)) : [],
   );
-  if (isForeign) {
-    const message = "what is iterated may use its own argument, variables and numbers, no other tensor";
-    fail("FTL0717", span, message, "uses a tensor from outside");
-  }
-  const region = { parameters: [...reads.map((each) => each.value), held], results: [value] };
-  const inputs = [...reads.map(({ declared }) => read(ws, declared)), start.value];
-  const attributes = { count: times, constants: reads.length, carried: 1, reverse: false };
-  const [last] = applyAll("repeat", inputs, attributes, [region], origin);
+  const region = { parameters: [...captured, ...reads.map((each) => each.value), held], results: [value] };
+  const inputs = [...captured, ...reads.map(({ declared }) => read(ws, declared)), start.value];
+  const constants = captured.length + reads.length;
+  const attributes = { count: times, constants, carried: 1, reverse: false };
+  const body = captured.length === 0 ? region : copyRegion(region);
+  const [last] = applyAll("repeat", inputs, attributes, [body], origin);
   return last === undefined ? poison : tensor(last, start.dimensions);
 }

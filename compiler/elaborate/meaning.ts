@@ -77,6 +77,8 @@ export interface TensorMeaning {
 
 /** A tensor that trains, as a method sees it: random numbers are drawn for it, and it stands in a block of layers. */
 export interface TrainedIdentity {
+  /** The variable's name. */
+  readonly variable: string;
   /** The same in all layers. */
   readonly name: string;
   /** The layer's number, a u32 scalar of the region at hand; undefined outside of layers. */

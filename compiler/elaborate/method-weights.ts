@@ -2,7 +2,7 @@
 // layer's number, by which random numbers are drawn for it again and again and never stored.
 import type { Span } from "../../grammar/source.ts";
 import type { Value } from "../ir/graph.ts";
-import { gradientOf, parameterMeaning } from "./gradient-source.ts";
+import { parameterMeaning } from "./gradient-source.ts";
 import { number, type Declared, type Meaning, type TensorMeaning } from "./meaning.ts";
 import { perPart } from "./stacks.ts";
 import { asTensor, casted, tensor } from "./tensors.ts";
@@ -20,14 +20,15 @@ export function movable(
   const block: Meaning = part === undefined ? number(outside) : tensor(casted(ws, part, "f32", span), []);
   return {
     ...asTensor(ws, parameterMeaning(parameter), span),
-    trained: { name: shown, part, block, module },
+    trained: { variable: parameter.name, name: shown, part, block, module },
   };
 }
 
-/** What `work` makes of the tensor, of a stack part by part, so that no kernel has to bind all of it. */
+/** What `work` makes of the tensor and what lies beside it, of stacks part by part, so that no kernel has to bind all of one. */
 export function eachPart(
   ws: Workspace,
   weight: Declared,
+  beside: readonly Declared[],
   outside: number,
   span: Span,
   work: (w: TensorMeaning) => Meaning,
@@ -35,7 +36,7 @@ export function eachPart(
   return perPart(
     ws,
     weight,
-    gradientOf(weight),
+    beside,
     span,
     (parameter, part) => asTensor(ws, work(movable(ws, parameter, part, outside, span)), span).value,
   );

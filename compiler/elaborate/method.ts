@@ -5,6 +5,7 @@
 //   loss(along: w => v)    that loss, and how fast it grows when each tensor w moves along v: (loss, slope), by forward-mode differentiation
 //   each(w => x)           each tensor w takes the value x, in place
 //   normal(like: w)        normal numbers for w, a function of (seed, step, tensor, element): asked again in a step, they are the same again
+//   kept(w => condition)   decided for each element before the first step, and kept: a function that gives the condition for w again
 //   block(w), blocks       the number of the block of layers that w stands in, and how many blocks there are
 // `s` is the step's number. The value of `step` is a function that gives each tensor its gradient, or an estimate of it. What is done with
 // that is the optimizer's, as ever: MeZO is `method mezo` with `optimizer sgd`, its momentum and Adam forms are other optimizers.
@@ -27,6 +28,7 @@ import { bindParameters } from "./functions.ts";
 import { clearedTo, gradientOf, parameterMeaning, type GradientSource } from "./gradient-source.ts";
 import { stateVariable } from "./io.ts";
 import { withoutMethod } from "./job.ts";
+import { keptFor, keptVariable } from "./kept-bits.ts";
 import {
   describe,
   number,
@@ -93,7 +95,7 @@ export function methodStep(ws: Workspace, input: MethodInput): MethodStep {
   recording.program("norm", () => [
     {
       declared: norm,
-      value: asTensor(ws, gradientNorm(ws, [...estimated, ...exact], source.estimate, span), span).value,
+      value: asTensor(ws, gradientNorm(ws, [...estimated, ...exact], source, span), span).value,
     },
   ]);
   const { programs, step, frame, direction } = recording;
@@ -105,7 +107,14 @@ export function methodStep(ws: Workspace, input: MethodInput): MethodStep {
     directions: () =>
       along.map((weight) => ({
         declared: directionOf(weight),
-        value: eachPart(ws, weight, recording.outside, span, direction ?? (() => poison)),
+        value: eachPart(
+          ws,
+          weight,
+          recording.kept(weight),
+          recording.outside,
+          span,
+          direction ?? (() => poison),
+        ),
       })),
     along: along.map((weight) => ({ weight: weight.name, direction: directionOf(weight).name })),
   };
@@ -157,6 +166,8 @@ class Recording {
   /** What is done to each tensor since the last measurement. */
   moves: OfWeight[] = [];
   direction: OfWeight | undefined;
+  /** What is kept of the tensors, by their names: one variable for each time that `kept` is called. */
+  readonly #kept = new Map<string, readonly Declared[]>();
   /** The block of what stands outside of layers. */
   readonly outside: number;
   readonly #ws: Workspace;
@@ -172,6 +183,11 @@ class Recording {
       ...(parts ?? []).map((part) => part.layer),
     ]);
     this.outside = 1 + Math.max(-1, ...layers.map((layer) => layer?.index ?? -1));
+  }
+
+  /** The variables that are kept for a tensor. */
+  kept({ name }: Declared): readonly Declared[] {
+    return this.#kept.get(name) ?? [];
   }
 
   /** The tensor as the recorded moves leave it. */
@@ -211,9 +227,34 @@ class Recording {
           return { kind: "none" };
         }),
       ],
+      ["kept", named("kept", ([condition]) => (condition === undefined ? poison : this.#keep(condition)))],
       ["block", named("block", ([w]) => (w === undefined ? poison : block(w)))],
       ["blocks", number(this.outside + (isOutside ? 1 : 0))],
     ];
+  }
+
+  #keep({ meaning, span }: Passed): Meaning {
+    const condition = ofWeight(meaning, span);
+    const { estimated } = this.#input;
+    const number = 1 + Math.max(0, ...estimated.map((weight) => this.kept(weight).length));
+    for (const weight of estimated) {
+      const variable = keptVariable(this.#ws, weight, number, this.outside, span, condition);
+      this.#kept.set(weight.name, [...this.kept(weight), variable]);
+    }
+    return named("kept", ([w]) => {
+      const of = w?.meaning.kind === "tensor" ? w.meaning : undefined;
+      const variable = this.#kept.get(of?.trained?.variable ?? "")?.[number - 1];
+      if (of === undefined || variable === undefined)
+        return fail(
+          "FTL0703",
+          w?.span ?? span,
+          "what is kept is kept for tensors that train",
+          "not a trained tensor",
+        );
+      const { parts, shape } = variable;
+      const part = parts === undefined ? variable : { ...variable, shape: shape.slice(1), parts: undefined };
+      return keptFor(this.#ws, part, of, span);
+    });
   }
 
   /** Measures the loss on the weights as they are. */
@@ -247,7 +288,9 @@ class Recording {
       still
         ? []
         : estimated.map((declared) => {
-            const value = eachPart(this.#ws, declared, this.outside, span, (w) => this.moved(w));
+            const value = eachPart(this.#ws, declared, this.kept(declared), this.outside, span, (w) =>
+              this.moved(w),
+            );
             return { declared, value };
           }),
     );
@@ -295,6 +338,7 @@ function sourceOf(
       return elementwise(ws, "multiply", [total, share], span);
     },
     norm: () => parameterMeaning(stateVariable("norm", "io", span)),
+    beside: (weight) => (isExact.has(weight.name) ? [gradientOf(weight)] : recording.kept(weight)),
     estimate: (parameter, part) => {
       if (isExact.has(parameter.name)) {
         const sum = parameterMeaning(gradientOf(parameter));

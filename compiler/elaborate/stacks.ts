@@ -74,11 +74,11 @@ export function overParts(
   return applyAll("repeat", [...outside, ...stacked], attributes, [body], origin);
 }
 
-/** What `work` makes of a tensor that trains, or of its gradient; of a stack, what it makes of each part and its layer's number, stacked. */
+/** What `work` makes of a tensor and those beside it; of stacks, what it makes of each part and its layer's number, stacked. */
 export function perPart(
   ws: Workspace,
   weight: Declared,
-  gradient: Declared,
+  beside: readonly Declared[],
   span: Span,
   work: (parameter: Declared, part: Value | undefined) => Value,
 ): Value {
@@ -88,7 +88,7 @@ export function perPart(
   const stacks = [layerNumbers(ws, parts, span)];
   const run = { first: 0, count: parts.length };
   const stackOf = ({ name }: Declared): Stacked | undefined => {
-    const stack = [weight, gradient].find((each) => each.name === name);
+    const stack = [weight, ...beside].find((each) => each.name === name);
     return stack === undefined ? undefined : { stack, whole: true };
   };
   const [made] = overParts(

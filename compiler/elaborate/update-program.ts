@@ -2,7 +2,7 @@
 // step added up. `report` tells the host of a step: [loss, gradient norm, updates so far]. A stack of layers is changed layer by layer:
 // an optimizer sees parameters as the checkpoint has them, whatever the compiler gathered.
 import { clipFactor } from "./clipping.ts";
-import { gradientOf, type GradientSource } from "./gradient-source.ts";
+import type { GradientSource } from "./gradient-source.ts";
 import { stateVariable } from "./io.ts";
 import type { Job } from "./job.ts";
 import { number, type Declared } from "./meaning.ts";
@@ -92,7 +92,6 @@ function updateRun(
   const { first, count } = run;
   const constants = factor.kind === "tensor" ? [factor.value] : [];
   const parameter: Declared = { ...weight, shape: weight.shape.slice(1), parts: undefined };
-  const gradient: Declared = { ...gradientOf(parameter), parts: undefined };
   /** The stack that a state is a part of. */
   const stateStack = (part: Declared): Declared => {
     const name = isWhole ? part.name : `${part.name}[${first}..${first + count - 1}]`;
@@ -101,8 +100,8 @@ function updateRun(
   };
   const states = new Set<string>();
   const stackOf = (part: Declared): Stacked | undefined => {
-    if (part.name === weight.name) return { stack: weight, whole: isWhole };
-    if (part.name === gradient.name) return { stack: gradientOf(weight), whole: isWhole };
+    const stack = [weight, ...source.beside(weight)].find(({ name }) => name === part.name);
+    if (stack !== undefined) return { stack, whole: isWhole };
     return states.has(part.name) ? { stack: stateStack(part), whole: true } : undefined;
   };
   let writes: readonly Write[] = [];

@@ -124,6 +124,7 @@ export const contextual: Readonly<Record<DefinitionKind, ReadonlyMap<string, str
   ]),
   method: new Map([
     ["each", "gives every tensor that trains a new value: each(w => …)"],
+    ["kept", "decides a condition for each element before the first step, and gives it again: kept(w => …)"],
     ["block", "the number of the block of layers that a tensor stands in"],
     ["blocks", "how many blocks there are; what stands outside of layers is one of them, the last"],
   ]),

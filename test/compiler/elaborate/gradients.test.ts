@@ -170,6 +170,9 @@ const withoutTensors = new Set([
   "curve",
 ]);
 
+/** Functions that decide by comparing: nothing is propagated through them. */
+const decisions = new Set(["quantile", "halved"]);
+
 /** The function's outputs, each weighted and summed, as a region over its float tensors. */
 function lossOf(
   name: string,
@@ -222,7 +225,7 @@ function lossOf(
 }
 
 const functions = [...(libraryIndex.get("function")?.keys() ?? [])].filter(
-  (name) => !withoutTensors.has(name),
+  (name) => !withoutTensors.has(name) && !decisions.has(name),
 );
 
 describe("library functions", () => {

@@ -42,6 +42,10 @@ function trained({ module }: Stepping): { name: string; shape: readonly number[]
   return module.variables.filter(({ name, kind }) => kind === "weights" && written.includes(name));
 }
 
+function stacks(job: Stepping): ReadonlySet<string> {
+  return new Set(trained(job).flatMap(({ name, stack }) => (stack ? [name] : [])));
+}
+
 /** New values of all that trains, by place. */
 function moved(
   job: Stepping,
@@ -194,8 +198,7 @@ test("block_mezo: one block of layers a step, the others and their states rest",
     const before = wanted;
     found = stepped(job, found, step, seed);
     const turn = (step - 1) % (layers + 1);
-    const stacks = new Set(trained(job).flatMap(({ name, stack }) => (stack ? [name] : [])));
-    const rests = ({ name, layer }: Place): boolean => (stacks.has(name) ? layer : layers) !== turn;
+    const rests = ({ name, layer }: Place): boolean => (stacks(job).has(name) ? layer : layers) !== turn;
     const drawn = direction(step);
     const v = (place: Place): number => (rests(place) ? 0 : drawn(place));
     const { slope } = sides(job, wanted, 1e-3, v);
@@ -206,6 +209,49 @@ test("block_mezo: one block of layers a step, the others and their states rest",
       moments.set(key, m);
       return w - 1e-2 * m;
     });
+    expect(off(job, found, wanted, before)).toBeLessThan(1e-6);
+  }
+});
+
+test.each([false, true])("sparse_mezo: a share of each tensor moves, largest: %s", (largest) => {
+  const lines = `method sparse_mezo { eps: 1e-2, share: 5%, largest: ${largest} }\n optimizer sgd { rate: 1e-2, weight_decay: 0.1 }`;
+  const job = stepping(model, lines, some);
+  const start = new Map(first(job));
+  evaluateProgram(job.module, "initialize", start).forEach((value, name) => void start.set(name, value));
+  let [found, wanted]: [Variables, Variables] = [start, start];
+  // What moved in the first step is what was chosen: the right number, and the right ones.
+  const chosen = new Set<string>();
+  const after = stepped(job, start, 1, seed);
+  moved(job, after, (w, { name, layer, element }) => {
+    const old = start.get(name);
+    const each = (old?.data.length ?? 0) / (stacks(job).has(name) ? (old?.shape[0] ?? 1) : 1);
+    if (w !== old?.data[layer * each + element]) chosen.add(`${name} ${layer} ${element}`);
+    return w;
+  });
+  for (const { name, shape, stack } of trained(job)) {
+    const data = start.get(name)?.data ?? new Float64Array();
+    const layers = stack ? (shape[0] ?? 1) : 1;
+    for (let layer = 0; layer < layers; layer += 1) {
+      const sizes = [
+        ...data.subarray((layer * data.length) / layers, ((layer + 1) * data.length) / layers),
+      ].map(Math.abs);
+      const mine = sizes.filter((_, element) => chosen.has(`${name} ${layer} ${element}`));
+      const rest = sizes.filter((_, element) => !chosen.has(`${name} ${layer} ${element}`));
+      // Norms of an untrained model are all one: ties stay out together.
+      if (new Set(sizes).size < sizes.length / 2) continue;
+      expect(Math.abs(mine.length - 0.05 * sizes.length)).toBeLessThanOrEqual(1);
+      if (largest) expect(Math.min(...mine)).toBeGreaterThanOrEqual(Math.max(...rest));
+      else expect(Math.max(...mine)).toBeLessThanOrEqual(Math.min(...rest));
+    }
+  }
+  for (let step = 1; step <= 2; step += 1) {
+    const before = wanted;
+    found = stepped(job, found, step, seed);
+    const drawn = direction(step);
+    const rests = ({ name, layer, element }: Place): boolean => !chosen.has(`${name} ${layer} ${element}`);
+    const v = (place: Place): number => (rests(place) ? 0 : drawn(place));
+    const { slope } = sides(job, wanted, 1e-2, v);
+    wanted = moved(job, wanted, (w, place) => (rests(place) ? w : w - 1e-2 * (slope * v(place) + 0.1 * w)));
     expect(off(job, found, wanted, before)).toBeLessThan(1e-6);
   }
 });
