@@ -50,7 +50,11 @@ function attention_of_group(
 ) -> [n, share, tokens, width + 1] {
   let here = reshape(iota(tokens), [tokens, 1])
   let there = reshape(iota(positions) - prefix, [1, positions])
-  let across = if prefix > 0 { concat(broadcast(segments[.., ..<1], [n, prefix]), segments, over: -1) } else { segments }
+  let across = if prefix > 0 {
+    concat(broadcast(segments[.., ..<1], [n, prefix]), segments, over: -1)
+  } else {
+    segments
+  }
   let same = reshape(segments, [n, 1, tokens, 1]) == reshape(across, [n, 1, 1, positions])
   let near = here - there < window and (if causal { there <= here } else { there - here < window })
   let visible = there < 0 or (same and near)

@@ -11,7 +11,9 @@ method sparse_mezo(
   largest: boolean = false,
 ) {
   step(loss, s) {
-    let chosen = kept(w => if largest { abs(w) > quantile(abs(w), 1 - share) } else { abs(w) < quantile(abs(w), share) })
+    let chosen = kept(
+      w => if largest { abs(w) > quantile(abs(w), 1 - share) } else { abs(w) < quantile(abs(w), share) },
+    )
     let direction = w => select(chosen(w), normal(like: w), 0)
 
     each(w => w + eps * direction(w))
