@@ -47,18 +47,20 @@ async function dryRun(
   json: boolean,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  terminal.out(planReport(json ? "json" : "text", planned));
+  const notes: string[] = [];
   for (const [at, { stage, plan, settings }] of planned.entries()) {
     const model = resolve(folder, settings.model.path.value);
     const rows = await readJobRows(settings, plan.job, folder, model);
     // What later stages read, earlier ones are to write.
     if (at === 0 && settings.model.init === undefined) await openCheckpoint(model);
-    for (const message of rows.warnings) terminal.err(`warning: ${message}`);
+    notes.push(...rows.warnings.map((message) => `warning: ${message}`));
     const what = stage === undefined ? "" : `stage ${stage}: `;
-    terminal.err(
+    notes.push(
       `${what}data and model can be read: ${rows.train.count} rows, ${rows.held?.count ?? 0} held out`,
     );
   }
+  terminal.out(planReport(json ? "json" : "text", planned));
+  for (const note of notes) terminal.err(note);
   return exitCodes.done;
 }
 
