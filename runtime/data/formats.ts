@@ -6,7 +6,7 @@
 //   prompt  {"prompt": "..", "completion": ".."}: start, prompt, completion, end; learned are the completion and the end, or with
 //           `learn: all` everything. Start and end are the tokenizer's, where it defines them.
 //   text    {"text": ".."}: start, text, end; all of it is learned.
-//   label   {"text": "..", "label": 2} or {"input_ids": [..], "label": 2, "attention_mask"?: [..]}: the class of the row, from 0;
+//   label   {"text": "..", "label": 2 or a name that the model's config has in label2id} or {"input_ids": [..], "label": 2, "attention_mask"?: [..]}: the class of the row, from 0;
 //           "labels" is read where there is no "label".
 // Other fields of a row are the user's own and are left alone.
 
@@ -64,15 +64,27 @@ export function textFormat(vocab: number, tokenizer: Tokenizer): ReadRow {
   };
 }
 
-/** `tokenizer` may be missing where rows bring ids; `classes` is how many there are. */
-export function labelFormat(vocab: number, tokenizer: Tokenizer | undefined, classes: number): ReadRow {
+/** How many classes there are, and their numbers by the names that the model's config gives them. */
+export interface Classes {
+  readonly count: number;
+  readonly names: ReadonlyMap<string, number>;
+}
+
+/** `tokenizer` may be missing where rows bring ids. */
+export function labelFormat(
+  vocab: number,
+  tokenizer: Tokenizer | undefined,
+  { count, names }: Classes,
+): ReadRow {
+  const known = names.size === 0 ? "" : `, or one of ${[...names.keys()].slice(0, 8).join(", ")}`;
   const ofIds = tokensFormat(vocab);
   return (row) => {
     const field = row["label"] === undefined && row["labels"] !== undefined ? "labels" : "label";
-    const label = row[field];
-    const expected = `a class, a whole number from 0 to ${classes - 1}`;
+    const said = row[field];
+    const label = typeof said === "string" ? (names.get(said) ?? said) : said;
+    const expected = `a class, a whole number from 0 to ${count - 1}${known}`;
     if (typeof label !== "number") return { field, reason: `${shown(label)}; expected ${expected}` };
-    if (!Number.isInteger(label) || label < 0 || label >= classes)
+    if (!Number.isInteger(label) || label < 0 || label >= count)
       return { field, reason: `is ${label}; expected ${expected}` };
     if (row["text"] !== undefined && tokenizer === undefined)
       return { field: "text", reason: "needs a tokenizer.json in the model's folder" };

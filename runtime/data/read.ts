@@ -8,6 +8,7 @@ import {
   isRefusal,
   labelFormat,
   promptFormat,
+  type Classes,
   textFormat,
   tokensFormat,
   type ReadRow,
@@ -44,7 +45,7 @@ export type DataSource = Common &
         readonly format: "label";
         /** Not needed where rows bring ids. */
         readonly tokenizer: Tokenizer | undefined;
-        readonly classes: number;
+        readonly classes: Classes;
       }
   );
 

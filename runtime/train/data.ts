@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import type { DataSettings, Settings } from "../../compiler/language/settings.ts";
 import type { Learning, PlanJob } from "../../compiler/plan/plan.ts";
 import { CheckpointError } from "../checkpoint/error.ts";
+import { readConfig } from "../checkpoint/folder.ts";
 import { DataError } from "../data/error.ts";
 import type { Hiding } from "../data/masking.ts";
 import { readRows, type DataSource } from "../data/read.ts";
@@ -42,6 +43,7 @@ export async function readJobRows(
     return rows;
   };
   const open: Opening = {
+    model,
     tokenizer: () => (tokenizer ??= openTokenizer(model)),
     exists: () => hasTokenizer(model),
   };
@@ -61,8 +63,9 @@ export async function readJobRows(
   return { train: all, held, hiding, warnings };
 }
 
-/** The model's tokenizer, and whether there is one. */
+/** The model's folder, its tokenizer, and whether there is one. */
 interface Opening {
+  readonly model: string;
   readonly tokenizer: () => Promise<Tokenizer>;
   readonly exists: () => Promise<boolean>;
 }
@@ -88,7 +91,7 @@ async function sourceOf(
   { format, learn, path }: DataSettings,
   common: Omit<Extract<DataSource, { format: "tokens" }>, "format">,
   learns: Learning,
-  { tokenizer, exists }: Opening,
+  { model, tokenizer, exists }: Opening,
 ): Promise<DataSource> {
   switch (format) {
     case "tokens":
@@ -98,7 +101,7 @@ async function sourceOf(
     case "text":
       return { ...common, format, tokenizer: await tokenizer() };
     case "label": {
-      const classes = learns.kind === "classes" ? learns.count : 0;
+      const classes = { count: learns.kind === "classes" ? learns.count : 0, names: await classNames(model) };
       return { ...common, format, classes, tokenizer: (await exists()) ? await tokenizer() : undefined };
     }
     case "chat":
@@ -106,4 +109,19 @@ async function sourceOf(
     default:
       return format satisfies never;
   }
+}
+
+/** The numbers of classes by their names, as the model's config says them. */
+async function classNames(model: string): Promise<ReadonlyMap<string, number>> {
+  const { path, values } = await readConfig(model);
+  const said = values["label2id"];
+  if (said === undefined || said === null) return new Map();
+  if (typeof said !== "object" || Array.isArray(said))
+    throw new CheckpointError(path, 'field "label2id" is no object of classes by name');
+  return new Map(
+    Object.entries(said).map(([name, id]) => {
+      if (typeof id === "number" && Number.isInteger(id)) return [name, id];
+      throw new CheckpointError(path, `field "label2id" gives class ${JSON.stringify(name)} no whole number`);
+    }),
+  );
 }

@@ -1,6 +1,7 @@
 // Rows with a class: from text or ids, each wrong one named with file, line and field; batches bring one class a row.
 import { describe, expect, test } from "vitest";
 import { batches } from "../../../runtime/data/batches.ts";
+import type { Classes } from "../../../runtime/data/formats.ts";
 import { readRows } from "../../../runtime/data/read.ts";
 import type { Rows } from "../../../runtime/data/rows.ts";
 import { openTokenizer, type Tokenizer } from "../../../runtime/data/tokenizer.ts";
@@ -9,10 +10,19 @@ import { lexicon } from "./files.ts";
 
 const tokenizer = await openTokenizer(lexicon);
 
+const classes: Classes = {
+  count: 3,
+  names: new Map([
+    ["bad", 0],
+    ["good", 2],
+    ["far", 7],
+  ]),
+};
+
 function rowsOf(text: string, own: Tokenizer | undefined = tokenizer): Promise<Rows> {
   const path = put(temporaryFolder(), "rows.jsonl", text);
   const common = { path, length: 8, vocab: 1024, learns: "classes" } as const;
-  return readRows({ ...common, format: "label", tokenizer: own, classes: 3 });
+  return readRows({ ...common, format: "label", tokenizer: own, classes });
 }
 
 const good =
@@ -38,29 +48,49 @@ describe("rows with a class", () => {
     );
   });
 
+  test("by the names that the model's config gives them", async () => {
+    const rows = await rowsOf('{"input_ids": [5], "label": "good"}\n{"input_ids": [5], "label": "bad"}');
+    expect([rows.class(0), rows.class(1)]).toEqual([2, 0]);
+    await expect(rowsOf('{"input_ids": [5], "label": "fine"}')).rejects.toThrow(
+      'rows.jsonl:1: field "label" is "fine"; expected a class, a whole number from 0 to 2, or one of bad, good, far',
+    );
+    await expect(rowsOf('{"input_ids": [5], "label": "far"}')).rejects.toThrow(
+      'field "label" is 7; expected',
+    );
+  });
+
   test("ids need no tokenizer", async () => {
     const path = put(temporaryFolder(), "rows.jsonl", good);
     const common = { path, length: 8, vocab: 1024, learns: "classes" } as const;
-    const rows = await readRows({ ...common, format: "label", tokenizer: undefined, classes: 3 });
+    const rows = await readRows({ ...common, format: "label", tokenizer: undefined, classes });
     expect(rows.count).toBe(2);
     const text = put(temporaryFolder(), "rows.jsonl", '{"text": "a", "label": 0}');
     await expect(
-      readRows({ ...common, path: text, format: "label", tokenizer: undefined, classes: 3 }),
+      readRows({ ...common, path: text, format: "label", tokenizer: undefined, classes }),
     ).rejects.toThrow(/rows\.jsonl:1: field "text" needs a tokenizer\.json in the model's folder/);
   });
 
   test.for([
-    ['{"input_ids": [1]}', 'field "label" is missing; expected a class, a whole number from 0 to 2'],
+    [
+      '{"input_ids": [1]}',
+      'field "label" is missing; expected a class, a whole number from 0 to 2, or one of bad, good, far',
+    ],
     [
       '{"input_ids": [1], "label": "1"}',
-      'field "label" is "1"; expected a class, a whole number from 0 to 2',
+      'field "label" is "1"; expected a class, a whole number from 0 to 2, or one of bad, good, far',
     ],
-    ['{"input_ids": [1], "label": 3}', 'field "label" is 3; expected a class, a whole number from 0 to 2'],
+    [
+      '{"input_ids": [1], "label": 3}',
+      'field "label" is 3; expected a class, a whole number from 0 to 2, or one of bad, good, far',
+    ],
     [
       '{"input_ids": [1], "label": 0.5}',
-      'field "label" is 0.5; expected a class, a whole number from 0 to 2',
+      'field "label" is 0.5; expected a class, a whole number from 0 to 2, or one of bad, good, far',
     ],
-    ['{"input_ids": [1], "label": -1}', 'field "label" is -1; expected a class, a whole number from 0 to 2'],
+    [
+      '{"input_ids": [1], "label": -1}',
+      'field "label" is -1; expected a class, a whole number from 0 to 2, or one of bad, good, far',
+    ],
     ['{"label": 1}', 'field "text" is missing; expected a string'],
     [
       '{"input_ids": [2000], "label": 1}',
