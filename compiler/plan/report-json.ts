@@ -1,5 +1,6 @@
 // What a plan says to its reader, as data: the object of `compile --plan=json`, with the keys that scripts depend on. Everything is
 // taken from the plan and from what the verifier found; nothing is estimated but the host's memory.
+import { sizeOf } from "../ir/graph.ts";
 import { verify, type Verification } from "../verify/verify.ts";
 import { roundUp } from "./held.ts";
 import {
@@ -51,7 +52,12 @@ export interface PlanReport {
     readonly programs: Readonly<Record<string, ReportProgram>>;
     readonly top: readonly ReportEntry[];
   };
-  readonly parameters: { readonly total: number; readonly trainable: number };
+  readonly parameters: {
+    readonly total: number;
+    readonly trainable: number;
+    /** Trained parameters of each adapter, by its name in the recipe. */
+    readonly adapters: Readonly<Record<string, number>>;
+  };
   readonly work: {
     readonly dispatches_per_step: number;
     readonly operations_per_step: number;
@@ -100,7 +106,7 @@ export function reportJson(
       ),
       top: entriesOf(plan, live).slice(0, topEntries),
     },
-    parameters: plan.parameters,
+    parameters: { ...plan.parameters, adapters: adapterParameters(plan) },
     work: {
       dispatches_per_step: perStep(({ dispatches }) => dispatches.length),
       operations_per_step: perStep(({ operations }) => operations),
@@ -212,4 +218,15 @@ function hostMemory(plan: Plan): { peak_bytes: number; traffic_per_step: number 
         : Math.min(1, Math.max(0, ...runs)));
   }
   return { peak_bytes: peak + largest, traffic_per_step: traffic };
+}
+
+/** An adapter's variables are named after it: "lora.model.layers.{i}.…". */
+function adapterParameters({ variables }: Plan): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const { name, kind, shape } of variables) {
+    if (kind !== "adapter") continue;
+    const alias = name.slice(0, name.indexOf("."));
+    counts[alias] = (counts[alias] ?? 0) + sizeOf(shape);
+  }
+  return counts;
 }

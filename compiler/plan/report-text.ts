@@ -76,11 +76,13 @@ function programs({ memory: { programs } }: PlanReport): string {
 
 function work({ work, parameters }: PlanReport): string {
   const fused = work.dispatches_per_step === 0 ? 0 : work.operations_per_step / work.dispatches_per_step;
+  const several = Object.entries(parameters.adapters);
   return [
     "A step",
     `  ${work.dispatches_per_step} dispatches of ${work.kernels} kernels, ${fused.toFixed(1)} operations each`,
     `  ${countText(work.flops_per_step, "FLOP")}, ${bytesText(work.bytes_per_step)} read and written`,
     `  ${countText(parameters.trainable)} of ${countText(parameters.total)} parameters trained`,
+    ...(several.length > 1 ? several.map(([name, count]) => `    ${countText(count)} in ${name}`) : []),
   ].join("\n");
 }
 

@@ -3,7 +3,7 @@ import "../functions/low-rank.ftl"
 /// Weight-decomposed low-rank adaptation (Liu et al., 2024): a trained magnitude for each row times the direction of
 /// W + scale · B A. As the paper has it, no gradient flows through the length that the direction is divided by.
 adapter dora(
-  /// Columns of A and rows of B: how many directions are learned for each module.
+  /// Rows of A and columns of B: how many directions are learned for each module.
   rank: number,
   /// Weight of what is learned: it is multiplied by alpha / rank.
   alpha: number = rank,

@@ -2,7 +2,7 @@ import "../functions/low-rank.ftl"
 
 /// Low-rank adaptation (Hu et al., 2021): y + alpha / rank · (x Aᵀ) Bᵀ, with A and B trained and the weight frozen.
 adapter lora(
-  /// Columns of A and rows of B: how many directions are learned for each module.
+  /// Rows of A and columns of B: how many directions are learned for each module.
   rank: number,
   /// Weight of what is learned: it is multiplied by alpha / rank.
   alpha: number = rank,

@@ -35,6 +35,18 @@ describe("the report as data", () => {
     );
   });
 
+  test("adapters are counted one by one", () => {
+    const plan = samples[0]?.plan;
+    const [variable] = plan?.variables ?? [];
+    if (plan === undefined || variable === undefined) throw new Error("a plan with variables");
+    const made = (name: string, shape: readonly number[]) =>
+      ({ ...variable, name, shape, kind: "adapter" }) as const;
+    const variables = [made("style.a.lora_A", [2, 3]), made("style.a.lora_B", [4]), made("words.b", [5])];
+    const report = reportJson({ ...plan, variables: [...plan.variables, ...variables] }, verify(plan));
+    expect(report.parameters.adapters).toMatchObject({ style: 10, words: 5 });
+    expect(reportText(plan)).not.toContain(" in style");
+  });
+
   test("what does not fit has repairs", () => {
     const plan = { ...samples[0]?.plan, budget: 1 } as NonNullable<(typeof samples)[0]>["plan"];
     const report = reportJson(plan, { ...verify(plan), fits: false }, [{ edit: "batch 1", peak_bytes: 1 }]);
