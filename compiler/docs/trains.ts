@@ -119,10 +119,20 @@ function trainings(scope: Scope): readonly Column[] {
   return [{ name: whole, lines: wholeModel(baseLines()) }, ...definitions.map(column)];
 }
 
-/** A column by a definition: its example, which for a method trains the whole model. */
+/**
+ * A column by a definition: its example; for a method with the whole model, for an adapter on every module of its kind: names of modules
+ * are those of one architecture.
+ */
 function column(definition: Definition): Column {
   const lines = baseLines(definition);
-  return { name: definition.name.text, lines: definition.what === "method" ? wholeModel(lines) : lines };
+  const name = definition.name.text;
+  if (definition.what === "method") return { name, lines: wholeModel(lines) };
+  return { name, lines: definition.what === "adapter" ? lines.map(everywhere) : lines };
+}
+
+function everywhere(line: RecipeLine): RecipeLine {
+  if (line.noun !== clauseOf("adapter")?.noun) return line;
+  return { ...line, options: new Map([...line.options].filter(([option]) => option !== "on")) };
 }
 
 function wholeModel(lines: readonly RecipeLine[]): readonly RecipeLine[] {

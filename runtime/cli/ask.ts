@@ -3,6 +3,7 @@
 import { createInterface } from "node:readline/promises";
 import { exitCodes, Failure } from "./exit.ts";
 import type { Terminal } from "./terminal.ts";
+import { wrap } from "./wrap.ts";
 
 /** An accepted answer, or why it is none. */
 export type Answer<T> = { readonly value: T } | { readonly refused: string };
@@ -19,7 +20,7 @@ export function askOnTerminal(terminal: Terminal): Asker {
   return {
     ask: async (question, fallback, read) => {
       for (;;) {
-        terminal.draw(`${question} ${terminal.errColors.dim(`[${fallback}]`)} `);
+        terminal.draw(`${wrap(`${question} [${fallback}]`).join("\n")} `);
         const { value, done } = (await answers.next()) as { value: string | undefined; done?: boolean };
         if (done === true || value === undefined) {
           terminal.draw("\n");
