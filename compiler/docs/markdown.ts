@@ -80,21 +80,25 @@ function tablesText(tables: readonly Cells[]): string {
   ].join("\n");
 }
 
-/** The table of a text with these columns, as it was drawn: for each row and column the cell. */
+/** The table of a text whose first columns have these names, as it was drawn: for each row and column the cell. */
 export function readTable(
   text: string,
-  title: string,
-  columns: readonly string[],
+  ...first: readonly string[]
 ): ReadonlyMap<string, ReadonlyMap<string, string>> {
   const lines = text.split("\n");
-  const at = lines.indexOf(rowText([title, ...columns]));
+  const cellsOf = (line: string): readonly string[] =>
+    line
+      .split("|")
+      .slice(1, -1)
+      .map((cell) => cell.trim());
+  const at = lines.findIndex((line) => line.startsWith(rowText(first)));
+  if (at === -1) return new Map();
+  const [, ...columns] = cellsOf(lines[at] ?? "");
   const end = lines.findIndex((line, index) => index > at && !line.startsWith("|"));
-  const rows = at === -1 ? [] : lines.slice(at + 2, end === -1 ? undefined : end);
   return new Map(
-    rows.map((line) => {
-      const [row = "", ...cells] = line.split("|").slice(1, -1);
-      const named = columns.map((column, index) => [column, cells[index]?.trim() ?? ""] as const);
-      return [row.trim().replaceAll("`", ""), new Map(named)];
+    lines.slice(at + 2, end === -1 ? undefined : end).map((line) => {
+      const [row = "", ...cells] = cellsOf(line);
+      return [row.replaceAll("`", ""), new Map(columns.map((column, index) => [column, cells[index] ?? ""]))];
     }),
   );
 }
