@@ -1,10 +1,11 @@
 /// Learned scales, (IA)³ (Liu et al., 2022): each feature that a module gives is scaled, or, in modules of the feedforward block, each
-/// feature that it takes. The paper scales keys, values and the feedforward block's inner features: `on: [k_proj, v_proj, down_proj]`.
+/// feature that it takes. The paper scales keys, values and the feedforward block's inner features: in Llama's names,
+/// `on: [k_proj, v_proj, down_proj]`.
 adapter ia3(
   /// Roles and names of the modules whose inputs are scaled instead of what they give.
   feedforward = ["mlp"],
 ) on linear {
-  example { on: [k_proj, v_proj, down_proj] }
+  example { on: [attention, mlp] }
   let takes = selected(feedforward)
   if takes {
     train scale [1, in] at "ia3_l" = 1
