@@ -102,6 +102,22 @@ test("micro-batches give the same step as the whole batch, and those that learn 
   expect(parts.calls.filter((call) => call === "run micro")).toHaveLength(6);
 });
 
+test("a plan that draws masks is told the number of each micro-batch's first row in the run", async () => {
+  const parts = trainingSession({ batch: 4, rows: 2, accumulation: 2 });
+  const told: number[] = [];
+  const session: FakeSession = {
+    ...parts,
+    find: (name) => parts.find(name === "samples" ? "loss" : name),
+    write: async (name, data) => {
+      if (name !== "samples") return parts.write(name, data);
+      if (data instanceof Uint32Array) told.push(...data);
+    },
+  };
+  const { options } = watched(session, rowsOf(...Array.from({ length: 4 }, () => [[0, 1, 2]] as const)));
+  await train(session, options);
+  expect(told).toEqual([0, 2, 4, 6, 8, 10]);
+});
+
 test("a step without a learned position is skipped with a warning and counts no update", async () => {
   const session = trainingSession();
   const rows = rowsOf(
