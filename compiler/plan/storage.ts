@@ -64,24 +64,27 @@ export function store(
   const { variables } = premises;
   const targets = findTargets(program, variables, choose.pairs);
   const targetOf = new Map(targets.of);
-  const steps = [...program.steps];
+  const ending: Step[] = [];
+  const following = new Map<number, Step[]>();
   const written = new Set(
     program.writes.flatMap(({ variable, held }) => (isKept(variable, held) ? [] : [variable])),
   );
   const end = { path: "", origin: { source: undefined, recipe: undefined, path: "" }, loop: -1 };
-  const copyStep = (held: Held): Held => {
+  const copyStep = (held: Held, after: number | undefined): Held => {
     const step = makeStep(premises.copying(held), [held], end);
-    steps.push(step);
+    const list = after === undefined || after >= program.steps.length ? ending : (following.get(after) ?? []);
+    list.push(step);
+    if (list !== ending && after !== undefined) following.set(after, list);
     return step.outputs[0] ?? held;
   };
   // Old contents that another copy overwrites are put aside before the first of them.
-  const asides = targets.copies.map(({ held, target }) => {
+  const asides = targets.copies.map(({ held, target, after }) => {
     const isOld = rootsOf(held).some((root) => root.from === "variable" && written.has(root.variable));
-    return { held: isOld ? copyStep(held) : held, target };
+    return { held: isOld ? copyStep(held, undefined) : held, target, after };
   });
   const apart = new Set(program.apart);
-  for (const { held, target } of asides) {
-    const made = copyStep(held);
+  for (const { held, target, after } of asides) {
+    const made = copyStep(held, after);
     targetOf.set(made, target);
     const layout = variables[target.variable];
     if (
@@ -91,6 +94,8 @@ export function store(
     )
       apart.add(made);
   }
+
+  const steps = [...program.steps.flatMap((step, at) => [step, ...(following.get(at) ?? [])]), ...ending];
 
   const rooms: Room[] = [];
   const placeOf = new Map<Held, Place>();

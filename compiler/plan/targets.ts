@@ -14,8 +14,13 @@ export interface Target {
 
 export interface Targets {
   readonly of: ReadonlyMap<Held, Target>;
-  /** To be appended in this order. */
-  readonly copies: readonly { readonly held: Held; readonly target: Target }[];
+  /** To be made after step `after`, or at the end, in this order. */
+  readonly copies: readonly {
+    readonly held: Held;
+    readonly target: Target;
+    /** The last step that makes the value or reads the target's old content; undefined: what is copied lies in a variable itself. */
+    readonly after: number | undefined;
+  }[];
 }
 
 /** Pairs [output, input] of a node that may share bytes. */
@@ -82,7 +87,12 @@ export function findTargets(
       }
     });
   }
-  return { of, copies };
+  const lastNeed = (held: Held, target: Target): number | undefined => {
+    const made = rootsOf(held).map((root) => madeAt.get(root)?.[0]);
+    const known = made.filter((step) => step !== undefined);
+    return known.length < made.length ? undefined : Math.max(reads.last(target), ...known);
+  };
+  return { of, copies: copies.map((copy) => ({ ...copy, after: lastNeed(copy.held, copy.target) })) };
 }
 
 /** Whether the step has the pair, over ranges of one size. */
@@ -108,7 +118,7 @@ export function rootsOf(held: Held): readonly Held[] {
 }
 
 /** The last step that reads each step output; copies at the end count as one step more. */
-export function lastUses(program: Arranged, copies: Targets["copies"]): Map<Held, number> {
+export function lastUses(program: Arranged, copies: readonly { readonly held: Held }[]): Map<Held, number> {
   const uses = new Map<Held, number>();
   program.steps.forEach((step, at) => {
     for (const held of step.outputs) uses.set(held, at);
