@@ -24,6 +24,20 @@ export interface Step extends Estimate {
   readonly options: readonly Passed[];
 }
 
+/** The schedule's share of the rate times the parameter's own. */
+function rateOf(ws: Workspace, { rate = 1, key, span: declared }: Declared, step: Step, span: Span): Meaning {
+  if (rate === 1) return step.rate;
+  if (!step.options.some(({ name }) => name === "rate")) {
+    fail(
+      "FTL0736",
+      declared,
+      `'${key}' has ${rate} times the recipe's rate, but the optimizer is given none`,
+      "add rate: to the optimizer",
+    );
+  }
+  return elementwise(ws, "multiply", [step.rate, number(rate)], span);
+}
+
 /** New values of the parameter and of its states, each of which `declared` is told of first. */
 export function updateParameter(
   ws: Workspace,
@@ -61,7 +75,7 @@ export function updateParameter(
     method: (method) => void methods.push(method),
   });
   env.bindings.set("w", w);
-  const rate = elementwise(ws, "multiply", [step.rate, number(parameter.rate ?? 1)], span);
+  const rate = rateOf(ws, parameter, step, span);
   const scaled = step.options.map((option): Passed =>
     option.name === "rate"
       ? { ...option, meaning: elementwise(ws, "multiply", [option.meaning, rate], span) }

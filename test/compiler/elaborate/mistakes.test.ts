@@ -120,11 +120,13 @@ method own() {
 const optionCases: Readonly<Record<string, string>> = {
   "first values that the library does not have": "adapter lora { rank: 2, init: pissa }",
   "a share to drop above one": "adapter lora { rank: 2, dropout: 1.5 }",
+  "a rate of its own beside none": "adapter lora { rank: 2, ratio: 16 }",
   "a rate of its own that is none": "adapter lora { rank: 2, ratio: 0 }",
 };
 
 test.each(Object.keys(optionCases))("an adapter's option: %s", (name) => {
-  const files = tiny({ adapter: optionCases[name] ?? "" });
+  const optimizer = name.endsWith("beside none") ? "adafactor" : "sgd { rate: 0.1 }";
+  const files = tiny({ adapter: optionCases[name] ?? "", optimizer });
   const text = files.get("recipe.ftl") ?? "";
   const { input, diagnostics } = readRecipe({ path: "recipe.ftl", text }, (path) => files.get(path));
   const [found] = input === undefined ? diagnostics : elaborate(input).diagnostics;
