@@ -1,16 +1,12 @@
 // Recipes compiled and trained on the device that is there, against PyTorch's values: losses of 20 updates, the final adapter;
 // accumulation and repetition change nothing.
-import { cpSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { compile } from "../../../compiler/compile.ts";
-import { profileFromDevice } from "../../../compiler/profile/device.ts";
 import { toFloats } from "../../../runtime/checkpoint/convert.ts";
 import { openSafetensors, readTensor } from "../../../runtime/checkpoint/safetensors.ts";
-import { openDevice } from "../../../runtime/device/open.ts";
 import type { StepLine } from "../../../runtime/train/lines.ts";
-import { runJob } from "../../../runtime/train/job.ts";
-import { fixtures, put, temporaryFolder } from "../../runtime/checkpoint/files.ts";
+import { folderOf, referenceModel, trainIn } from "./reference-job.ts";
 
 const models = ["llama", "qwen2", "llama3-scaled-rope"];
 
@@ -43,31 +39,12 @@ interface Run {
 }
 
 async function run(model: string, text: string, set: readonly string[] = []): Promise<Run> {
-  const folder = temporaryFolder();
-  const from = join(fixtures, "reference/models", model);
-  for (const name of ["base", "adapter_init"])
-    cpSync(join(from, name), join(folder, name), { recursive: true });
-  const batch = JSON.parse(readFileSync(join(from, "batch.json"), "utf8")) as Record<string, unknown[]>;
-  const rows = (batch["input_ids"] ?? []).map((_, row) => {
-    return JSON.stringify(Object.fromEntries(Object.entries(batch).map(([name, list]) => [name, list[row]])));
-  });
-  put(folder, "rows.jsonl", rows.join("\n"));
-  using opened = await openDevice();
-  const compiled = compile(text, {
-    path: join(folder, "parity.ftl"),
-    read: (path) => readFileSync(path, "utf8"),
-    profile: profileFromDevice(opened.facts),
-    set,
-  });
-  const { plan, settings, facts } = compiled;
-  if (plan === undefined || settings === undefined || facts === undefined)
-    throw new Error(JSON.stringify(compiled.diagnostics.map(({ message }) => message)));
-  await runJob({ plan, settings, facts, folder, device: opened.device });
-  expect(opened.takeErrors()).toEqual([]);
-  const log = readFileSync(join(folder, "out/log.jsonl"), "utf8").trimEnd().split("\n");
+  const from = referenceModel(model);
+  const folder = folderOf(model, { adapter_init: join(from, "adapter_init") });
+  const { facts, lines } = await trainIn(folder, text, set);
   return {
     adapter: facts.adapters.length === 0 ? new Map() : await adapterOf(join(folder, "out/adapter")),
-    lines: log.map((line) => JSON.parse(line) as StepLine),
+    lines,
     expected: JSON.parse(readFileSync(join(from, "expected.json"), "utf8")) as Run["expected"],
   };
 }
@@ -99,7 +76,7 @@ test.each(models)("%s: LoRA trains as PyTorch does", async (model) => {
   const { adapter: made, lines, expected } = await once(model);
   expect(apart(lines, "loss", expected.lora.losses)).toBeLessThan(1e-5);
   expect(apart(lines, "grad_norm", expected.lora.total_grad_norms)).toBeLessThan(1e-3);
-  const wanted = await adapterOf(join(fixtures, "reference/models", model, "adapter_final"));
+  const wanted = await adapterOf(join(referenceModel(model), "adapter_final"));
   expect([...made.keys()]).toEqual([...wanted.keys()]);
   for (const [name, values] of wanted) {
     const own = made.get(name) ?? new Float32Array();

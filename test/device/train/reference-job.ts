@@ -1,0 +1,51 @@
+// Jobs on the device that is there with a reference model: its files and batch in a folder of their own, recipes trained in it.
+import { cpSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "vitest";
+import { compile, type Facts } from "../../../compiler/compile.ts";
+import { profileFromDevice } from "../../../compiler/profile/device.ts";
+import { openDevice } from "../../../runtime/device/open.ts";
+import { runJob } from "../../../runtime/train/job.ts";
+import type { StepLine } from "../../../runtime/train/lines.ts";
+import { fixtures, put, temporaryFolder } from "../../runtime/checkpoint/files.ts";
+
+/** Where a reference model lies. */
+export function referenceModel(model: string): string {
+  return join(fixtures, "reference/models", model);
+}
+
+/** A folder with the model in `base`, the batch's rows in `rows.jsonl`, and copies of other folders by name. */
+export function folderOf(model: string, others: Readonly<Record<string, string>> = {}): string {
+  const folder = temporaryFolder();
+  const from = referenceModel(model);
+  for (const [name, path] of Object.entries({ base: join(from, "base"), ...others }))
+    cpSync(path, join(folder, name), { recursive: true });
+  const batch = JSON.parse(readFileSync(join(from, "batch.json"), "utf8")) as Record<string, unknown[]>;
+  const rows = (batch["input_ids"] ?? []).map((_, row) => {
+    return JSON.stringify(Object.fromEntries(Object.entries(batch).map(([name, list]) => [name, list[row]])));
+  });
+  put(folder, "rows.jsonl", rows.join("\n"));
+  return folder;
+}
+
+/** Compiles and trains a recipe in a folder; what is left is under `out` there. */
+export async function trainIn(
+  folder: string,
+  text: string,
+  set: readonly string[] = [],
+): Promise<{ readonly facts: Facts; readonly lines: readonly StepLine[] }> {
+  using opened = await openDevice();
+  const compiled = compile(text, {
+    path: join(folder, "parity.ftl"),
+    read: (path) => readFileSync(path, "utf8"),
+    profile: profileFromDevice(opened.facts),
+    set,
+  });
+  const { plan, settings, facts } = compiled;
+  if (plan === undefined || settings === undefined || facts === undefined)
+    throw new Error(JSON.stringify(compiled.diagnostics.map(({ message }) => message)));
+  await runJob({ plan, settings, facts, folder, device: opened.device });
+  expect(opened.takeErrors()).toEqual([]);
+  const log = readFileSync(join(folder, "out/log.jsonl"), "utf8").trimEnd().split("\n");
+  return { facts, lines: log.map((line) => JSON.parse(line) as StepLine) };
+}
