@@ -20,7 +20,7 @@ function checkAll(text: string, path = "fuzz.ftl"): string {
 const seeds = [
   fixture("recipes/qdylora.ftl"),
   fixture("recipes/gpt2-full.ftl"),
-  fixture("paper/adafactor.ftl"),
+  library.get("stdlib/optimizers/adafactor.ftl") ?? "",
   `recipe r { model "m", adapter lora as a { rank: 4 }, sweep { a.rank: [1, 2] }, stage s { batch: 4 }, devices 4 { data: 2 } }`,
   library.get("stdlib/architectures/llama.ftl") ?? "",
   library.get("stdlib/architectures/gpt_neox.ftl") ?? "",
