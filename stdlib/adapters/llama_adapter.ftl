@@ -11,6 +11,7 @@ adapter llama_adapter(
   example { tokens: 10 }
   require base.project != none,
     "llama_adapter needs the attention of this architecture to say how it projects keys and values (project)"
+  require last <= layers, "the model has {layers} layers, fewer than {last} (last)"
   if layer >= layers - last {
     train prompt [1, tokens, model.hidden] at "adaption_prompt" = normal(1)
     train gate [1] at "adaption_gate" = 0
