@@ -8,7 +8,7 @@ import { openSafetensors, readTensor } from "../../../runtime/checkpoint/safeten
 import type { StepLine } from "../../../runtime/train/lines.ts";
 import { folderOf, referenceModel, trainIn } from "./reference-job.ts";
 
-const models = ["llama", "qwen2", "llama3-scaled-rope"];
+const models = ["llama", "qwen2", "gpt2"];
 
 const recipe = (what: string): string => `
 recipe parity {

@@ -54,7 +54,7 @@ async function ready(
   return { session, plan };
 }
 
-describe.each(["llama", "qwen2", "llama3-scaled-rope", "mistral", "gemma2"])("%s", (model) => {
+describe.each(["llama", "qwen2", "gpt2", "mistral", "gemma2"])("%s", (model) => {
   test("logits at positions that are not padding are within 1e-4", { timeout: 120_000 }, async () => {
     const { session } = await ready(model, " { train: all }");
     session.run("logits");
