@@ -17,7 +17,7 @@ import { readJobRows } from "../../../runtime/train/data.ts";
 import { runJob } from "../../../runtime/train/job.ts";
 
 interface Case {
-  readonly config: Readonly<Record<string, string | number | boolean>>;
+  readonly config: Readonly<Record<string, unknown>>;
   readonly length: number;
   readonly batch: number;
   readonly steps: number;
@@ -87,6 +87,37 @@ const cases: Readonly<Record<string, Case>> = {
     batch: 2,
     steps: 5,
     clauses: "checkpoint every 3",
+    trainAll: true,
+  },
+  "two kinds of layers that take turns, with windows and soft caps": {
+    config: {
+      ...model("gemma2", 40, 4, 2, 56, 4, 97, true),
+      head_dim: 12,
+      hidden_activation: "gelu_pytorch_tanh",
+      query_pre_attn_scalar: 10,
+      sliding_window: 7,
+      attn_logit_softcapping: 0.5,
+      final_logit_softcapping: 2,
+    },
+    length: 37,
+    batch: 3,
+    steps: 4,
+    clauses: "adapter lora { rank: 3 }",
+    trainAll: false,
+  },
+  "one projection for all, a part of each head turned by long rope, a window, every parameter": {
+    config: {
+      ...model("phi3", 48, 4, 2, 40, 3, 101, false),
+      partial_rotary_factor: 0.5,
+      max_position_embeddings: 64,
+      original_max_position_embeddings: 16,
+      rope_scaling: { type: "longrope", long_factor: [1, 2, 4], short_factor: [1, 1, 1] },
+      sliding_window: 9,
+    },
+    length: 29,
+    batch: 2,
+    steps: 4,
+    clauses: "",
     trainAll: true,
   },
   "logits in two chunks": {
