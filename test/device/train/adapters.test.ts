@@ -1,5 +1,5 @@
-// Adapters on the device that is there: dora against PEFT's losses, saved, and gone on with from what it left; two adapters at once,
-// each in a folder of its own.
+// Adapters on the device that is there: against PEFT's losses, saved, and gone on with from what they left; two adapters at once, each in
+// a folder of its own.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -17,17 +17,26 @@ const recipe = (adapters: string, steps: number): string => `recipe adapters {
   output    "out"
 }`;
 
-test("dora trains as PEFT has it, and goes on from the folder it leaves", async () => {
-  const folder = folderOf("llama", { begin: `${methodFolder("dora")}/adapter_init` });
-  const { losses } = methodExpected("dora");
-  const { lines } = await trainIn(folder, recipe('adapter dora { rank: 4, alpha: 8, start: "begin" }', 10));
-  lines.forEach(({ loss }, at) =>
-    expect(Math.abs((loss ?? NaN) / (losses[at] ?? NaN) - 1)).toBeLessThan(1e-5),
-  );
-  expect(lines).toHaveLength(10);
-  const again = await trainIn(folder, recipe('adapter dora { rank: 4, alpha: 8, start: "out/adapter" }', 1));
-  expect(Math.abs((again.lines[0]?.loss ?? NaN) / (losses[10] ?? NaN) - 1)).toBeLessThan(1e-5);
-});
+const methods = [
+  ["dora", "dora { rank: 4, alpha: 8"],
+  ["prefix-tuning", "prefix_tuning { tokens: 6"],
+  ["llama-adapter", "llama_adapter { tokens: 6"],
+] as const;
+
+test.each(methods)(
+  "%s trains as PEFT has it, and goes on from the folder it leaves",
+  async (method, options) => {
+    const folder = folderOf("llama", { begin: `${methodFolder(method)}/adapter_init` });
+    const { losses } = methodExpected(method);
+    const { lines } = await trainIn(folder, recipe(`adapter ${options}, start: "begin" }`, 10));
+    lines.forEach(({ loss }, at) =>
+      expect(Math.abs((loss ?? NaN) / (losses[at] ?? NaN) - 1)).toBeLessThan(1e-5),
+    );
+    expect(lines).toHaveLength(10);
+    const again = await trainIn(folder, recipe(`adapter ${options}, start: "out/adapter" }`, 1));
+    expect(Math.abs((again.lines[0]?.loss ?? NaN) / (losses[10] ?? NaN) - 1)).toBeLessThan(1e-5);
+  },
+);
 
 test("two adapters are saved in folders of their own, and both go on", async () => {
   const folder = folderOf("llama");
