@@ -21,6 +21,8 @@ interface Case {
   readonly length: number;
   readonly batch: number;
   readonly steps: number;
+  /** AdamW with clipping if unsaid. */
+  readonly optimizer?: string;
   /** Clauses beside the common ones. */
   readonly clauses: string;
   readonly trainAll: boolean;
@@ -120,6 +122,33 @@ const cases: Readonly<Record<string, Case>> = {
     clauses: "",
     trainAll: true,
   },
+  "muon, matrices and what is none": {
+    config: model("llama", 24, 2, 1, 40, 3, 61, false),
+    length: 13,
+    batch: 2,
+    steps: 4,
+    optimizer: 'muon { rate: 2e-2, clip: 1.0, group ["*norm*", "embed*"] { rate: 1e-2 } }',
+    clauses: "",
+    trainAll: true,
+  },
+  "adafactor, rows and columns": {
+    config: model("qwen2", 24, 2, 1, 40, 3, 61, true),
+    length: 13,
+    batch: 2,
+    steps: 4,
+    optimizer: "adafactor",
+    clauses: "checkpoint every 2",
+    trainAll: true,
+  },
+  "lomo, gradients of one layer at a time, segments that do not divide": {
+    config: model("llama", 24, 2, 1, 40, 5, 61, false),
+    length: 13,
+    batch: 2,
+    steps: 4,
+    optimizer: "lomo { rate: 0.2 }",
+    clauses: "checkpoint every 2",
+    trainAll: true,
+  },
   "logits in two chunks": {
     config: model("llama", 8, 1, 1, 8, 1, 30_011, true),
     length: 211,
@@ -141,12 +170,19 @@ function rowsOf({ batch, length, config }: Case): string {
   return `${lines.join("\n")}\n`;
 }
 
-const recipeOf = ({ batch, length, steps, clauses, trainAll }: Case): string => `recipe sizes {
+const recipeOf = ({
+  batch,
+  length,
+  steps,
+  clauses,
+  trainAll,
+  optimizer = "adamw { rate: 3e-3, weight_decay: 0.01, clip: 1.0 }",
+}: Case): string => `recipe sizes {
   model "model" { init: random { seed: 1 }${trainAll ? ", train: all" : ""} }
   data "rows.jsonl" { format: tokens, length: ${length}, shuffle: false }
   batch ${batch}
   ${clauses}
-  optimizer adamw { rate: 3e-3, weight_decay: 0.01, clip: 1.0 }
+  optimizer ${optimizer}
   schedule cosine { warmup: 2 steps }
   training ${steps} steps { seed: 5 }
   output "out"
