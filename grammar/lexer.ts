@@ -14,7 +14,12 @@ export interface Lexed {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-const lexer = new Lexer(tokens.allTokens, { positionTracking: "full" });
+const lexer = makeLexer(false);
+
+/** `checked`: looks for mistakes in the tokens themselves; a test asks for it. */
+export function makeLexer(checked: boolean): Lexer {
+  return new Lexer(tokens.allTokens, { positionTracking: "full", skipValidations: !checked });
+}
 
 /** Reads the characters `from` to `to` of a source; offsets are those of the whole. */
 export function lex(source: Source, from = 0, to = source.text.length): Lexed {

@@ -25,11 +25,13 @@ export type StatementKind =
   | "stray";
 
 export abstract class LookaheadParser extends CstParser {
-  constructor() {
+  /** `checked`: looks for mistakes in the grammar itself, which takes longer than reading a recipe; a test asks for it. */
+  constructor(checked: boolean) {
     super(t.allTokens, {
       recoveryEnabled: true,
       nodeLocationTracking: "full",
       maxLookahead: 1,
+      skipValidations: !checked,
       errorMessageProvider,
     });
   }

@@ -7,9 +7,9 @@ import { ExpressionParser } from "./parser-expressions.ts";
 import { isWord } from "./parser-lookahead.ts";
 import * as t from "./tokens.ts";
 
-class FtlParser extends ExpressionParser {
-  constructor() {
-    super();
+export class FtlParser extends ExpressionParser {
+  constructor(checked: boolean) {
+    super(checked);
     this.performSelfAnalysis();
   }
 
@@ -368,7 +368,7 @@ class FtlParser extends ExpressionParser {
   });
 }
 
-const parser = new FtlParser();
+const parser = new FtlParser(false);
 
 /** Where an expression stands alone, as inside a string, or a whole file. */
 export type Entry = "file" | "expression";

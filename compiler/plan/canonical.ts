@@ -15,7 +15,8 @@ function ordered(value: unknown, orders: Map<string, readonly string[]>): unknow
   if (Array.isArray(value)) {
     const items = value as readonly unknown[];
     let copy: unknown[] | undefined;
-    for (const [at, item] of items.entries()) {
+    for (let at = 0; at < items.length; at += 1) {
+      const item = items[at];
       const made = ordered(item, orders);
       if (made !== item) (copy ??= [...items])[at] = made;
     }

@@ -102,7 +102,8 @@ function inOrder(value: unknown, orders: Map<string, readonly string[]>): unknow
   if (Array.isArray(value)) {
     const items = value as readonly unknown[];
     let copy: unknown[] | undefined;
-    for (const [at, item] of items.entries()) {
+    for (let at = 0; at < items.length; at += 1) {
+      const item = items[at];
       const made = inOrder(item, orders);
       if (made !== item) (copy ??= [...items])[at] = made;
     }
