@@ -42,13 +42,19 @@ function findBare({ results }: Region): ReadonlySet<Node> {
       );
     });
   };
+  /** Whether a repeat runs through the value, or through what is made of it part by part. */
+  const entersLoop = (value: Value): boolean =>
+    (users.get(value) ?? []).some(
+      (node) => isRepeat(node) || (movesParts(node) && entersLoop(at(node.outputs, 0))),
+    );
   return new Set(
     order.filter(
       (node) =>
         node.operation !== "reshape" &&
         movesParts(node) &&
         node.inputs.every(isInParts) &&
-        isLooped(at(node.outputs, 0), isJoin(node)),
+        isLooped(at(node.outputs, 0), isJoin(node)) &&
+        (node.inputs.some(leavesLoop) || entersLoop(at(node.outputs, 0))),
     ),
   );
 }
@@ -58,6 +64,11 @@ function isInParts({ node, index }: Value): boolean {
   if (node.operation === "parameter") return true;
   if (isRepeat(node)) return index >= Number(node.attributes["carried"]);
   return movesParts(node) && node.inputs.every(isInParts);
+}
+
+/** Whether the value is what a repeat collects, or is made of it part by part. */
+function leavesLoop({ node }: Value): boolean {
+  return isRepeat(node) || (movesParts(node) && node.inputs.some(leavesLoop));
 }
 
 function isJoin({ operation, attributes }: Node): boolean {

@@ -39,7 +39,7 @@ test("--plan=json is one object with the keys of the contract, alone on standard
   expect(Object.keys(report["memory"] ?? {})).toEqual(
     expect.arrayContaining(["peak_bytes", "budget_bytes", "lower_bound_bytes", "host", "programs", "top"]),
   );
-  expect(Object.keys(report["parameters"] ?? {}).toSorted()).toEqual(["total", "trainable"]);
+  expect(Object.keys(report["parameters"] ?? {}).toSorted()).toEqual(["adapters", "total", "trainable"]);
   expect(Object.keys(report["work"] ?? {})).toEqual(
     expect.arrayContaining(["dispatches_per_step", "flops_per_step", "bytes_per_step", "kernels"]),
   );

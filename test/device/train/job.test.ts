@@ -166,7 +166,7 @@ test("what is wrong with files is told before the device has work", async () => 
   put(input.folder, "rows.jsonl", '{ "input_ids": [0, 4] }');
   await expect(runJob({ ...input, device })).rejects.toThrow('rows.jsonl:1: field "input_ids" holds token 4');
   put(input.folder, "rows.jsonl", '{ "input_ids": [0] }');
-  await expect(runJob({ ...input, device })).rejects.toThrow("no position of its rows is learned");
+  await expect(runJob({ ...input, device })).rejects.toThrow("nothing of its rows is learned");
   const other = await prepared();
   put(other.folder, "base/model.safetensors", "short");
   await expect(runJob({ ...other, device })).rejects.toThrow("model.safetensors");
