@@ -16,19 +16,23 @@ import { desktop } from "./profile/builtin.ts";
 import { stages } from "./stages.ts";
 import { seal, type Verification, type Verified } from "./verify/verify.ts";
 
-export interface CompileOptions {
-  /** How the user names the recipe's file; other paths are taken from it. */
-  readonly path: string;
-  /** The text of a file, or undefined where there is none. */
-  readonly read: Read;
+/** What a recipe that has been read is planned for. */
+export interface PlanOptions {
   /** The device to plan for; the built-in profile `desktop` where absent. */
   readonly profile?: DeviceProfile;
   /** Bytes allowed, instead of the recipe's `memory`. */
   readonly memory?: number;
-  /** Changes of the form `path=value`. */
-  readonly set?: readonly string[];
   /** Plans a program "logits" too: the score of every word at every position of a micro-batch, for tools that want to see them. */
   readonly logits?: boolean;
+}
+
+export interface CompileOptions extends PlanOptions {
+  /** How the user names the recipe's file; other paths are taken from it. */
+  readonly path: string;
+  /** The text of a file, or undefined where there is none. */
+  readonly read: Read;
+  /** Changes of the form `path=value`. */
+  readonly set?: readonly string[];
 }
 
 /** What a run has to know beside the plan. */
@@ -64,13 +68,17 @@ export function compile(text: string, options: CompileOptions): Compilation {
 
 /** Compiles a recipe's stages in order; a recipe without any is one. Where there are mistakes, the last tells them. */
 export function compileStages(text: string, options: CompileOptions): readonly Compilation[] {
-  const front = readRecipe({ path: options.path, text }, options.read, options.set);
+  return planStages(readRecipe({ path: options.path, text }, options.read, options.set), options);
+}
+
+/** The same for a recipe that has been read: for who must know what it says before saying what to plan for. */
+export function planStages(front: Front, options: PlanOptions): readonly Compilation[] {
   return front.runs.length === 0
     ? [compileRun(front, undefined, options)]
     : front.runs.map((run) => compileRun(front, run, options));
 }
 
-function compileRun(front: Front, run: Run | undefined, options: CompileOptions): Compilation {
+function compileRun(front: Front, run: Run | undefined, options: PlanOptions): Compilation {
   const { profile = desktop } = options;
   const modules = new Map<string, Module>();
   const settings = run?.input.settings ?? front.settings;

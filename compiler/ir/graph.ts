@@ -143,7 +143,9 @@ export function makeNode(
 
 /** How many elements a shape holds. */
 export function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
+  let product = 1;
+  for (const size of shape) product *= size;
+  return product;
 }
 
 /** Bytes of one element in memory. */

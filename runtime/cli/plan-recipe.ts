@@ -2,7 +2,7 @@
 // Goes out: what the compiler made, with a verified plan; or the code to end with. Holds: every problem is reported, all at once,
 // before a device is looked for; what is not built yet is an error here; with `json` mistakes are data on standard output too.
 import { distinct } from "../../compiler/diagnostics/distinct.ts";
-import { compileStages, type Compilation } from "../../compiler/compile.ts";
+import { planStages, type Compilation } from "../../compiler/compile.ts";
 import { readRecipe } from "../../compiler/front.ts";
 import type { Settings } from "../../compiler/language/settings.ts";
 import type { DeviceProfile } from "../../compiler/plan/plan.ts";
@@ -41,15 +41,11 @@ export async function planRecipe(
     return errors.every(({ code }) => isAboutDevice(code)) ? exitCodes.refused : exitCodes.failed;
   };
   const source = readSource(path);
-  const set = changes.set ?? [];
-  const front = readRecipe(source, readOptional, set);
+  const front = readRecipe(source, readOptional, changes.set);
   if (hasErrors(front.diagnostics) || front.settings === undefined) return failed(front.diagnostics);
 
   const profile = changes.profile ?? profileOf(front.settings) ?? (await changes.otherwise?.());
-  const compiled = compileStages(source.text, {
-    path,
-    read: readOptional,
-    set,
+  const compiled = planStages(front, {
     ...(profile === undefined ? {} : { profile }),
     ...(changes.memory === undefined ? {} : { memory: changes.memory }),
   });
