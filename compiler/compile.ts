@@ -121,6 +121,7 @@ function compileRun(front: Front, run: Run | undefined, options: CompileOptions)
       tokens: settings.data.length.value,
       vocabulary: elaborated.vocabulary,
       learns: elaborated.learns,
+      ranks: elaborated.ranks,
     },
     parameters,
     step,

@@ -4,7 +4,7 @@
 // Holds: rows come in the order of the file; sums are in float64; a batch that learns nothing costs nothing; aborted, there is no result.
 import type { Batches } from "../data/batches.ts";
 import { notLearned } from "../data/rows.ts";
-import { writeMicro, type Feeding } from "./feed.ts";
+import { writeMicro, writeRank, type Feeding } from "./feed.ts";
 import { countClasses, type ClassMetrics } from "./metrics.ts";
 
 export interface Evaluated {
@@ -13,10 +13,36 @@ export interface Evaluated {
   readonly metrics: ClassMetrics | undefined;
 }
 
-export async function evaluateRows(
+/** What has been found at each rank that was wanted; without any, at the largest, which needs no name. */
+export interface AtRank extends Evaluated {
+  readonly rank: number | undefined;
+}
+
+/** Evaluates a session at several ranks, one after the other; progress counts the batches of all of them. */
+export async function evaluateRanks(
   session: Feeding,
   held: Batches,
+  ranks: readonly number[],
   onProgress: (done: number, total: number) => void,
+  signal: AbortSignal | undefined,
+): Promise<readonly AtRank[] | undefined> {
+  const wanted = ranks.length === 0 ? [undefined] : ranks;
+  const found: AtRank[] = [];
+  for (const [index, rank] of wanted.entries()) {
+    await writeRank(session, rank);
+    const before = index * held.stepsPerEpoch;
+    const all = wanted.length * held.stepsPerEpoch;
+    const evaluated = await evaluateRows(session, held, (done) => onProgress(before + done, all), signal);
+    if (evaluated === undefined) return undefined;
+    found.push({ rank, ...evaluated });
+  }
+  return found;
+}
+
+async function evaluateRows(
+  session: Feeding,
+  held: Batches,
+  onProgress: (done: number) => void,
   signal: AbortSignal | undefined,
 ): Promise<Evaluated | undefined> {
   const { rows } = session.plan.job;
@@ -52,7 +78,7 @@ export async function evaluateRows(
       evaluated = batch.targets;
       targets += batch.learned;
     }
-    onProgress(step, held.stepsPerEpoch);
+    onProgress(step);
   }
   await settle();
   return { total, targets, metrics: classes.metrics() };
