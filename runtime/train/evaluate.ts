@@ -11,40 +11,39 @@ export interface Evaluated {
   readonly total: number;
   readonly targets: number;
   readonly metrics: ClassMetrics | undefined;
+  /** The rank that was asked for. */
+  readonly rank?: number;
 }
 
-/** What has been found at each rank that was wanted; without any, at the largest, which needs no name. */
-export interface AtRank extends Evaluated {
-  readonly rank: number | undefined;
-}
-
-/** Evaluates a session at several ranks, one after the other; progress counts the batches of all of them. */
+/** At each of several ranks, one after the other; without any, at the largest. Progress counts the batches of all of them. */
 export async function evaluateRanks(
   session: Feeding,
   held: Batches,
   ranks: readonly number[],
   onProgress: (done: number, total: number) => void,
   signal: AbortSignal | undefined,
-): Promise<readonly AtRank[] | undefined> {
+): Promise<readonly Evaluated[] | undefined> {
   const wanted = ranks.length === 0 ? [undefined] : ranks;
-  const found: AtRank[] = [];
+  const found: Evaluated[] = [];
   for (const [index, rank] of wanted.entries()) {
-    await writeRank(session, rank);
-    const before = index * held.stepsPerEpoch;
-    const all = wanted.length * held.stepsPerEpoch;
-    const evaluated = await evaluateRows(session, held, (done) => onProgress(before + done, all), signal);
+    const progress = (done: number, total: number): void =>
+      onProgress(index * total + done, wanted.length * total);
+    const evaluated = await evaluateRows(session, held, progress, signal, rank);
     if (evaluated === undefined) return undefined;
-    found.push({ rank, ...evaluated });
+    found.push(evaluated);
   }
   return found;
 }
 
-async function evaluateRows(
+/** At a rank; at the largest if none is said, where the plan has a range of them. */
+export async function evaluateRows(
   session: Feeding,
   held: Batches,
-  onProgress: (done: number) => void,
+  onProgress: (done: number, total: number) => void,
   signal: AbortSignal | undefined,
+  rank?: number,
 ): Promise<Evaluated | undefined> {
+  await writeRank(session, rank);
   const { rows } = session.plan.job;
   const predicts = session.find("predictions") !== undefined;
   const classes = countClasses();
@@ -78,8 +77,8 @@ async function evaluateRows(
       evaluated = batch.targets;
       targets += batch.learned;
     }
-    onProgress(step);
+    onProgress(step, held.stepsPerEpoch);
   }
   await settle();
-  return { total, targets, metrics: classes.metrics() };
+  return { total, targets, metrics: classes.metrics(), ...(rank !== undefined && { rank }) };
 }

@@ -1,6 +1,6 @@
 // The lines of `log.jsonl`. Key names and their order are a contract with the scripts of users.
 // Holds: what a line counts (tokens, seconds) it counts for its own step; a skipped step has no loss.
-import type { AtRank } from "./evaluate.ts";
+import type { Evaluated } from "./evaluate.ts";
 
 /** One step. */
 export interface StepLine {
@@ -53,7 +53,7 @@ export type TrainEvent =
   | { readonly kind: "evaluation"; readonly line: EvaluationLine }
   | { readonly kind: "warning"; readonly message: string };
 
-export function evaluationLine(step: number, { total, targets, metrics, rank }: AtRank): EvaluationLine {
+export function evaluationLine(step: number, { total, targets, metrics, rank }: Evaluated): EvaluationLine {
   const loss = total / targets;
   const perplexity = Math.exp(loss);
   return {
