@@ -308,7 +308,10 @@ function frozenType(settings: Settings, config: RecordMeaning): "f32" | "f16" | 
 
 /** The value with the place in the recipe that says it, for those who refuse it. */
 function saidBy(meaning: Meaning, said: Passed["span"]): Meaning {
-  return meaning.kind === "number" || meaning.kind === "string" || meaning.kind === "boolean"
+  return meaning.kind === "number" ||
+    meaning.kind === "string" ||
+    meaning.kind === "boolean" ||
+    meaning.kind === "list"
     ? { ...meaning, said }
     : meaning;
 }

@@ -46,6 +46,7 @@ export interface NumberMeaning {
 export interface ListMeaning {
   readonly kind: "list";
   readonly elements: readonly Meaning[];
+  readonly said?: Span;
 }
 
 /** Named fields: a config, or a module's weights. `open`: a missing field means none; otherwise it is a mistake. */

@@ -3,6 +3,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { openAdapter } from "../../../runtime/checkpoint/peft.ts";
+import { writeRanks } from "../../../runtime/checkpoint/ranks.ts";
 import { tensorsIn, methodExpected, methodFolder } from "../../compiler/parity/reference.ts";
 import { folderOf, trainIn } from "./reference-job.ts";
 
@@ -50,6 +52,7 @@ test.each(["all", "last"])(
 
     const evaluations = lines.slice(20) as unknown as { eval_loss: number; rank: number }[];
     expect(evaluations.map(({ rank }) => rank)).toEqual([1, 4]);
+    await writeRanks(await openAdapter(join(folder, "out/adapter")), [1], () => join(folder, "cut"));
     const again = await trainIn(
       folder,
       recipe(clause("all", "out/adapter").replace(/draw: [^\]]*\]/, "draw: [4]"), 1),
@@ -58,5 +61,8 @@ test.each(["all", "last"])(
     expect(Math.abs((again.lines[0]?.loss ?? NaN) / (evaluations[1]?.eval_loss ?? NaN) - 1)).toBeLessThan(
       1e-6,
     );
+    const one = recipe('lora { rank: 1, alpha: 8, start: "cut" }', 1).replace(/\{ ranks.*/, "");
+    const cut = await trainIn(folder, one);
+    expect(Math.abs((cut.lines[0]?.loss ?? NaN) / (evaluations[0]?.eval_loss ?? NaN) - 1)).toBeLessThan(1e-6);
   },
 );
