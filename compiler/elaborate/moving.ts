@@ -45,20 +45,21 @@ export function movingOf(
   });
 }
 
-/** The estimate with nothing outside of what moves. */
-export function confined(
-  ws: Workspace,
-  { moving, shape }: Declared,
-  estimate: Estimate,
-  span: Span,
-): Estimate {
-  if (moving === undefined) return estimate;
-  const own = moves(ws, moving, shape, span);
-  return {
-    ...estimate,
-    gradient: elementwise(ws, "select", [own, estimate.gradient, number(0)], span),
-    moves: estimate.moves === undefined ? own : elementwise(ws, "and", [own, estimate.moves], span),
-  };
+/** The estimate, of which nothing outside of what moves is used. */
+export function confined(ws: Workspace, parameter: Declared, estimate: Estimate, span: Span): Estimate {
+  const own = movesOf(ws, parameter, span);
+  if (own === undefined || estimate.moves === undefined) return { ...estimate, moves: own ?? estimate.moves };
+  return { ...estimate, moves: elementwise(ws, "and", [own, estimate.moves], span) };
+}
+
+/** The gradient, zero outside of what moves. */
+export function ofMoving(ws: Workspace, parameter: Declared, gradient: Meaning, span: Span): Meaning {
+  const own = movesOf(ws, parameter, span);
+  return own === undefined ? gradient : elementwise(ws, "select", [own, gradient, number(0)], span);
+}
+
+function movesOf(ws: Workspace, { moving, shape }: Declared, span: Span): Meaning | undefined {
+  return moving === undefined ? undefined : moves(ws, moving, shape, span);
 }
 
 function moves(

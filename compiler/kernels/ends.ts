@@ -74,7 +74,8 @@ export function boundsOf(
   const of = (operand: Value, fromEnd: number): Value | undefined =>
     boundOf(operand, operand.shape.length - fromEnd, given);
   // Rows of several batches that are one matrix have no common bound.
-  const isOwn = (operand: Value, fromEnd: number, size: number): boolean => operand.shape.at(-fromEnd) === size;
+  const isOwn = (operand: Value, fromEnd: number, size: number): boolean =>
+    operand.shape.at(-fromEnd) === size;
   const [rows, columns] = [flipLeft === true ? 1 : 2, flipRight === true ? 2 : 1];
   return {
     m: isOwn(left, rows, m) ? of(left, rows) : undefined,

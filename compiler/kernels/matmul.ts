@@ -53,7 +53,9 @@ export const draftMatmul: Drafter = (task, scene): Draft => {
     scene,
     globals: [...text.globals, ...early.globals],
     functions: functions.map((each) => each.text),
-    body: [order(tiles[0], tiles[1], batches), ...early.lines.map((line) => `  ${line}`), text.body].join("\n"),
+    body: [order(tiles[0], tiles[1], batches), ...early.lines.map((line) => `  ${line}`), text.body].join(
+      "\n",
+    ),
     workgroupSize: [tile.columns / tile.columnsEach, tile.rows / tile.rowsEach, 1],
     groups: tiles[0] * tiles[1] * batches,
     workgroupMemory: text.workgroupMemory + early.workgroupMemory,

@@ -4,6 +4,7 @@
 //   finish(batch, m, n, value)              stores the results at one element, or at neighbouring columns
 import { sizeOf, type Node, type Region, type Value } from "../ir/graph.ts";
 import { operationOf } from "../ops/index.ts";
+import { boundsOf } from "./ends.ts";
 import { has16Bit, nodesOf, type Task } from "./draft.ts";
 import { add, constant, ravel, scale, unravel, variable, type Index } from "./index.ts";
 import { plainLayouts } from "./kernel.ts";
@@ -207,9 +208,26 @@ export function surveyProduct(
   const scene = sceneOf(region, memory);
   const { batches, m, n, k } = product;
   const single: Reading = { lanes: 1, along: "inner" };
-  const left = operandText(product, "left", single, scene, batches * m * k * Math.ceil(n / tile.columns));
-  const right = operandText(product, "right", single, scene, batches * k * n * Math.ceil(m / tile.rows));
+  // Bounds are read once, not for every element.
+  const bounds = Object.values(boundsOf(product, region));
+  const resolve: Resolve = (value) => (bounds.includes(value) ? "end" : undefined);
+  const left = operandText(
+    product,
+    "left",
+    single,
+    scene,
+    batches * m * k * Math.ceil(n / tile.columns),
+    resolve,
+  );
+  const right = operandText(
+    product,
+    "right",
+    single,
+    scene,
+    batches * k * n * Math.ceil(m / tile.rows),
+    resolve,
+  );
   lanesOfResult(product, region);
-  const finish = finishText(product, lanesOfResult(product, region) === 1 ? 1 : 2, region, scene);
+  const finish = finishText(product, lanesOfResult(product, region) === 1 ? 1 : 2, region, scene, resolve);
   return { scene, flops: left.flops + right.flops + finish.flops, product };
 }
