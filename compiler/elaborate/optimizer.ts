@@ -121,23 +121,32 @@ interface Still {
 }
 
 /**
- * The new value where the parameter moves, the old one elsewhere. Where it does not move everywhere, no element may hang on another: then
- * states are one number a weight, and the update is made element by element.
+ * The new value where the parameter moves, the old one elsewhere; a state of another shape moves only as a whole. Where a definition says
+ * that a part moves, no element may hang on another either: what does not move would take part in what does.
  */
 function kept(ws: Workspace, after: TensorMeaning, before: Meaning, still: Still): Value {
   const { w, g, moves, parameter, job } = still;
   const { span } = job;
   const where = asTensor(ws, moves, span);
   const sizes = [where, asTensor(ws, before, span)].map(({ value }) => value.shape.join(" "));
-  const own = [w, g].map((meaning) => asTensor(ws, meaning, span).value);
-  const isApart = sizes[0] === sizes[1] && isElementwise(after.value, new Set(own));
-  if (where.dimensions.length > 0 && !isApart) {
-    const name = job.optimizer.name.text;
-    const message = `'${name}' changes the weights of a tensor together, and only a part of '${parameter.shown}' moves in a step`;
-    fail("FTL0745", job.optimizerSpan, message, "choose an elementwise optimizer, such as adamw or sgd", {
-      related: [{ span: parameter.span, label: "moves in part" }],
-    });
+  const isSame = where.dimensions.length === 0 || sizes[0] === sizes[1];
+  if (parameter.moving !== undefined) {
+    const given = [w, g].map((meaning) => asTensor(ws, meaning, span).value);
+    if (!isSame || !isElementwise(after.value, new Set(given))) {
+      const name = job.optimizer.name.text;
+      const message = `'${name}' changes the weights of a tensor together, and only a part of '${parameter.shown}' moves in a step`;
+      fail("FTL0745", job.optimizerSpan, message, "choose an elementwise optimizer, such as adamw or sgd", {
+        related: [{ span: parameter.span, label: "moves in part" }],
+      });
+    }
   }
+  if (!isSame)
+    fail(
+      "FTL0740",
+      span,
+      "this method moves single weights, and the optimizer keeps a state that is not one number a weight",
+      "choose an elementwise optimizer",
+    );
   return asTensor(ws, elementwise(ws, "select", [where, after, before], span), span).value;
 }
 

@@ -53,7 +53,7 @@ that the recipe's head does not compute with, such as lm_head under \`head class
   FTL0735: `A tensor declared with \`{ shared: true }\` is one for all parts that the adapter is on, so its shape must be the same in all of
 them. Shapes made of the model's own sizes are.`,
   FTL0740: `A method's step(loss, s) measures at least one loss; its value gives each tensor a gradient. Where it gives a pair (gradient, moves)
-for single weights, the optimizer treats every element by itself. A step with loss(along: …) measures no other loss.`,
+for single weights, the optimizer's states are one number a weight. A step with loss(along: …) measures no other loss.`,
   FTL0736: `\`train B [out, rank] = 0 { rate: ratio }\` gives a tensor so many times the rate that the recipe gives the optimizer. An
 optimizer whose steps have a size of their own, and that the recipe gives no \`rate\`, has nothing to multiply.`,
   FTL0745: `An adapter such as dylora trains a range of ranks and draws one in each step. Modules with a range of their own (\`group\`) begin
