@@ -1,4 +1,4 @@
-import "../functions/low-rank.ftl"
+import "../functions/initial.ftl"
 
 /// LoRA for a whole range of ranks in one run (DyLoRA, Valipour et al., 2023; over quantized weights QDyLoRA, Rajabzadeh et al., 2024). Each
 /// step draws a rank b and trains the first b rows of A and columns of B, so that the first directions learn to serve alone. The adapter
@@ -22,7 +22,7 @@ adapter dylora(
   require update in ["all", "last"], "'update' is all or last"
   let b = rank.drawn(draw, p)
   let first = if update == "last" { b - 1 } else { 0 }
-  train A [rank.last, in] at "lora_A.weight" = low_rank_initial("kaiming", rank.last, in) { moving: [first..<b] }
+  train A [rank.last, in] at "lora_A.weight" = kaiming_uniform(in) { moving: [first..<b] }
   train B [out, rank.last] at "lora_B.weight" = 0 { moving: [.., first..<b] }
 
   forward(x: [.., in], y: [.., out]) -> [.., out] {
