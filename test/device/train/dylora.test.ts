@@ -66,3 +66,35 @@ test.each(["all", "last"])(
     expect(Math.abs((cut.lines[0]?.loss ?? NaN) / (evaluations[0]?.eval_loss ?? NaN) - 1)).toBeLessThan(1e-6);
   },
 );
+
+test.each(["all", "last"])("%s: what a step does not change stays bit for bit", async (update) => {
+  const folder = folderOf("llama", { begin: `${methodFolder(`dylora-${update}`)}/adapter_init` });
+  const steps = 7;
+  const text = recipe(clause(update, "begin"), steps)
+    .replace('output     "out"', 'output "out" { save: every 1 steps, keep: 20 }')
+    .replace(/ *evaluation .*\n/, "\n");
+  await trainIn(folder, text, ["accumulation=2", "checkpoint=every 1"]);
+  const states = await Promise.all(
+    ranks.slice(0, steps).map((_, at) => tensorsIn(join(folder, `out/step-${at + 1}/state.safetensors`))),
+  );
+  let compared = 0;
+  for (let step = 1; step < steps; step += 1) {
+    const rank = ranks[step] ?? NaN;
+    for (const [name, { shape, data }] of states[step] ?? []) {
+      const isA = name.includes("lora_A");
+      if (!isA && !name.includes("lora_B")) continue;
+      const [rows = 1, columns = 1] = shape;
+      const before = states[step - 1]?.get(name)?.data;
+      const changed = new Set<number>();
+      data.forEach((value, at) => {
+        if (!Object.is(value, before?.[at]))
+          changed.add(isA ? Math.floor(at / columns) % rows : at % columns);
+      });
+      const may = [0, 1, 2, 3].slice(update === "all" ? 0 : rank - 1, rank);
+      expect([...changed].toSorted(), `${name} in step ${step + 1}`).toEqual(may);
+      compared += 1;
+    }
+  }
+  // A, B and two moments of each, in 7 modules of 2 layers.
+  expect(compared).toBe(6 * 14 * (steps - 1));
+});
