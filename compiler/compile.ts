@@ -129,6 +129,7 @@ function compileRun(front: Front, run: Run | undefined, options: PlanOptions): C
       tokens: settings.data.length.value,
       vocabulary: elaborated.vocabulary,
       learns: elaborated.learns,
+      ranks: elaborated.ranks,
     },
     parameters,
     step,

@@ -19,6 +19,7 @@ import {
   type RecordMeaning,
 } from "./meaning.ts";
 import { located, type Part } from "./parts.ts";
+import { drawRanks, type Draws } from "./ranks.ts";
 import { whole } from "./sizes.ts";
 import { drawing, fail, type Workspace } from "./workspace.ts";
 
@@ -38,6 +39,8 @@ export interface AdapterUse {
   readonly parts: string[];
   /** Tensors that belong to the whole model and not to one part, by key. */
   readonly shared: Map<string, Declared>;
+  /** The ranks that are drawn for it. */
+  readonly draws: Draws;
   /** The fields of `adapter_config.json` that the definition names. */
   readonly fields: Map<string, Meaning>;
 }
@@ -89,6 +92,8 @@ function adapted(
   const run = (owner: Owner, options: readonly Passed[]): Environment => {
     const env = inner(scope, owner);
     bindParameters(ws, env, definition.name.text, definition.parameters, options, use.settings.span);
+    const { alias, span } = use.settings;
+    drawRanks(ws, env, definition, { alias, whole: use.options, own: options, draws: use.draws, span });
     evaluateStatements(ws, env, definition.body.statements);
     return env;
   };

@@ -10,17 +10,18 @@ import {
 } from "./gradient-source.ts";
 import { stateVariable } from "./io.ts";
 import type { Declared } from "./meaning.ts";
+import { confined } from "./moving.ts";
 import { tensor } from "./tensors.ts";
 import { read, type Workspace } from "./workspace.ts";
 
 /** Gradients that the micro-batches of the step have added up. */
 export function backpropagated(ws: Workspace, weights: readonly Declared[], span: Span): GradientSource {
   const loss = stateVariable("loss", "io", span);
-  const estimate = (parameter: Declared): Estimate => ({
-    w: parameterMeaning(parameter),
-    gradient: parameterMeaning(gradientOf(parameter)),
-    moves: undefined,
-  });
+  const estimate = (parameter: Declared): Estimate => {
+    const w = parameterMeaning(parameter);
+    const gradient = parameterMeaning(gradientOf(parameter));
+    return confined(ws, parameter, { w, gradient, moves: undefined }, span);
+  };
   const beside = (weight: Declared): readonly Declared[] => [gradientOf(weight)];
   return {
     frame: undefined,

@@ -5,7 +5,7 @@ import type { Definition } from "../../grammar/syntax.ts";
 import { distinct } from "../diagnostics/distinct.ts";
 import type { Module, ScalarExpression } from "../ir/graph.ts";
 import type { Constant, Settings } from "../language/settings.ts";
-import type { Learning } from "../plan/plan.ts";
+import type { DrawnRank, Learning } from "../plan/plan.ts";
 import { positionsInFront, type AdapterUse } from "./adapters.ts";
 import { callDefinition } from "./functions.ts";
 import { constantMeaning, type Declared, type Meaning, type Passed, type RecordMeaning } from "./meaning.ts";
@@ -16,6 +16,7 @@ import { initializeProgram } from "./initialize-program.ts";
 import { evaluateProgram, logitsProgram } from "./loss-programs.ts";
 import { buildModel, type ModelChoice } from "./model.ts";
 import { matcher } from "./patterns.ts";
+import { ranksOutside } from "./ranks.ts";
 import { gather, isDrawn, type Beginnings } from "./programs.ts";
 import { rateOf } from "./schedule.ts";
 import { trainsBy, unmatchedTrain } from "./selection.ts";
@@ -72,6 +73,8 @@ export interface Elaborated extends Omit<TrainingStep, "programs"> {
   readonly vocabulary: number;
   /** What the host brings to be learned. */
   readonly learns: Learning;
+  /** The ranks that the host draws. */
+  readonly ranks: readonly DrawnRank[];
 }
 
 export interface Elaboration {
@@ -113,6 +116,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
         answered: new Set(),
         parts: [],
         shared: new Map(),
+        draws: new Map(),
         fields: new Map(),
       },
     ];
@@ -133,6 +137,8 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   const model = buildModel(ws, input.architecture, input.config, choice);
   const task = buildTask(ws, chosen, model, choice);
   for (const use of adapters) reportUnanswered(ws, use);
+  const ranks = adapters.flatMap(({ draws }) => [...draws.values()]);
+  ws.diagnostics.push(...ranksOutside(settings.evaluation?.ranks ?? [], ranks));
 
   const job: Job = {
     rows: input.rows,
@@ -142,6 +148,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
     front,
     optimizer: input.optimizer,
     optimizerOptions: passedOptions(settings.optimizer.options),
+    optimizerSpan: settings.optimizer.name.span,
     groups: settings.groups.map(({ patterns, options }) => ({ patterns, options: passedOptions(options) })),
     schedule: input.schedule,
     scheduleOptions: passedOptions(settings.schedule.options),
@@ -177,6 +184,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
     rate: rateOf(ws, job),
     vocabulary: vocabulary?.kind === "number" ? vocabulary.value : 0,
     learns: learningOf(task),
+    ranks,
   };
 }
 
@@ -300,7 +308,10 @@ function frozenType(settings: Settings, config: RecordMeaning): "f32" | "f16" | 
 
 /** The value with the place in the recipe that says it, for those who refuse it. */
 function saidBy(meaning: Meaning, said: Passed["span"]): Meaning {
-  return meaning.kind === "number" || meaning.kind === "string" || meaning.kind === "boolean"
+  return meaning.kind === "number" ||
+    meaning.kind === "string" ||
+    meaning.kind === "boolean" ||
+    meaning.kind === "list"
     ? { ...meaning, said }
     : meaning;
 }

@@ -21,6 +21,8 @@ export interface Job {
   readonly front: number;
   readonly optimizer: Definition;
   readonly optimizerOptions: readonly Passed[];
+  /** Where the recipe chooses the optimizer. */
+  readonly optimizerSpan: Span;
   readonly groups: readonly Group[];
   /** How gradients are had: by backpropagation if undefined. */
   readonly method:

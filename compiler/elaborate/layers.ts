@@ -38,7 +38,7 @@ export function layerRecord(
   { ownerAt, adapted }: Layering,
 ): RecordMeaning {
   const range = evaluate(ws, env, layer.range);
-  if (range.kind !== "range" || range.first === undefined || range.last === undefined) {
+  if (range.kind !== "range" || typeof range.first !== "number" || typeof range.last !== "number") {
     return fail(
       "FTL0703",
       layer.range.span,

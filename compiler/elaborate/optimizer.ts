@@ -3,12 +3,15 @@
 // for a part of a stack is a stack too.
 import type { Span } from "../../grammar/source.ts";
 import type { Method } from "../../grammar/syntax.ts";
+import type { Value } from "../ir/graph.ts";
+import { operationOf } from "../ops/index.ts";
+import { nodesBetween } from "../passes/rebuild.ts";
 import { inner } from "./environment.ts";
 import { evaluate, evaluateStatements } from "./expressions.ts";
 import { bindParameters, callBody } from "./functions.ts";
 import { parameterMeaning, type Estimate } from "./gradient-source.ts";
 import { withoutMethod, type Job } from "./job.ts";
-import { number, type Declared, type Meaning, type Passed } from "./meaning.ts";
+import { number, type Declared, type Meaning, type Passed, type TensorMeaning } from "./meaning.ts";
 import { declaredShape } from "./parts.ts";
 import type { Write } from "./programs.ts";
 import { anonymous, asTensor, elementwise } from "./tensors.ts";
@@ -94,10 +97,13 @@ export function updateParameter(
     passed.map((meaning) => ({ name: undefined, meaning, span })),
     span,
   );
+  const still = { w, g, moves: step.moves, parameter, job };
   const written = (variable: Declared, before: Meaning, meaning: Meaning | undefined): Write[] => {
     if (meaning === undefined) return [];
-    const after = step.moves === undefined ? meaning : kept(ws, step.moves, meaning, before, span);
-    return [{ declared: variable, value: asTensor(ws, after, span).value }];
+    const after = asTensor(ws, meaning, span);
+    const value =
+      step.moves === undefined ? after.value : kept(ws, after, before, { ...still, moves: step.moves });
+    return [{ declared: variable, value }];
   };
   return [
     ...written(parameter, w, assigned.get("w") ?? w),
@@ -105,17 +111,49 @@ export function updateParameter(
   ];
 }
 
-/** The new value where the parameter moves, the old one elsewhere; a state of another shape moves only as a whole. */
-function kept(ws: Workspace, moves: Meaning, after: Meaning, before: Meaning, span: Span): Meaning {
+/** What decides which elements of a parameter and of its states an update leaves as they are. */
+interface Still {
+  readonly w: Meaning;
+  readonly g: Meaning;
+  readonly moves: Meaning;
+  readonly parameter: Declared;
+  readonly job: Job;
+}
+
+/**
+ * The new value where the parameter moves, the old one elsewhere; a state of another shape moves only as a whole. Where a definition says
+ * that a part moves, no element may hang on another either: what does not move would take part in what does.
+ */
+function kept(ws: Workspace, after: TensorMeaning, before: Meaning, still: Still): Value {
+  const { w, g, moves, parameter, job } = still;
+  const { span } = job;
   const where = asTensor(ws, moves, span);
-  const { dimensions } = asTensor(ws, before, span);
-  const sizes = [where.dimensions, dimensions].map((list) => list.map(({ size }) => size).join(" "));
-  if (where.dimensions.length > 0 && sizes[0] !== sizes[1])
-    return fail(
+  const sizes = [where, asTensor(ws, before, span)].map(({ value }) => value.shape.join(" "));
+  const isSame = where.dimensions.length === 0 || sizes[0] === sizes[1];
+  if (parameter.moving !== undefined) {
+    const given = [w, g].map((meaning) => asTensor(ws, meaning, span).value);
+    if (!isSame || !isElementwise(after.value, new Set(given))) {
+      const name = job.optimizer.name.text;
+      const message = `'${name}' changes the weights of a tensor together, and only a part of '${parameter.shown}' moves in a step`;
+      fail("FTL0745", job.optimizerSpan, message, "choose an elementwise optimizer, such as adamw or sgd", {
+        related: [{ span: parameter.span, label: "moves in part" }],
+      });
+    }
+  }
+  if (!isSame)
+    fail(
       "FTL0740",
       span,
       "this method moves single weights, and the optimizer keeps a state that is not one number a weight",
       "choose an elementwise optimizer",
     );
-  return elementwise(ws, "select", [where, after, before], span);
+  return asTensor(ws, elementwise(ws, "select", [where, after, before], span), span).value;
+}
+
+/** Whether each element of a value hangs on the same element of its inputs and on scalars alone. */
+function isElementwise(value: Value, given: ReadonlySet<Value>): boolean {
+  return nodesBetween([value], given).every(({ operation }) => {
+    const { kind } = operationOf(operation).lowering;
+    return kind !== "reduce" && kind !== "product" && kind !== "region" && kind !== "scatter";
+  });
 }

@@ -85,7 +85,9 @@ export class Memory {
     const address = dot(coordinates, strides);
     const parts = writer.namesOf(address);
     this.loaded.push({ input, address });
-    this.loads.set(input, (this.loads.get(input) ?? 0) + writer.timesOf(parts));
+    // What stands at one place for a whole kernel, such as a scalar of the step, comes from the cache after the first time.
+    const times = parts.length === 0 ? 1 : writer.timesOf(parts);
+    this.loads.set(input, (this.loads.get(input) ?? 0) + times);
     const { name, type } = binding;
     const is16 = bytesOf[type] === 2;
     if (binding.wide) {

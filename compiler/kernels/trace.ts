@@ -77,6 +77,8 @@ export class Tracer {
       }
       case "view":
         return this.#view(value, node, lowering, coordinates);
+      case "until":
+        return this.#until(value, node, lowering.axis(node.attributes), coordinates);
       case "join":
         return this.#join(value, node, lowering.axis(node.attributes), coordinates);
       case "gather":
@@ -133,6 +135,18 @@ export class Tracer {
       const parts = at.flatMap((each) => this.writer.namesOf(each));
       return variable(this.writer.define("i", written, parts), size);
     });
+  }
+
+  /** Loaded whatever the bound is, so that neighbours are still read at once; what cannot lie below it is zero. */
+  #until(value: Value, node: Node, axis: number, at: readonly Index[]): string {
+    const [source, bound] = node.inputs;
+    if (source === undefined || bound === undefined) throw new NoExpression(`${node.operation} of nothing`);
+    const element = this.expression(source, at);
+    const limit = this.expression(bound, at.slice(0, bound.shape.length));
+    const place = at[axis] ?? zero;
+    const parts = [element, limit, ...this.writer.namesOf(place)];
+    const text = `select(${literal(0, value.type)}, ${element}, ${this.writer.index(place)} < ${limit})`;
+    return this.writer.define("v", text, parts);
   }
 
   #join(value: Value, node: Node, axis: number, at: readonly Index[]): string {

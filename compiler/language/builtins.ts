@@ -136,5 +136,9 @@ export const typeNames: ReadonlyMap<string, string> = new Map([
   ["boolean", "true or false"],
   ["string", "a text or a word"],
   ["steps", "steps: `100 steps`, or a share of the run such as `3%`"],
-  ["ranks", "a rank or a range of ranks: `8`, `1..64`"],
+  [
+    "ranks",
+    "a rank or a range of ranks: `8`, `1..64`; its `first`, its `last`, and the one that is `drawn(how, p)` each step",
+  ],
+  ["draws", "how a rank is drawn: `uniform`, `geometric`, or a list of ranks that are taken in turn"],
 ]);

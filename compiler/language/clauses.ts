@@ -137,6 +137,10 @@ export const clauses = {
         everyForm("a number of steps, such as 100 steps"),
         "steps between evaluations; only at the end if unsaid",
       ),
+      ranks: option(
+        listOf(count, "ranks, such as [1, 8, 64]"),
+        "ranks to evaluate at, of an adapter that has a range of them; the largest if unsaid",
+      ),
     },
   }),
   batch: clause({

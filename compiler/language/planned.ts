@@ -73,15 +73,6 @@ const rows: readonly PlannedRow[] = [
     ],
   },
   {
-    code: "FTL0905",
-    what: "a range of ranks",
-    instead: "write one rank",
-    where: ({ adapters }) =>
-      adapters.flatMap((adapter) =>
-        spans([...adapter.options.values()].filter((said) => said.value.kind === "range")),
-      ),
-  },
-  {
     code: "FTL0906",
     what: "the format chat",
     instead: "write text, prompt or tokens",

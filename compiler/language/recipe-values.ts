@@ -53,9 +53,9 @@ export function evaluationOf(
   const clause = read.one(clauses.evaluation);
   if (clause === undefined || data === undefined) {
     if (data === undefined || data.split === 0) return undefined;
-    return { ...data, every: undefined };
+    return { ...data, every: undefined, ranks: [] };
   }
-  const { format, length, pack, learn, shuffle, every } = clause.options;
+  const { format, length, pack, learn, shuffle, every, ranks } = clause.options;
   if (clause.clause.arguments.length === 0 && data.split === 0) {
     const related = [{ span: data.span, label: "which keeps no share for evaluation" }];
     const message = "there are no rows to evaluate on";
@@ -77,6 +77,7 @@ export function evaluationOf(
     shuffle: shuffle?.value ?? data.shuffle,
     split: clause.argument === undefined ? data.split : 0,
     every: every?.value,
+    ranks: ranks?.value ?? [],
     span: clause.clause.span,
   };
 }

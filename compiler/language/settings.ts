@@ -115,6 +115,8 @@ export interface DataSettings {
 export interface EvaluationSettings extends DataSettings {
   /** Steps between evaluations; `undefined`: only at the end. */
   readonly every: number | undefined;
+  /** Ranks of an adapter with a range of them to evaluate at; at the largest if none is said. */
+  readonly ranks: readonly Said<number>[];
 }
 
 export type Duration = { readonly kind: "steps" | "epochs" | "tokens"; readonly count: number };

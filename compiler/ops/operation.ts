@@ -67,6 +67,8 @@ export interface Forward {
  *   view         output[i] = input[index(i)]; `index` writes the input's coordinates as WGSL in those of the output, and
  *                `inside`, where given, the condition under which there is an element at all (zero elsewhere: padding; the
  *                coordinates wrap around there and must not be used). All coordinates are u32
+ *   until        output[i] = input 0 at i where i along `axis` is below input 1 at i's first coordinates, else zero. Nothing is left out of the
+ *                memory, so kernels load first and choose then; products bound their loops by it
  *   join         views of several inputs side by side along one axis (concatenation)
  *   reduce       folds some axes by an associative `combine` from `identity`; a fixed order within a kernel
  *   product      the matrix product; its tiles are in `compiler/kernels`
@@ -102,6 +104,7 @@ export type Lowering =
         output: readonly number[],
       ): string;
     }
+  | { readonly kind: "until"; axis(attributes: Attributes): number }
   | { readonly kind: "join"; axis(attributes: Attributes): number }
   | {
       readonly kind: "reduce";

@@ -84,7 +84,8 @@ export function stepText(line: StepLine, steps: number, left: number, plannedByt
 
 export function evaluationText(line: EvaluationLine): string {
   const { step, eval_loss, perplexity, eval_tokens, accuracy, macro_f1 } = line;
-  const when = step === 0 ? "before training" : `after step ${step}`;
+  const at = line.rank === undefined ? "" : `, rank ${line.rank}`;
+  const when = `${step === 0 ? "before training" : `after step ${step}`}${at}`;
   const shown = perplexity === null ? "" : `, perplexity ${perplexity.toPrecision(4)}`;
   if (accuracy !== undefined && macro_f1 !== undefined) {
     const found = `accuracy ${(100 * accuracy).toFixed(1)} %, macro F1 ${macro_f1.toFixed(4)}`;

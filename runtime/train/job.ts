@@ -174,6 +174,7 @@ async function trainOptions(
       : {
           batches: batches(rows.held, { ...common, rows: perMicro, shuffle: false }),
           every: evaluation?.every,
+          ranks: evaluation?.ranks.map(({ value }) => value) ?? [],
           first: evaluateFirst,
         };
   const steps = totalSteps(training.value, learning, rows.train.tokenCount);

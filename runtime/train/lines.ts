@@ -23,6 +23,8 @@ export interface StepLine {
   readonly seconds: number;
   /** True for a step that changed nothing. */
   readonly skipped: boolean;
+  /** The rank that was drawn, of an adapter with a range of them; of several such adapters, the rank of each by its name. */
+  readonly rank?: number | Readonly<Record<string, number>>;
 }
 
 /** One evaluation, after a step (0: before the first). */
@@ -35,6 +37,8 @@ export interface EvaluationLine {
   readonly perplexity: number | null;
   /** Learned targets; rows, where classes are learned. */
   readonly eval_tokens: number;
+  /** Where ranks are listed, the one that this was found at; else it was the largest. */
+  readonly rank?: number;
   /** Where classes are predicted: the share of rows whose class is the predicted one, and the mean over classes of F1. */
   readonly accuracy?: number;
   readonly macro_f1?: number;
@@ -49,7 +53,7 @@ export type TrainEvent =
   | { readonly kind: "evaluation"; readonly line: EvaluationLine }
   | { readonly kind: "warning"; readonly message: string };
 
-export function evaluationLine(step: number, { total, targets, metrics }: Evaluated): EvaluationLine {
+export function evaluationLine(step: number, { total, targets, metrics, rank }: Evaluated): EvaluationLine {
   const loss = total / targets;
   const perplexity = Math.exp(loss);
   return {
@@ -57,6 +61,7 @@ export function evaluationLine(step: number, { total, targets, metrics }: Evalua
     eval_loss: loss,
     perplexity: Number.isFinite(perplexity) ? perplexity : null,
     eval_tokens: targets,
+    ...(rank === undefined ? {} : { rank }),
     ...(metrics === undefined ? {} : { accuracy: metrics.accuracy, macro_f1: metrics.macroF1 }),
   };
 }

@@ -5,7 +5,7 @@
 import type { ScalarExpression } from "../../compiler/ir/graph.ts";
 import { evaluateScalar } from "../../compiler/plan/scalars.ts";
 import type { Batch, Batches } from "../data/batches.ts";
-import { evaluateRows } from "./evaluate.ts";
+import { evaluateRanks } from "./evaluate.ts";
 import { runStep, writeScalars, type Feeding } from "./feed.ts";
 import {
   evaluationLine,
@@ -14,6 +14,7 @@ import {
   type StepLine,
   type TrainEvent,
 } from "./lines.ts";
+import { drawnRanks, loggedRanks } from "./ranks.ts";
 
 export interface TrainOptions {
   /** Batches of `plan.job.batch` rows of `plan.job.tokens` positions. */
@@ -40,6 +41,8 @@ export interface Evaluation {
   readonly every: number | undefined;
   /** Also before the first step. */
   readonly first: boolean;
+  /** Ranks to evaluate at, each on its own; the largest if there are none. */
+  readonly ranks?: readonly number[];
 }
 
 export interface Saving {
@@ -81,6 +84,7 @@ interface Pending {
   readonly updates: number;
   readonly batch: Batch;
   readonly rate: number | null;
+  readonly rank: StepLine["rank"] | undefined;
   /** What the device says of the step, and when it was heard. */
   readonly report: Promise<{ readonly values: Float32Array; readonly at: number }>;
 }
@@ -99,7 +103,7 @@ export async function train(session: Feeding, options: TrainOptions): Promise<Tr
     step: number,
     batch: Batch,
     now: number,
-    values: Pick<StepLine, "loss" | "lr" | "grad_norm">,
+    values: Pick<StepLine, "loss" | "lr" | "grad_norm" | "rank">,
   ) => {
     last = lineOf(step, step / batches.stepsPerEpoch, batch, values, now - before);
     before = now;
@@ -122,23 +126,32 @@ export async function train(session: Feeding, options: TrainOptions): Promise<Tr
         done.step,
         `the loss is ${loss}, the gradient's norm ${norm}: training has diverged`,
       );
-    await tell(done.step, done.batch, at, { loss, lr: done.rate, grad_norm: norm });
+    const { rank } = done;
+    await tell(done.step, done.batch, at, {
+      loss,
+      lr: done.rate,
+      grad_norm: norm,
+      ...(rank !== undefined && { rank }),
+    });
   };
   const evaluate = async (step: number): Promise<void> => {
     if (options.evaluation === undefined) return;
     await settle();
     const onProgress = (done: number, total: number): void => emit({ kind: "evaluating", done, total });
-    const evaluated = await evaluateRows(session, options.evaluation.batches, onProgress, signal);
+    const { batches: held, ranks = [] } = options.evaluation;
+    const evaluated = await evaluateRanks(session, held, ranks, onProgress, signal);
     before = clock();
     if (evaluated === undefined) return;
-    if (evaluated.targets === 0) {
+    if (evaluated.some(({ targets }) => targets === 0)) {
       emit({ kind: "warning", message: "no position of the evaluation rows is learned: there is no loss" });
       return;
     }
-    const line = evaluationLine(step, evaluated);
-    evaluations.push(line);
-    await write(line);
-    emit({ kind: "evaluation", line });
+    for (const each of evaluated) {
+      const line = evaluationLine(step, each);
+      evaluations.push(line);
+      await write(line);
+      emit({ kind: "evaluation", line });
+    }
   };
   const doStep = async (step: number): Promise<void> => {
     const batch = batches.at(step);
@@ -149,14 +162,15 @@ export async function train(session: Feeding, options: TrainOptions): Promise<Tr
       return;
     }
     const numbers = { step, update: updates + 1, steps, targets: batch.learned, seed };
-    await writeScalars(session, numbers);
+    const ranks = drawnRanks(session.plan.job, seed, step);
+    await writeScalars(session, numbers, ranks);
     await runStep(session, batch, step);
     updates += 1;
     const report = session.read("report").then((values) => ({ values, at: clock() }));
     report.catch(() => undefined);
     const rate = options.rate === undefined ? null : evaluateScalar(options.rate, numbers);
     await settle();
-    pending = { step, updates, batch, rate, report };
+    pending = { step, updates, batch, rate, rank: loggedRanks(session.plan.job, ranks), report };
   };
 
   if (options.evaluation?.first === true) await evaluate(0);
@@ -183,7 +197,7 @@ function lineOf(
   step: number,
   epoch: number,
   { tokens, learned }: Batch,
-  { loss, lr, grad_norm }: Pick<StepLine, "loss" | "lr" | "grad_norm">,
+  { loss, lr, grad_norm, rank }: Pick<StepLine, "loss" | "lr" | "grad_norm" | "rank">,
   seconds: number,
 ): StepLine {
   return {
@@ -197,6 +211,7 @@ function lineOf(
     tokens_per_second: seconds > 0 ? rounded(tokens / seconds, 1) : 0,
     seconds: rounded(seconds, 6),
     skipped: learned === 0,
+    ...(rank === undefined ? {} : { rank }),
   };
 }
 

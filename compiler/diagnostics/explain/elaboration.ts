@@ -56,6 +56,10 @@ them. Shapes made of the model's own sizes are.`,
 for single weights, the optimizer's states are one number a weight. A step with loss(along: …) measures no other loss.`,
   FTL0736: `\`train B [out, rank] = 0 { rate: ratio }\` gives a tensor so many times the rate that the recipe gives the optimizer. An
 optimizer whose steps have a size of their own, and that the recipe gives no \`rate\`, has nothing to multiply.`,
+  FTL0745: `An adapter such as dylora trains a range of ranks and draws one in each step. Modules with a range of their own (\`group\`) begin
+with the same rank and end at the adapter's last or before, for all of them follow one draw; lists of ranks, here and in
+\`evaluation\`, name ranks of the range. A step changes a part of such a tensor only, so the optimizer must be one that treats every element
+by itself.`,
   FTL0913: `Dropout is not built yet where the model works on parts of all rows at once, as its head does in the loss: a mask hangs on the
 row that an element is of. Adapt the head by an adapter of its own, with \`dropout: 0\`.`,
 };

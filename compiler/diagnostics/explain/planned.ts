@@ -9,7 +9,6 @@ export const planned: Readonly<Record<string, string>> = {
   FTL0902: `Quantized frozen weights. Write \`weights: f32\`, or leave it out to keep them as stored.${later}`,
   FTL0903: `The compiler choosing how often to split the batch. Write the number of micro-batches.${later}`,
   FTL0904: `Checkpoint policies other than \`none\` and \`every N\`.${later}`,
-  FTL0905: `Training a whole range of ranks at once. Write one rank.${later}`,
   FTL0906: `Rows of conversations. Write them as prompt and completion, or as tokens.${later}`,
   FTL0907: `Reading Parquet. Convert the file to JSON lines.${later}`,
   FTL0908: `Putting several short rows into one. Write \`pack: false\`, or leave it out.${later}`,

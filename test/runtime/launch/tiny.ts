@@ -105,6 +105,7 @@ export function tinyPlan(
       tokens: 4,
       vocabulary: 4,
       learns: { kind: "targets" },
+      ranks: [],
       ...job,
     },
     parameters: { total: 4, trainable: 4 },

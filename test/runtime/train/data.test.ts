@@ -32,6 +32,7 @@ const job: PlanJob = {
   rows: 2,
   tokens: 64,
   vocabulary: 1024,
+  ranks: [],
   learns: { kind: "labels", masking: { share: 0.5, hidden: 1, exchanged: 0 } },
 };
 
