@@ -8,6 +8,7 @@ import type { Module, ScalarExpression } from "./ir/graph.ts";
 import { chooseKernel, inPlaceCandidates } from "./kernels/choose.ts";
 import { kernelGradients } from "./kernels/library.ts";
 import type { Read } from "./language/resolve.ts";
+import type { Purpose, Tuned } from "./language/purposes.ts";
 import type { Settings } from "./language/settings.ts";
 import type { Checkpointing } from "./passes/checkpoint.ts";
 import { buildPlan } from "./plan/build.ts";
@@ -27,8 +28,10 @@ export interface CompileOptions {
   readonly memory?: number;
   /** Changes of the form `path=value`. */
   readonly set?: readonly string[];
-  /** Plans a program "logits" too: the score of every word at every position of a micro-batch, for tools that want to see them. */
-  readonly logits?: boolean;
+  /** What the plan is for; training and evaluating where absent. */
+  readonly purposes?: readonly Purpose[];
+  /** What is run instead of what training begins with: there is one compilation then, of the last stage. */
+  readonly tuned?: Tuned;
 }
 
 /** What a run has to know beside the plan. */
@@ -58,13 +61,13 @@ export interface Compilation {
 
 /** Compiles a recipe; of a recipe in stages, the first. */
 export function compile(text: string, options: CompileOptions): Compilation {
-  const front = readRecipe({ path: options.path, text }, options.read, options.set);
+  const front = readRecipe({ path: options.path, text }, options.read, options.set, options.tuned);
   return compileRun(front, front.runs[0], options);
 }
 
 /** Compiles a recipe's stages in order; a recipe without any is one. Where there are mistakes, the last tells them. */
 export function compileStages(text: string, options: CompileOptions): readonly Compilation[] {
-  const front = readRecipe({ path: options.path, text }, options.read, options.set);
+  const front = readRecipe({ path: options.path, text }, options.read, options.set, options.tuned);
   return front.runs.length === 0
     ? [compileRun(front, undefined, options)]
     : front.runs.map((run) => compileRun(front, run, options));
@@ -87,7 +90,10 @@ function compileRun(front: Front, run: Run | undefined, options: CompileOptions)
   if (settings === undefined || run === undefined) return failed(front.diagnostics);
 
   const { stage, input } = run;
-  const { elaborated, diagnostics: found } = elaborate({ ...input, logits: options.logits === true });
+  const { elaborated, diagnostics: found } = elaborate({
+    ...input,
+    ...(options.purposes === undefined ? {} : { purposes: options.purposes }),
+  });
   const diagnostics = [...front.diagnostics, ...found];
   if (elaborated === undefined) return failed(diagnostics);
   const { trained, along, step, duringBackward, adapters, model, parameters, rate } = elaborated;

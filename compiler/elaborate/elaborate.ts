@@ -4,6 +4,7 @@ import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import type { Definition } from "../../grammar/syntax.ts";
 import { distinct } from "../diagnostics/distinct.ts";
 import type { Module, ScalarExpression } from "../ir/graph.ts";
+import { usual, type Purpose } from "../language/purposes.ts";
 import type { Constant, Settings } from "../language/settings.ts";
 import type { Learning } from "../plan/plan.ts";
 import { positionsInFront, type AdapterUse } from "./adapters.ts";
@@ -19,7 +20,7 @@ import { matcher } from "./patterns.ts";
 import { gather, isDrawn, type Beginnings } from "./programs.ts";
 import { rateOf } from "./schedule.ts";
 import { trainsBy, unmatchedTrain } from "./selection.ts";
-import { trainingStep, type TrainingStep } from "./step.ts";
+import { trainingStep, withoutStep, type TrainingStep } from "./step.ts";
 import { buildTask, chooseTask, learningOf, modulesToSave, type ChosenTask } from "./task.ts";
 import { guarded, type Library, type Workspace } from "./workspace.ts";
 import { problem } from "../../grammar/diagnostic.ts";
@@ -36,8 +37,8 @@ export interface ElaborationInput {
   readonly adapters: readonly Definition[];
   /** Rows of a micro-batch. */
   readonly rows: number;
-  /** Adds the program "logits". */
-  readonly logits?: boolean;
+  /** What programs are wanted; training and evaluating where unsaid. */
+  readonly purposes?: readonly Purpose[];
 }
 
 /** A trained variable and the names its parts have in files, one a part. */
@@ -152,16 +153,25 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   const beginnings: Beginnings = { randomWeights: settings.model.init !== undefined };
   const evaluation = evaluateProgram(ws, task, job);
   const vocabulary = model.fields.get("vocabulary");
-  const logits = input.logits === true ? [logitsProgram(ws, task, job)] : [];
+  const wanted = new Set(input.purposes ?? usual);
   const weights = unique(evaluation.declared);
   const trainable = weights.filter((declared) => declared.trainable);
-  ws.diagnostics.push(...unmatchedTrain(settings.model.train, weights), ...unmatched(trainable, job.groups));
-  ws.diagnostics.push(...conflicts(settings, input.optimizer));
-  const { programs: ofStep, ...step } = trainingStep(ws, task, trainable, job);
-  const declared = unique([...ofStep, evaluation, ...logits].flatMap((each) => each.declared));
+  ws.diagnostics.push(...unmatchedTrain(settings.model.train, weights));
+  if (wanted.has("train")) {
+    ws.diagnostics.push(...unmatched(trainable, job.groups), ...conflicts(settings, input.optimizer));
+  }
+  const { programs: ofStep, ...step } = wanted.has("train")
+    ? trainingStep(ws, task, trainable, job)
+    : withoutStep;
+  const running = [
+    ...ofStep,
+    ...(wanted.has("evaluate") ? [evaluation] : []),
+    ...(wanted.has("score") ? [logitsProgram(ws, task, job)] : []),
+  ];
+  const declared = unique(running.flatMap((each) => each.declared));
   const drawn = declared.filter((each) => isDrawn(each, beginnings));
   const initialize = initializeProgram(ws, drawn, declared, settings.span);
-  const programs = [...ofStep, evaluation, ...logits, ...(drawn.length > 0 ? [initialize] : [])];
+  const programs = [...running, ...(drawn.length > 0 ? [initialize] : [])];
   const module: Module = {
     name: settings.name,
     variables: gather([...declared, ...initialize.declared], beginnings),
