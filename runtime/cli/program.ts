@@ -3,7 +3,7 @@
 // wrong usage never starts a command; commands are imported when they run, so that help and mistakes are quick.
 import { Command, InvalidArgumentError, Option } from "commander";
 import { exitCodes, Failure, notBuiltYet, type ExitCode } from "./exit.ts";
-import { parseCount, parseSize } from "./quantity.ts";
+import { parseCount, parseRanks, parseSize } from "./quantity.ts";
 import type { Terminal } from "./terminal.ts";
 import { version } from "./version.ts";
 
@@ -109,7 +109,25 @@ function buildProgram(terminal: Terminal, finish: (code: ExitCode) => void): Com
       finish(await trainCommand(file, options, terminal));
     });
 
-  planned(program, "eval", "<file>", "measure a tuned model (not built yet)");
+  program
+    .command("eval")
+    .argument("<file>", "the recipe")
+    .addOption(adapterOption())
+    .addOption(rankOption("evaluate"))
+    .addOption(
+      new Option("--ranks <list>", "evaluate at each of these ranks, such as 1,2,4")
+        .argParser(asArgument(parseRanks))
+        .conflicts("rank"),
+    )
+    .option("--data <file>", "rows to evaluate instead of the recipe's")
+    .addOption(setting())
+    .option("--json", "the figures as JSON on standard output")
+    .description("measure a trained model on held-out rows")
+    .action(async (file: string, options: EvalFlags) => {
+      const { evalCommand } = await import("./eval.ts");
+      finish(await evalCommand(file, options, terminal));
+    });
+
   planned(program, "generate", "<file>", "write text with a tuned model (not built yet)");
   planned(program, "export", "<file>", "export an adapter or a merged model (not built yet)");
 
@@ -167,6 +185,30 @@ export interface TrainFlags {
   readonly resume?: string;
   readonly json?: true;
   readonly dryRun?: true;
+}
+
+export interface TunedFlags {
+  readonly adapter?: string;
+  readonly set?: readonly string[];
+  readonly json?: true;
+}
+
+export interface EvalFlags extends TunedFlags {
+  readonly rank?: number;
+  readonly ranks?: readonly number[];
+  readonly data?: string;
+}
+
+function adapterOption(): Option {
+  return new Option(
+    "--adapter <dir>",
+    "the adapter's folder, or a trained model's; 'none' for the base alone (default: what the recipe's output holds)",
+  );
+}
+
+function rankOption(what: string): Option {
+  const about = `${what} at this rank, of an adapter with a range`;
+  return new Option("--rank <r>", about).argParser(asArgument((text) => parseCount(text, "rank")));
 }
 
 /** Takes any options and arguments: they are part of the contract, but of a later version. */

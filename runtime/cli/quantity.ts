@@ -29,10 +29,18 @@ export function sizeText(bytes: number): string {
 }
 
 /** A positive whole number, such as the argument of --steps. */
-export function parseCount(text: string): number {
+export function parseCount(text: string, what = "number of steps"): number {
   const value = /^\s*\d+\s*$/.test(text) ? Number(text) : NaN;
   if (Number.isSafeInteger(value) && value > 0) return value;
-  throw new Failure(`'${text}' is no number of steps`, exitCodes.usage, ["write a whole number from 1"]);
+  throw new Failure(`'${text}' is no ${what}`, exitCodes.usage, ["write a whole number from 1"]);
+}
+
+/** Ranks such as "8" or "1,2,4", each once, in rising order. */
+export function parseRanks(text: string): readonly number[] {
+  const ranks = text.split(",").map((each) => (/^\s*\d+\s*$/.test(each) ? Number(each) : NaN));
+  if (ranks.every((rank) => Number.isSafeInteger(rank) && rank > 0))
+    return [...new Set(ranks)].sort((a, b) => a - b);
+  throw new Failure(`'${text}' are no ranks`, exitCodes.usage, ["write whole numbers from 1, such as 1,2,4"]);
 }
 
 /** "45 s", "1:05", "2:03:09". */

@@ -83,12 +83,17 @@ export function stepText(line: StepLine, steps: number, left: number, plannedByt
 }
 
 export function evaluationText(line: EvaluationLine): string {
-  const { step, eval_loss, perplexity, eval_tokens, accuracy, macro_f1 } = line;
-  const when = step === 0 ? "before training" : `after step ${step}`;
+  const when = line.step === 0 ? "before training" : `after step ${line.step}`;
+  return `${when}: ${foundText(line)}`;
+}
+
+/** What an evaluation found. */
+export function foundText(line: Omit<EvaluationLine, "step">): string {
+  const { eval_loss, perplexity, eval_tokens, accuracy, macro_f1 } = line;
   const shown = perplexity === null ? "" : `, perplexity ${perplexity.toPrecision(4)}`;
   if (accuracy !== undefined && macro_f1 !== undefined) {
     const found = `accuracy ${(100 * accuracy).toFixed(1)} %, macro F1 ${macro_f1.toFixed(4)}`;
-    return `${when}: held-out loss ${eval_loss.toFixed(4)}, ${found} over ${eval_tokens} rows`;
+    return `held-out loss ${eval_loss.toFixed(4)}, ${found} over ${eval_tokens} rows`;
   }
-  return `${when}: held-out loss ${eval_loss.toFixed(4)}${shown} over ${eval_tokens} tokens`;
+  return `held-out loss ${eval_loss.toFixed(4)}${shown} over ${eval_tokens} tokens`;
 }

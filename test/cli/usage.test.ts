@@ -64,6 +64,9 @@ test.each([
   { args: ["compile", "good.ftl", "--emit", "nothing"], says: "there is no stage 'nothing'" },
   { args: ["compile", "good.ftl", "--device", "toaster"], says: "there is no device profile 'toaster'" },
   { args: ["train", "good.ftl", "--steps", "0"], says: "a whole number from 1" },
+  { args: ["eval", "good.ftl", "--rank", "four"], says: "'four' is no rank" },
+  { args: ["eval", "good.ftl", "--ranks", "1,0"], says: "such as 1,2,4" },
+  { args: ["eval", "good.ftl", "--rank", "1", "--ranks", "2"], says: "cannot be used with option" },
   { args: ["explain", "FTL9999"], says: "there is no diagnostic 'FTL9999'" },
 ])("$args is wrong usage", async ({ args, says }) => {
   const { code, out, err } = await ftlc(args);
@@ -72,7 +75,6 @@ test.each([
 });
 
 test.each([
-  [["eval", "good.ftl", "--adapter", "out", "--rank", "4"]],
   [["generate", "good.ftl", "--adapter", "out"]],
   [["export", "good.ftl", "--adapter", "out", "--to", "merged", "-o", "there"]],
   [["lsp"]],
