@@ -2,6 +2,7 @@
 // recipe and the model said, and every mistake. Pure: no file system, clock, device or console; the same inputs give the same plan.
 import { problem, type Diagnostic } from "../grammar/diagnostic.ts";
 import { elaborate, type AdapterFacts, type Saved } from "./elaborate/elaborate.ts";
+import type { Merge } from "./elaborate/merging.ts";
 import { readRecipe, type Front, type Run } from "./front.ts";
 import { interpret } from "./ir/interpret.ts";
 import type { Module, ScalarExpression } from "./ir/graph.ts";
@@ -41,6 +42,8 @@ export interface Facts {
   readonly parameters: { readonly total: number; readonly trainable: number };
   /** The learning rate of a step, for the log. */
   readonly rate: ScalarExpression;
+  /** How adapters are put into the weights, in a plan for that. */
+  readonly merges: readonly Merge[];
 }
 
 export interface Compilation {
@@ -96,7 +99,7 @@ function compileRun(front: Front, run: Run | undefined, options: CompileOptions)
   });
   const diagnostics = [...front.diagnostics, ...found];
   if (elaborated === undefined) return failed(diagnostics);
-  const { trained, along, step, duringBackward, adapters, model, parameters, rate } = elaborated;
+  const { trained, along, step, duringBackward, adapters, model, parameters, rate, merges } = elaborated;
   modules.set("elaborate", elaborated.module);
 
   const choices = {
@@ -141,7 +144,7 @@ function compileRun(front: Front, run: Run | undefined, options: CompileOptions)
     return failed([...diagnostics, ...obstacles]);
   }
   const verification = seal(built.plan);
-  const facts = { adapters, model, parameters, rate };
+  const facts = { adapters, model, parameters, rate, merges };
   return {
     stage,
     plan: verification.verified,

@@ -15,6 +15,7 @@ import { unmatched } from "./groups.ts";
 import type { Job } from "./job.ts";
 import { initializeProgram } from "./initialize-program.ts";
 import { evaluateProgram, logitsProgram } from "./loss-programs.ts";
+import { mergePrograms, noMerging, type AdaptedPart, type Merge } from "./merging.ts";
 import { buildModel, type ModelChoice } from "./model.ts";
 import { matcher } from "./patterns.ts";
 import { gather, isDrawn, type Beginnings } from "./programs.ts";
@@ -73,6 +74,8 @@ export interface Elaborated extends Omit<TrainingStep, "programs"> {
   readonly vocabulary: number;
   /** What the host brings to be learned. */
   readonly learns: Learning;
+  /** How each adapted part's weights take its adapters in. */
+  readonly merges: readonly Merge[];
 }
 
 export interface Elaboration {
@@ -123,12 +126,16 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   const chosen = chooseTask(ws, input.task, passedOptions(settings.head.options), settings.head.span);
   const isAdded = matcher(modulesToSave(chosen));
   const selected = trainsBy(settings.model.train);
+  const wanted = new Set(input.purposes ?? usual);
+  const adapted: AdaptedPart[] = [];
   const choice: ModelChoice = {
-    frozen: frozenType(settings, input.config),
+    // What is merged is computed from all digits of the file.
+    frozen: wanted.has("merge") ? "f32" : frozenType(settings, input.config),
     trains: (name) => selected(name) || (adapters.length > 0 && isAdded(name)),
     estimates: estimatesBy(settings),
     isAdded,
     adapters,
+    adapted,
     task: chosen.record,
   };
   const model = buildModel(ws, input.architecture, input.config, choice);
@@ -153,7 +160,6 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   const beginnings: Beginnings = { randomWeights: settings.model.init !== undefined };
   const evaluation = evaluateProgram(ws, task, job);
   const vocabulary = model.fields.get("vocabulary");
-  const wanted = new Set(input.purposes ?? usual);
   const weights = unique(evaluation.declared);
   const trainable = weights.filter((declared) => declared.trainable);
   ws.diagnostics.push(...unmatchedTrain(settings.model.train, weights));
@@ -163,10 +169,12 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   const { programs: ofStep, ...step } = wanted.has("train")
     ? trainingStep(ws, task, trainable, job)
     : withoutStep;
+  const merging = wanted.has("merge") ? mergePrograms(ws, adapted, settings.span) : noMerging;
   const running = [
     ...ofStep,
     ...(wanted.has("evaluate") ? [evaluation] : []),
     ...(wanted.has("score") ? [logitsProgram(ws, task, job)] : []),
+    ...merging.programs,
   ];
   const declared = unique(running.flatMap((each) => each.declared));
   const drawn = declared.filter((each) => isDrawn(each, beginnings));
@@ -187,6 +195,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
     rate: rateOf(ws, job),
     vocabulary: vocabulary?.kind === "number" ? vocabulary.value : 0,
     learns: learningOf(task),
+    merges: merging.merges,
   };
 }
 

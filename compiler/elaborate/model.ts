@@ -16,6 +16,7 @@ import {
   type Passed,
   type RecordMeaning,
 } from "./meaning.ts";
+import type { AdaptedPart } from "./merging.ts";
 import {
   declaredShape,
   inside,
@@ -40,6 +41,8 @@ export interface ModelChoice {
   /** Whether a method estimates the gradient of what trains under this name. */
   estimates(name: string): boolean;
   readonly adapters: readonly AdapterUse[];
+  /** Takes the parts that are adapted. */
+  readonly adapted: AdaptedPart[];
   /** The task's name and options. */
   readonly task: RecordMeaning;
 }
@@ -59,7 +62,7 @@ export function buildModel(
     fields: bindings,
     open: false,
   };
-  const adapting = { adapters: choice.adapters, model: declares };
+  const adapting = { adapters: choice.adapters, adapted: choice.adapted, model: declares };
   const env: Environment = { bindings, parent: undefined, owner: ownerAt(ws, root, choice, adapting) };
   env.bindings.set("length", { kind: "number", value: ws.length.value, said: ws.length.span });
   env.bindings.set("task", choice.task);

@@ -56,6 +56,7 @@ export function buildTask(
 ): Task {
   const { peft: _, ...owner } = ownerAt(ws, { path: "", local: "", shown: "", layer: undefined }, choice, {
     adapters: choice.adapters,
+    adapted: choice.adapted,
     model,
   });
   const env = inner(undefined, owner);
