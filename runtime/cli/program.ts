@@ -129,7 +129,29 @@ function buildProgram(terminal: Terminal, finish: (code: ExitCode) => void): Com
     });
 
   planned(program, "generate", "<file>", "write text with a tuned model (not built yet)");
-  planned(program, "export", "<file>", "export an adapter or a merged model (not built yet)");
+  program
+    .command("export")
+    .addOption(new Option("--recipe <file>", "the recipe that it was trained with").makeOptionMandatory())
+    .addOption(adapterOption())
+    .addOption(
+      new Option(
+        "--rank <list>",
+        "the rank to write, of an adapter with a range; several into rank-R",
+      ).argParser(asArgument(parseRanks)),
+    )
+    .addOption(
+      new Option("--to <form>", "peft: the adapter; merged: a model with the adapter in its weights")
+        .choices(["peft", "merged"])
+        .makeOptionMandatory(),
+    )
+    .addOption(new Option("-o, --output <dir>", "the folder to write").makeOptionMandatory())
+    .addOption(setting())
+    .option("--json", "what was written, as JSON on standard output")
+    .description("write an adapter in PEFT layout, or a model that needs none")
+    .action(async (options: ExportFlags) => {
+      const { exportCommand } = await import("./export.ts");
+      finish(await exportCommand(options, terminal));
+    });
 
   program
     .command("devices")
@@ -197,6 +219,13 @@ export interface EvalFlags extends TunedFlags {
   readonly rank?: number;
   readonly ranks?: readonly number[];
   readonly data?: string;
+}
+
+export interface ExportFlags extends TunedFlags {
+  readonly recipe: string;
+  readonly rank?: readonly number[];
+  readonly to: "peft" | "merged";
+  readonly output: string;
 }
 
 function adapterOption(): Option {

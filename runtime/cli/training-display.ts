@@ -10,6 +10,8 @@ import type { Terminal } from "./terminal.ts";
 export interface TrainingDisplay {
   readonly event: (event: JobEvent) => void;
   readonly note: (text: string) => void;
+  /** The state of the work now. */
+  readonly show: (text: string) => void;
   /** Clears what is drawn; further lines may follow. */
   readonly end: () => void;
 }
@@ -58,7 +60,7 @@ export function trainingDisplay(terminal: Terminal, plannedBytes: number): Train
         return event satisfies never;
     }
   };
-  return { event, note: drawn.note, end: drawn.end };
+  return { event, note: drawn.note, show: drawn.show, end: drawn.end };
 }
 
 function rowsText({ train, tokens, held }: Extract<JobEvent, { kind: "rows" }>): string {

@@ -67,6 +67,7 @@ test.each([
   { args: ["eval", "good.ftl", "--rank", "four"], says: "'four' is no rank" },
   { args: ["eval", "good.ftl", "--ranks", "1,0"], says: "such as 1,2,4" },
   { args: ["eval", "good.ftl", "--rank", "1", "--ranks", "2"], says: "cannot be used with option" },
+  { args: ["export", "--to", "peft", "-o", "there"], says: "--recipe <file>" },
   { args: ["explain", "FTL9999"], says: "there is no diagnostic 'FTL9999'" },
 ])("$args is wrong usage", async ({ args, says }) => {
   const { code, out, err } = await ftlc(args);
@@ -76,7 +77,6 @@ test.each([
 
 test.each([
   [["generate", "good.ftl", "--adapter", "out"]],
-  [["export", "good.ftl", "--adapter", "out", "--to", "merged", "-o", "there"]],
   [["lsp"]],
   [["compile", "good.ftl", "--plan=html"]],
   [["train", "good.ftl", "--resume"]],

@@ -2,8 +2,8 @@
 import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { fixtures, ftlc } from "../../cli/run.ts";
-import { job, recipe, reference } from "./tiny.ts";
+import { ftlc } from "../../cli/run.ts";
+import { classes, job, recipe, reference } from "./tiny.ts";
 
 interface Figures {
   readonly eval_loss: number;
@@ -80,30 +80,13 @@ test("what training left is what is evaluated, to the figures of its log", { tim
 
 test("classes: accuracy and F1 of the adapter and the head beside it", { timeout: 120_000 }, async () => {
   const folder = job();
-  const task = join(fixtures, "reference/tasks/classify-llama");
-  const batch = JSON.parse(readFileSync(join(task, "batch.json"), "utf8")) as {
-    readonly input_ids: readonly (readonly number[])[];
-    readonly attention_mask: readonly (readonly number[])[];
-    readonly labels: readonly number[];
-  };
-  const rows = batch.input_ids.map((ids, row) => {
-    const own = ids.filter((_, at) => batch.attention_mask[row]?.[at] === 1);
-    return JSON.stringify({ input_ids: own, label: batch.labels[row] });
-  });
-  writeFileSync(join(folder, "classes.jsonl"), `${rows.join("\n")}\n`);
-  const text = recipe
-    .replace('"base"', JSON.stringify(join(task, "base")))
-    .replace(', start: "adapter_init"', "")
-    .replaceAll('"rows.jsonl"', '"classes.jsonl"')
-    .replace("format: tokens", "format: label")
-    .replace("  precision", "  head       classify { labels: 3 }\n  precision");
-  writeFileSync(join(folder, "tiny.ftl"), text);
+  const task = classes(folder);
   const expected = JSON.parse(readFileSync(join(task, "expected.json"), "utf8")) as {
     readonly lora: { readonly losses: readonly number[] };
   };
   const found = await evaluated(folder, "--adapter", join(task, "adapter_init"));
   expect(Math.abs(found.eval_loss / (expected.lora.losses[0] ?? Number.NaN) - 1)).toBeLessThan(1e-5);
-  expect(found).toMatchObject({ eval_tokens: rows.length });
+  expect(found.eval_tokens).toBe(2);
   expect(Object.keys(found)).toEqual(expect.arrayContaining(["accuracy", "macro_f1"]));
   const { out } = await ftlc(["eval", "tiny.ftl", "--adapter", join(task, "adapter_final")], { cwd: folder });
   expect(out).toMatch(/^held-out loss [\d.]+, accuracy 100.0 %, macro F1 1.0000 over \d rows\n$/);

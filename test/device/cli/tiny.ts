@@ -40,3 +40,26 @@ export function job(text = recipe): string {
   writeFileSync(join(folder, "tiny.ftl"), text);
   return folder;
 }
+
+/** Makes the job one of classes ("classes.jsonl"), on a model with a head of three; the folder of what PEFT made of it. */
+export function classes(folder: string): string {
+  const task = join(fixtures, "reference/tasks/classify-llama");
+  const batch = JSON.parse(readFileSync(join(task, "batch.json"), "utf8")) as {
+    readonly input_ids: readonly (readonly number[])[];
+    readonly attention_mask: readonly (readonly number[])[];
+    readonly labels: readonly number[];
+  };
+  const rows = batch.input_ids.map((ids, row) => {
+    const own = ids.filter((_, at) => batch.attention_mask[row]?.[at] === 1);
+    return JSON.stringify({ input_ids: own, label: batch.labels[row] });
+  });
+  writeFileSync(join(folder, "classes.jsonl"), `${rows.join("\n")}\n`);
+  const text = recipe
+    .replace('"base"', JSON.stringify(join(task, "base")))
+    .replace(', start: "adapter_init"', "")
+    .replaceAll('"rows.jsonl"', '"classes.jsonl"')
+    .replace("format: tokens", "format: label")
+    .replace("  precision", "  head       classify { labels: 3 }\n  precision");
+  writeFileSync(join(folder, "tiny.ftl"), text);
+  return task;
+}
