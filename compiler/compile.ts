@@ -2,6 +2,7 @@
 // recipe and the model said, and every mistake. Pure: no file system, clock, device or console; the same inputs give the same plan.
 import { problem, type Diagnostic } from "../grammar/diagnostic.ts";
 import { elaborate, type AdapterFacts, type Saved } from "./elaborate/elaborate.ts";
+import type { Generating } from "./elaborate/generate-programs.ts";
 import type { Merge } from "./elaborate/merging.ts";
 import { readRecipe, type Front, type Run } from "./front.ts";
 import { interpret } from "./ir/interpret.ts";
@@ -42,6 +43,8 @@ export interface Facts {
   readonly parameters: { readonly total: number; readonly trainable: number };
   /** The learning rate of a step, for the log. */
   readonly rate: ScalarExpression;
+  /** How words are given to a plan that writes a text. */
+  readonly generating: Pick<Generating, "piece" | "inFront"> | undefined;
   /** How adapters are put into the weights, in a plan for that. */
   readonly merges: readonly Merge[];
 }
@@ -99,7 +102,8 @@ function compileRun(front: Front, run: Run | undefined, options: CompileOptions)
   });
   const diagnostics = [...front.diagnostics, ...found];
   if (elaborated === undefined) return failed(diagnostics);
-  const { trained, along, step, duringBackward, adapters, model, parameters, rate, merges } = elaborated;
+  const { trained, along, step, duringBackward, adapters, model, parameters, rate, generating, merges } =
+    elaborated;
   modules.set("elaborate", elaborated.module);
 
   const choices = {
@@ -144,7 +148,7 @@ function compileRun(front: Front, run: Run | undefined, options: CompileOptions)
     return failed([...diagnostics, ...obstacles]);
   }
   const verification = seal(built.plan);
-  const facts = { adapters, model, parameters, rate, merges };
+  const facts = { adapters, model, parameters, rate, generating, merges };
   return {
     stage,
     plan: verification.verified,

@@ -13,6 +13,7 @@ import { constantMeaning, type Declared, type Meaning, type Passed, type RecordM
 import { conflicts } from "./during.ts";
 import { unmatched } from "./groups.ts";
 import type { Job } from "./job.ts";
+import { generatePrograms, type Generating } from "./generate-programs.ts";
 import { initializeProgram } from "./initialize-program.ts";
 import { evaluateProgram, logitsProgram } from "./loss-programs.ts";
 import { mergePrograms, noMerging, type AdaptedPart, type Merge } from "./merging.ts";
@@ -74,6 +75,8 @@ export interface Elaborated extends Omit<TrainingStep, "programs"> {
   readonly vocabulary: number;
   /** What the host brings to be learned. */
   readonly learns: Learning;
+  /** How words are to be given to the programs that write a text, where there are such. */
+  readonly generating: Pick<Generating, "piece" | "inFront"> | undefined;
   /** How each adapted part's weights take its adapters in. */
   readonly merges: readonly Merge[];
 }
@@ -121,7 +124,8 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
       },
     ];
   });
-  const front = adapters.reduce((sum, use) => sum + positionsInFront(ws, use), 0);
+  const inFront = adapters.map((use) => ({ use, count: positionsInFront(ws, use) }));
+  const front = inFront.reduce((sum, { count }) => sum + count, 0);
   ws.length = { ...ws.length, value: ws.length.value + front };
   const chosen = chooseTask(ws, input.task, passedOptions(settings.head.options), settings.head.span);
   const isAdded = matcher(modulesToSave(chosen));
@@ -169,11 +173,15 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   const { programs: ofStep, ...step } = wanted.has("train")
     ? trainingStep(ws, task, trainable, job)
     : withoutStep;
+  const asRows = inFront.filter(({ use }) => use.definition.on.some(({ text }) => text === "model"));
+  const rowsInFront = asRows.reduce((sum, { count }) => sum + count, 0);
+  const generating = wanted.has("generate") ? generatePrograms(ws, task, job, rowsInFront) : undefined;
   const merging = wanted.has("merge") ? mergePrograms(ws, adapted, settings.span) : noMerging;
   const running = [
     ...ofStep,
     ...(wanted.has("evaluate") ? [evaluation] : []),
     ...(wanted.has("score") ? [logitsProgram(ws, task, job)] : []),
+    ...(generating?.programs ?? []),
     ...merging.programs,
   ];
   const declared = unique(running.flatMap((each) => each.declared));
@@ -195,6 +203,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
     rate: rateOf(ws, job),
     vocabulary: vocabulary?.kind === "number" ? vocabulary.value : 0,
     learns: learningOf(task),
+    generating: generating && { piece: generating.piece, inFront: generating.inFront },
     merges: merging.merges,
   };
 }

@@ -4,10 +4,10 @@ import type { Settings } from "./settings.ts";
 
 /**
  * `train`: the programs of a step. `evaluate`: the summed loss of rows, and predictions of a task that has them. `score`: the task's
- * scores of a micro-batch, for tools that want to see them. `merge`: the adapters put into the weights, part by part; such a plan
+ * scores of a micro-batch, for tools that want to see them. `generate`: a text, word by word, as long as a row is. `merge`: the adapters put into the weights, part by part; such a plan
  * computes with weights in f32, whatever they are stored in.
  */
-export type Purpose = "train" | "evaluate" | "score" | "merge";
+export type Purpose = "train" | "evaluate" | "score" | "generate" | "merge";
 
 /** Where no purpose is said. */
 export const usual: readonly Purpose[] = ["train", "evaluate"];

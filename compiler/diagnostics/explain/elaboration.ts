@@ -54,6 +54,8 @@ that the recipe's head does not compute with, such as lm_head under \`head class
 them. Shapes made of the model's own sizes are.`,
   FTL0740: `A method's step(loss, s) measures at least one loss; its value gives each tensor a gradient. Where it gives a pair (gradient, moves)
 for single weights, the optimizer's states are one number a weight. A step with loss(along: …) measures no other loss.`,
+  FTL0746: `\`ftlc generate\` writes a text word by word, which takes a head that learns the word after each position, as \`causal\` does. One that
+learns classes or hidden words has no next word to give.`,
   FTL0745: `\`ftlc export --to merged\` writes a model whose weights have the adapter in them. An adapter that can be put there says how in a
 method \`merge\`, whose parameters name weights of the part that it is on: \`merge(W) { W + scale * (B @ A) }\`. What adds rows to a text,
 keys to attention or layers to the model has no such weights: export it with \`--to peft\`.`,
