@@ -3,7 +3,7 @@
 // wrong usage never starts a command; commands are imported when they run, so that help and mistakes are quick.
 import { Command, InvalidArgumentError, Option } from "commander";
 import { exitCodes, Failure, notBuiltYet, type ExitCode } from "./exit.ts";
-import { parseCount, parseRanks, parseSize } from "./quantity.ts";
+import { parseCount, parseNumber, parseRanks, parseSize, parseWhole } from "./quantity.ts";
 import type { Terminal } from "./terminal.ts";
 import { version } from "./version.ts";
 
@@ -128,7 +128,47 @@ function buildProgram(terminal: Terminal, finish: (code: ExitCode) => void): Com
       finish(await evalCommand(file, options, terminal));
     });
 
-  planned(program, "generate", "<file>", "write text with a tuned model (not built yet)");
+  program
+    .command("generate")
+    .argument("<file>", "the recipe")
+    .addOption(new Option("--prompt <text>", "what the model goes on with").makeOptionMandatory())
+    .addOption(adapterOption())
+    .addOption(rankOption("generate"))
+    .addOption(
+      new Option("--tokens <n>", "write so many tokens at most (default: 128)").argParser(
+        asArgument((text) => parseCount(text, "number of tokens")),
+      ),
+    )
+    .addOption(
+      new Option(
+        "--temperature <t>",
+        "draw words at this temperature; 0 takes the best (default: 0)",
+      ).argParser(asArgument((text) => parseNumber(text, "temperature"))),
+    )
+    .addOption(
+      new Option("--top-k <k>", "draw among so many of the best words").argParser(
+        asArgument((text) => parseCount(text, "number of words")),
+      ),
+    )
+    .addOption(
+      new Option("--top-p <p>", "draw among the best words that have this share together").argParser(
+        asArgument((text) => parseNumber(text, "share", { above: true, most: 1 })),
+      ),
+    )
+    .addOption(
+      new Option("--seed <s>", "of the draws (default: the recipe's)").argParser(
+        asArgument((text) => parseWhole(text, "seed")),
+      ),
+    )
+    .addOption(new Option("--stop <text>", "stop where this comes, and leave it out").argParser(notEmpty))
+    .addOption(setting())
+    .option("--json", "tokens and text as JSON on standard output, at the end")
+    .description("go on with a text, by a trained model")
+    .action(async (file: string, options: GenerateFlags) => {
+      const { generateCommand } = await import("./generate.ts");
+      finish(await generateCommand(file, options, terminal));
+    });
+
   program
     .command("export")
     .addOption(new Option("--recipe <file>", "the recipe that it was trained with").makeOptionMandatory())
@@ -221,6 +261,17 @@ export interface EvalFlags extends TunedFlags {
   readonly data?: string;
 }
 
+export interface GenerateFlags extends TunedFlags {
+  readonly prompt: string;
+  readonly rank?: number;
+  readonly tokens?: number;
+  readonly temperature?: number;
+  readonly topK?: number;
+  readonly topP?: number;
+  readonly seed?: number;
+  readonly stop?: string;
+}
+
 export interface ExportFlags extends TunedFlags {
   readonly recipe: string;
   readonly rank?: readonly number[];
@@ -240,19 +291,9 @@ function rankOption(what: string): Option {
   return new Option("--rank <r>", about).argParser(asArgument((text) => parseCount(text, "rank")));
 }
 
-/** Takes any options and arguments: they are part of the contract, but of a later version. */
-function planned(program: Command, name: string, argument: string, description: string): void {
-  program
-    .command(name)
-    .argument(argument)
-    .option("--adapter <dir>", "folder of the adapter")
-    .option("--rank <r>", "rank to use")
-    .description(description)
-    .allowUnknownOption()
-    .allowExcessArguments()
-    .action(() => {
-      throw notBuiltYet(`ftlc ${name}`);
-    });
+function notEmpty(value: string): string {
+  if (value !== "") return value;
+  throw new InvalidArgumentError("It is a text of at least one character.");
 }
 
 function setting(): Option {

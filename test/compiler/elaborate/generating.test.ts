@@ -74,7 +74,8 @@ function wordByWord(
   const before = ids.slice(0, prompt - 1);
   // What stands behind the words of a piece must not matter.
   const filler = Array.from({ length: piece }, (_, at) => 1 + (at % 5));
-  for (let at = 0; at < before.length || (at === 0 && inFront > 0); at += piece) {
+  const pieces = Math.max(inFront > 0 ? 1 : 0, Math.ceil(before.length / piece));
+  for (let at = 0; at < pieces * piece; at += piece) {
     const words = [...before.slice(at, at + piece), ...filler].slice(0, piece);
     const given = { piece: wholes(words), begun: wholes([inFront + at], []) };
     run(at === 0 && inFront > 0 ? "begin" : "prefill", given);
