@@ -153,6 +153,8 @@ function keep(ws: Workspace, { variable, dimensions }: VariableMeaning, meaning:
     fail("FTL0715", span, message, "does not fit");
   }
   const { writes } = ws.frame;
+  if (ws.past === undefined)
+    fail("FTL0707", span, `'${variable.shown}' is kept where rows come in pieces only`, "ask past() first");
   if (writes === undefined) {
     const message = `'${variable.shown}' cannot be kept where parts of rows are worked on`;
     fail("FTL0707", span, message, "inside chunks or iterate");

@@ -172,7 +172,7 @@ function buildProgram(terminal: Terminal, finish: (code: ExitCode) => void): Com
   program
     .command("export")
     .addOption(new Option("--recipe <file>", "the recipe that it was trained with").makeOptionMandatory())
-    .addOption(adapterOption())
+    .addOption(adapterOption(`the adapter's folder ${usually}`))
     .addOption(
       new Option(
         "--rank <list>",
@@ -279,11 +279,12 @@ export interface ExportFlags extends TunedFlags {
   readonly output: string;
 }
 
-function adapterOption(): Option {
-  return new Option(
-    "--adapter <dir>",
-    "the adapter's folder, or a trained model's; 'none' for the base alone (default: what the recipe's output holds)",
-  );
+const usually = "(default: what the recipe's output holds)";
+
+function adapterOption(
+  what = `the adapter's folder, or a trained model's; 'none' for the base alone ${usually}`,
+): Option {
+  return new Option("--adapter <dir>", what);
 }
 
 function rankOption(what: string): Option {

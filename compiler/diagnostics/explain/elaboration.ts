@@ -10,7 +10,9 @@ the step's number and the run's length, such as \`1 - betas[0] ^ s\`; equal ones
 of one repeats. The message shows where each size was said.`,
   FTL0705: `A matrix product and a transpose need at least two axes.`,
   FTL0706: `A value does not come apart into as many names as are given: \`let (a, b) = e\` needs two values.`,
-  FTL0707: `Assignments change the weight or a state of the definition they stand in; there is none of this name.`,
+  FTL0707: `Assignments change the weight or a state of the definition they stand in; there is none of this name. A module's states keep what
+later calls need of the same rows, so they change where rows come in pieces: where \`past()\` is not none, and outside of \`chunks\` and
+\`iterate\`, which work on parts of rows.`,
   FTL0708: `Conditions of \`if\` are decided when the recipe is compiled, from the config and from sizes. To choose between values of tensors, use
 \`select(condition, a, b)\`.`,
   FTL0709: `Words side by side and values with options are written in recipes, not in definitions.`,
