@@ -86,7 +86,8 @@ test.each(Object.keys(adapterCases))("an adapter with %s", (name) => {
 const keeping: Readonly<Record<string, string>> = {
   "a state of another shape": "if past() != none { kept = x[0, 0] }\n    x",
   "a state that is kept for whole rows": "kept = x[0, 0..<1]\n    x",
-  "a state that is kept in parts of rows": "reshape(chunks(y => inside(y), reshape(x, [tokens, 1, width]), each: 1e7), x.shape)",
+  "a state that is kept in parts of rows":
+    "reshape(chunks(y => inside(y), reshape(x, [rows * tokens, 1, width]), each: 1e7), x.shape)",
 };
 
 test.each(Object.keys(keeping))("%s", (name) => {
