@@ -2,12 +2,15 @@
 // recipe and the model said, and every mistake. Pure: no file system, clock, device or console; the same inputs give the same plan.
 import { problem, type Diagnostic } from "../grammar/diagnostic.ts";
 import { elaborate, type AdapterFacts, type Saved } from "./elaborate/elaborate.ts";
+import type { Generating } from "./elaborate/generate-programs.ts";
+import type { Merge } from "./elaborate/merging.ts";
 import { readRecipe, type Front, type Run } from "./front.ts";
 import { interpret } from "./ir/interpret.ts";
 import type { Module, ScalarExpression } from "./ir/graph.ts";
 import { chooseKernel, inPlaceCandidates } from "./kernels/choose.ts";
 import { kernelGradients } from "./kernels/library.ts";
 import type { Read } from "./language/resolve.ts";
+import type { Purpose, Tuned } from "./language/purposes.ts";
 import type { Settings } from "./language/settings.ts";
 import type { Checkpointing } from "./passes/checkpoint.ts";
 import { buildPlan } from "./plan/build.ts";
@@ -22,8 +25,10 @@ export interface PlanOptions {
   readonly profile?: DeviceProfile;
   /** Bytes allowed, instead of the recipe's `memory`. */
   readonly memory?: number;
-  /** Plans a program "logits" too: the score of every word at every position of a micro-batch, for tools that want to see them. */
-  readonly logits?: boolean;
+  /** What the plan is for; training and evaluating where absent. */
+  readonly purposes?: readonly Purpose[];
+  /** What is run instead of what training begins with: there is one compilation then, of the last stage. */
+  readonly tuned?: Tuned;
 }
 
 export interface CompileOptions extends PlanOptions {
@@ -42,6 +47,10 @@ export interface Facts {
   readonly parameters: { readonly total: number; readonly trainable: number };
   /** The learning rate of a step, for the log. */
   readonly rate: ScalarExpression;
+  /** How words are given to a plan that writes a text. */
+  readonly generating: Pick<Generating, "piece" | "inFront"> | undefined;
+  /** How adapters are put into the weights, in a plan for that. */
+  readonly merges: readonly Merge[];
 }
 
 export interface Compilation {
@@ -62,13 +71,16 @@ export interface Compilation {
 
 /** Compiles a recipe; of a recipe in stages, the first. */
 export function compile(text: string, options: CompileOptions): Compilation {
-  const front = readRecipe({ path: options.path, text }, options.read, options.set);
+  const front = readRecipe({ path: options.path, text }, options.read, options.set, options.tuned);
   return compileRun(front, front.runs[0], options);
 }
 
 /** Compiles a recipe's stages in order; a recipe without any is one. Where there are mistakes, the last tells them. */
 export function compileStages(text: string, options: CompileOptions): readonly Compilation[] {
-  return planStages(readRecipe({ path: options.path, text }, options.read, options.set), options);
+  return planStages(
+    readRecipe({ path: options.path, text }, options.read, options.set, options.tuned),
+    options,
+  );
 }
 
 /** The same for a recipe that has been read: for who must know what it says before saying what to plan for. */
@@ -95,10 +107,14 @@ function compileRun(front: Front, run: Run | undefined, options: PlanOptions): C
   if (settings === undefined || run === undefined) return failed(front.diagnostics);
 
   const { stage, input } = run;
-  const { elaborated, diagnostics: found } = elaborate({ ...input, logits: options.logits === true });
+  const { elaborated, diagnostics: found } = elaborate({
+    ...input,
+    ...(options.purposes === undefined ? {} : { purposes: options.purposes }),
+  });
   const diagnostics = [...front.diagnostics, ...found];
   if (elaborated === undefined) return failed(diagnostics);
-  const { trained, along, step, duringBackward, adapters, model, parameters, rate } = elaborated;
+  const { trained, along, step, duringBackward, adapters, model, parameters, rate, generating, merges } =
+    elaborated;
   modules.set("elaborate", elaborated.module);
 
   const choices = {
@@ -144,7 +160,7 @@ function compileRun(front: Front, run: Run | undefined, options: PlanOptions): C
     return failed([...diagnostics, ...obstacles]);
   }
   const verification = seal(built.plan);
-  const facts = { adapters, model, parameters, rate };
+  const facts = { adapters, model, parameters, rate, generating, merges };
   return {
     stage,
     plan: verification.verified,

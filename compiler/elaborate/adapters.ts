@@ -18,6 +18,7 @@ import {
   type Passed,
   type RecordMeaning,
 } from "./meaning.ts";
+import type { AdaptedPart, MergeStep } from "./merging.ts";
 import { located, type Part } from "./parts.ts";
 import { drawRanks, type Draws } from "./ranks.ts";
 import { whole } from "./sizes.ts";
@@ -45,10 +46,11 @@ export interface AdapterUse {
   readonly fields: Map<string, Meaning>;
 }
 
-/** A model's adapters, and what its architecture declares. */
+/** A model's adapters, what its architecture declares, and the parts that were adapted, in order. */
 export interface Adapting {
   readonly adapters: readonly AdapterUse[];
   readonly model: RecordMeaning;
+  readonly adapted: AdaptedPart[];
 }
 
 /** Whether a selection such as "attention", "all_linear" or "q_proj" means a part. */
@@ -63,27 +65,30 @@ export function wrapped(
   ws: Workspace,
   record: RecordMeaning,
   part: Part,
-  { adapters, model }: Adapting,
+  { adapters, model, adapted: parts }: Adapting,
 ): RecordMeaning {
   let result = record;
+  const steps: MergeStep[] = [];
   for (const use of adapters) {
     if (!use.definition.on.some(({ text }) => text === part.what)) continue;
     const selections = use.settings.on.map(({ value }) => value);
     const chosen = selections.filter((selection) => selects(selection, part));
     if (selections.length > 0 ? chosen.length === 0 : part.role === "head") continue;
     for (const selection of chosen) use.answered.add(selection);
-    result = adapted(ws, result, part, use, model);
+    result = adapted(ws, result, part, use, model, steps);
   }
+  if (steps.length > 0) parts.push({ place: part.place, base: record, steps });
   return result;
 }
 
-/** The part with one adapter; as it is where the adapter declares nothing for it. */
+/** The part with one adapter, which joins the steps; as it is where the adapter declares nothing for it. */
 function adapted(
   ws: Workspace,
   base: RecordMeaning,
   part: Part,
   use: AdapterUse,
   model: RecordMeaning,
+  steps: MergeStep[],
 ): RecordMeaning {
   const { definition } = use;
   const own: Declared[] = [];
@@ -112,6 +117,8 @@ function adapted(
       "needs forward(…)",
     );
   }
+  const merge = env.bindings.get("merge");
+  steps.push({ use, merge: merge?.kind === "function" ? merge : undefined });
   const plain = base.call;
   const call: FunctionMeaning = {
     kind: "function",

@@ -4,7 +4,16 @@ import type { Span } from "../../grammar/source.ts";
 import type { TensorType, Value } from "../ir/graph.ts";
 import { applied, chunks } from "./chunks.ts";
 import { iterate } from "./iterate.ts";
-import { number, poison, type Dimension, type Meaning, type Passed, type Purpose } from "./meaning.ts";
+import {
+  boolean,
+  none,
+  number,
+  poison,
+  type Dimension,
+  type Meaning,
+  type Passed,
+  type Purpose,
+} from "./meaning.ts";
 import { dropped } from "./drop.ts";
 import { randomNormal, randomUniform, stepKey } from "./random.ts";
 import { dimensionsOf, whole } from "./sizes.ts";
@@ -225,6 +234,8 @@ export const builtins: Readonly<Record<string, Builtin>> = Object.fromEntries([
     const [x, share] = [given.need(0, "x"), given.need(1, "share")];
     return dropped(ws, x.meaning, share, at);
   }),
+  builtin("past", (ws) => ws.past ?? none),
+  builtin("continues", (ws) => boolean(ws.past?.kind === "variable")),
   builtin("chunks", (ws, given, at) => {
     const [f, ...tensors] = given.all;
     const each = given.maybe("each");

@@ -4,6 +4,7 @@ import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import type { Definition } from "../../grammar/syntax.ts";
 import { distinct } from "../diagnostics/distinct.ts";
 import type { Module, ScalarExpression } from "../ir/graph.ts";
+import { usual, type Purpose } from "../language/purposes.ts";
 import type { Constant, Settings } from "../language/settings.ts";
 import type { DrawnRank, Learning } from "../plan/plan.ts";
 import { positionsInFront, type AdapterUse } from "./adapters.ts";
@@ -12,15 +13,17 @@ import { constantMeaning, type Declared, type Meaning, type Passed, type RecordM
 import { conflicts } from "./during.ts";
 import { unmatched } from "./groups.ts";
 import type { Job } from "./job.ts";
+import { generatePrograms, type Generating } from "./generate-programs.ts";
 import { initializeProgram } from "./initialize-program.ts";
 import { evaluateProgram, logitsProgram } from "./loss-programs.ts";
+import { mergePrograms, noMerging, type AdaptedPart, type Merge } from "./merging.ts";
 import { buildModel, type ModelChoice } from "./model.ts";
 import { matcher } from "./patterns.ts";
 import { ranksOutside } from "./ranks.ts";
 import { gather, isDrawn, type Beginnings } from "./programs.ts";
 import { rateOf } from "./schedule.ts";
 import { trainsBy, unmatchedTrain } from "./selection.ts";
-import { trainingStep, type TrainingStep } from "./step.ts";
+import { trainingStep, withoutStep, type TrainingStep } from "./step.ts";
 import { buildTask, chooseTask, learningOf, modulesToSave, type ChosenTask } from "./task.ts";
 import { guarded, type Library, type Workspace } from "./workspace.ts";
 import { problem } from "../../grammar/diagnostic.ts";
@@ -37,8 +40,8 @@ export interface ElaborationInput {
   readonly adapters: readonly Definition[];
   /** Rows of a micro-batch. */
   readonly rows: number;
-  /** Adds the program "logits". */
-  readonly logits?: boolean;
+  /** What programs are wanted; training and evaluating where unsaid. */
+  readonly purposes?: readonly Purpose[];
 }
 
 /** A trained variable and the names its parts have in files, one a part. */
@@ -75,6 +78,10 @@ export interface Elaborated extends Omit<TrainingStep, "programs"> {
   readonly learns: Learning;
   /** The ranks that the host draws. */
   readonly ranks: readonly DrawnRank[];
+  /** How words are to be given to the programs that write a text, where there are such. */
+  readonly generating: Pick<Generating, "piece" | "inFront"> | undefined;
+  /** How each adapted part's weights take its adapters in. */
+  readonly merges: readonly Merge[];
 }
 
 export interface Elaboration {
@@ -121,17 +128,22 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
       },
     ];
   });
-  const front = adapters.reduce((sum, use) => sum + positionsInFront(ws, use), 0);
+  const inFront = adapters.map((use) => ({ use, count: positionsInFront(ws, use) }));
+  const front = inFront.reduce((sum, { count }) => sum + count, 0);
   ws.length = { ...ws.length, value: ws.length.value + front };
   const chosen = chooseTask(ws, input.task, passedOptions(settings.head.options), settings.head.span);
   const isAdded = matcher(modulesToSave(chosen));
   const selected = trainsBy(settings.model.train);
+  const wanted = new Set(input.purposes ?? usual);
+  const adapted: AdaptedPart[] = [];
   const choice: ModelChoice = {
-    frozen: frozenType(settings, input.config),
+    // What is merged is computed from all digits of the file.
+    frozen: wanted.has("merge") ? "f32" : frozenType(settings, input.config),
     trains: (name) => selected(name) || (adapters.length > 0 && isAdded(name)),
     estimates: estimatesBy(settings),
     isAdded,
     adapters,
+    adapted,
     task: chosen.record,
   };
   const model = buildModel(ws, input.architecture, input.config, choice);
@@ -159,16 +171,30 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   const beginnings: Beginnings = { randomWeights: settings.model.init !== undefined };
   const evaluation = evaluateProgram(ws, task, job);
   const vocabulary = model.fields.get("vocabulary");
-  const logits = input.logits === true ? [logitsProgram(ws, task, job)] : [];
   const weights = unique(evaluation.declared);
   const trainable = weights.filter((declared) => declared.trainable);
-  ws.diagnostics.push(...unmatchedTrain(settings.model.train, weights), ...unmatched(trainable, job.groups));
-  ws.diagnostics.push(...conflicts(settings, input.optimizer));
-  const { programs: ofStep, ...step } = trainingStep(ws, task, trainable, job);
-  const declared = unique([...ofStep, evaluation, ...logits].flatMap((each) => each.declared));
+  ws.diagnostics.push(...unmatchedTrain(settings.model.train, weights));
+  if (wanted.has("train")) {
+    ws.diagnostics.push(...unmatched(trainable, job.groups), ...conflicts(settings, input.optimizer));
+  }
+  const { programs: ofStep, ...step } = wanted.has("train")
+    ? trainingStep(ws, task, trainable, job)
+    : withoutStep;
+  const asRows = inFront.filter(({ use }) => use.definition.on.some(({ text }) => text === "model"));
+  const rowsInFront = asRows.reduce((sum, { count }) => sum + count, 0);
+  const generating = wanted.has("generate") ? generatePrograms(ws, task, job, rowsInFront) : undefined;
+  const merging = wanted.has("merge") ? mergePrograms(ws, adapted, settings.span) : noMerging;
+  const running = [
+    ...ofStep,
+    ...(wanted.has("evaluate") ? [evaluation] : []),
+    ...(wanted.has("score") ? [logitsProgram(ws, task, job)] : []),
+    ...(generating?.programs ?? []),
+    ...merging.programs,
+  ];
+  const declared = unique(running.flatMap((each) => each.declared));
   const drawn = declared.filter((each) => isDrawn(each, beginnings));
   const initialize = initializeProgram(ws, drawn, declared, settings.span);
-  const programs = [...ofStep, evaluation, ...logits, ...(drawn.length > 0 ? [initialize] : [])];
+  const programs = [...running, ...(drawn.length > 0 ? [initialize] : [])];
   const module: Module = {
     name: settings.name,
     variables: gather([...declared, ...initialize.declared], beginnings),
@@ -185,6 +211,8 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
     vocabulary: vocabulary?.kind === "number" ? vocabulary.value : 0,
     learns: learningOf(task),
     ranks,
+    generating: generating && { piece: generating.piece, inFront: generating.inFront },
+    merges: merging.merges,
   };
 }
 

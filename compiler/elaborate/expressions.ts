@@ -105,7 +105,8 @@ function evaluateStatement(ws: Workspace, env: Environment, statement: Statement
           "not a state of this definition",
         );
       }
-      rebind(env, statement.target.text, value);
+      if (env.owner.passing === true) env.bindings.set(statement.target.text, value);
+      else rebind(env, statement.target.text, value);
       env.owner.assign?.(statement.target.text, value, statement, env);
       return none;
     }

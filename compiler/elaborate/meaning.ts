@@ -115,8 +115,9 @@ export interface Passed {
 export interface FunctionMeaning {
   readonly kind: "function";
   readonly label: string;
-  /** How many parameters a method has. */
+  /** How many parameters a method has, and their names. */
   readonly parameters?: number;
+  readonly names?: readonly string[];
   /** `at` is the whole call. */
   readonly call: (passed: readonly Passed[], at: Expression) => Meaning;
 }

@@ -20,7 +20,7 @@ export interface Trained {
 }
 
 export interface TrainingStep {
-  /** "micro" first. */
+  /** "micro" first; none where nothing is to train. */
   readonly programs: readonly Traced[];
   readonly step: readonly StepRun[];
   /** Whether gradients are used while they are made: "micro" and "update" are to become one, which then is the whole step. */
@@ -30,6 +30,15 @@ export interface TrainingStep {
   /** What forward-mode differentiation is to move along. */
   readonly along: readonly Direction[];
 }
+
+/** Of a plan that is not for training. */
+export const withoutStep: TrainingStep = {
+  programs: [],
+  step: [],
+  duringBackward: false,
+  trained: [],
+  along: [],
+};
 
 /** `weights`: everything that trains. */
 export function trainingStep(

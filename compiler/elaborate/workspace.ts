@@ -6,7 +6,7 @@ import type { Definition } from "../../grammar/syntax.ts";
 import { apply, inferTypes, parameter } from "../ir/build.ts";
 import type { Attributes, HostScalar, Origin, Region, ScalarExpression, Value } from "../ir/graph.ts";
 import type { Said } from "../language/settings.ts";
-import type { Declared, Meaning, Passed } from "./meaning.ts";
+import type { Declared, Meaning, NumberMeaning, Passed, VariableMeaning } from "./meaning.ts";
 
 /** Carries a diagnostic out of an expression. */
 export class Problem extends Error {
@@ -28,6 +28,8 @@ export interface Library {
 /** A region being traced: the variables it has read so far, by name, in order. */
 export interface Frame {
   readonly reads: Map<string, { readonly declared: Declared; readonly value: Value }>;
+  /** What states of modules are given, by variable; absent where nothing can be kept: in work on parts of rows. */
+  readonly writes?: Map<string, { readonly declared: Declared; readonly value: Value }>;
   /** What variables hold that the program has given a value already, where it is to be read in their place. */
   readonly made?: ReadonlyMap<string, Value>;
 }
@@ -61,6 +63,8 @@ export interface Workspace {
   origin: Origin;
   /** Absent where nothing is dropped: outside of training. */
   draws?: Draws | undefined;
+  /** Where rows come in pieces: how many positions came before, a number or a variable of the host's. */
+  past?: NumberMeaning | VariableMeaning | undefined;
 }
 
 /** Slots of the variable "scalars"; it fills one unit of the usual alignment, 256 bytes. */
@@ -126,6 +130,17 @@ export function traced<T>(
     return { result: work(), frame };
   } finally {
     ws.frame = outer;
+  }
+}
+
+/** Runs `work` on pieces of rows that `past` positions came before. */
+export function after<T>(ws: Workspace, past: NonNullable<Workspace["past"]>, work: () => T): T {
+  const outer = ws.past;
+  ws.past = past;
+  try {
+    return work();
+  } finally {
+    ws.past = outer;
   }
 }
 

@@ -67,7 +67,15 @@ function readModule(reader: Reader): Module {
   return { name, variables, scalars, programs };
 }
 
-const KINDS: readonly VariableKind[] = ["weights", "adapter", "gradients", "optimizer", "constants", "io"];
+const KINDS: readonly VariableKind[] = [
+  "weights",
+  "adapter",
+  "gradients",
+  "optimizer",
+  "activations",
+  "constants",
+  "io",
+];
 
 function readVariable(reader: Reader): Variable {
   const name = reader.string();

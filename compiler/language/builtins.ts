@@ -82,6 +82,12 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map(
       "f, xs*, each",
       "applies f to a few rows at a time, so that one part's results exist at once; `each` is the width of a row",
     ),
+    builtin(
+      "past",
+      "",
+      "how many positions of its rows earlier calls brought, where rows come in pieces; none where they come whole",
+    ),
+    builtin("continues", "", "whether this call goes on with rows that earlier calls began"),
     builtin("iterate", "f, x, times", "f applied to x, to what that gives, and so on: so many times"),
   ].map((entry) => [entry.name, entry]),
 );
@@ -92,7 +98,7 @@ export const constants: ReadonlyMap<string, string> = new Map([["pi", "3.14159â€
 /** Names that a kind of definition is given, with a description. Adapters also get the dimensions of the module they are `on`. */
 export const contextual: Readonly<Record<DefinitionKind, ReadonlyMap<string, string>>> = {
   function: new Map(),
-  module: new Map(),
+  module: new Map([["length", "positions of a row, with those that adapters put in front"]]),
   architecture: new Map([
     ["length", "positions of a row"],
     ["task", "the task by its `name`, and its options by theirs; none where it has no such option"],

@@ -10,14 +10,19 @@ adapter prompt_tuning(
   front() { tokens }
 
   forward(x, positions, segments) {
-    let front = [size(x, 0), tokens]
-    let rows = broadcast(prompts, [size(x, 0), tokens, base.hidden])
-    let states = base(
-      concat(rows, x, over: 1),
-      concat(broadcast(iota(tokens), front), positions, over: 1),
-      concat(broadcast(segments[.., ..<1], front), segments, over: 1),
-    )
-    states[.., tokens.., ..]
+    // A row that has begun has them in front already.
+    if continues() {
+      base(x, positions, segments)
+    } else {
+      let front = [size(x, 0), tokens]
+      let rows = broadcast(prompts, [size(x, 0), tokens, base.hidden])
+      let states = base(
+        concat(rows, x, over: 1),
+        concat(broadcast(iota(tokens), front), positions, over: 1),
+        concat(broadcast(segments[.., ..<1], front), segments, over: 1),
+      )
+      states[.., tokens.., ..]
+    }
   }
 
   peft {

@@ -10,7 +10,9 @@ the step's number and the run's length, such as \`1 - betas[0] ^ s\`; equal ones
 of one repeats. The message shows where each size was said.`,
   FTL0705: `A matrix product and a transpose need at least two axes.`,
   FTL0706: `A value does not come apart into as many names as are given: \`let (a, b) = e\` needs two values.`,
-  FTL0707: `Assignments change the weight or a state of the definition they stand in; there is none of this name.`,
+  FTL0707: `Assignments change the weight or a state of the definition they stand in; there is none of this name. A module's states keep what
+later calls need of the same rows, so they change where rows come in pieces: where \`past()\` is not none, and outside of \`chunks\` and
+\`iterate\`, which work on parts of rows.`,
   FTL0708: `Conditions of \`if\` are decided when the recipe is compiled, from the config and from sizes. To choose between values of tensors, use
 \`select(condition, a, b)\`.`,
   FTL0709: `Words side by side and values with options are written in recipes, not in definitions.`,
@@ -54,6 +56,11 @@ that the recipe's head does not compute with, such as lm_head under \`head class
 them. Shapes made of the model's own sizes are.`,
   FTL0740: `A method's step(loss, s) measures at least one loss; its value gives each tensor a gradient. Where it gives a pair (gradient, moves)
 for single weights, the optimizer's states are one number a weight. A step with loss(along: …) measures no other loss.`,
+  FTL0746: `\`ftlc generate\` writes a text word by word, which takes a head that learns the word after each position, as \`causal\` does. One that
+learns classes or hidden words has no next word to give.`,
+  FTL0747: `\`ftlc export --to merged\` writes a model whose weights have the adapter in them. An adapter that can be put there says how in a
+method \`merge\`, whose parameters name weights of the part that it is on: \`merge(W) { W + scale * (B @ A) }\`. What adds rows to a text,
+keys to attention or layers to the model has no such weights: export it with \`--to peft\`.`,
   FTL0736: `\`train B [out, rank] = 0 { rate: ratio }\` gives a tensor so many times the rate that the recipe gives the optimizer. An
 optimizer whose steps have a size of their own, and that the recipe gives no \`rate\`, has nothing to multiply.`,
   FTL0745: `An adapter such as dylora trains a range of ranks and draws one in each step. Modules with a range of their own (\`group\`) begin

@@ -69,7 +69,8 @@ function made(model: string, adapter: string, tokens = length): Elaborated {
   const { input, diagnostics } = readRecipe({ path: "recipe.ftl", text }, (path) =>
     path === "model/config.json" ? config : undefined,
   );
-  const found = input === undefined ? undefined : elaborate({ ...input, logits: true });
+  const found =
+    input === undefined ? undefined : elaborate({ ...input, purposes: ["train", "evaluate", "score"] });
   if (found?.elaborated === undefined)
     throw new Error([...diagnostics, ...(found?.diagnostics ?? [])].map(({ message }) => message).join("\n"));
   return found.elaborated;

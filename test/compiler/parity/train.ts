@@ -53,7 +53,7 @@ export function moduleIn(folder: string, text: string, changes: Partial<Choices>
   const front = readRecipe({ path: `${folder}/recipe.ftl`, text }, read);
   expect(front.diagnostics.map(({ code, message }) => `${code} ${message}`)).toEqual([]);
   if (front.input === undefined) throw new Error("no input");
-  const { elaborated, diagnostics } = elaborate({ ...front.input, logits: true });
+  const { elaborated, diagnostics } = elaborate({ ...front.input, purposes: ["train", "evaluate", "score"] });
   expect(diagnostics.map(({ code, message }) => `${code} ${message}`)).toEqual([]);
   if (elaborated === undefined) throw new Error("not elaborated");
   const policy = front.settings?.checkpoint.value ?? "none";
