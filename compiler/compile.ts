@@ -100,6 +100,7 @@ function compileRun(front: Front, run: Run | undefined, options: CompileOptions)
     duringBackward,
     checkpoint: policyOf(settings),
     kernelGradients,
+    precision: settings.precision.value === "f32" ? undefined : settings.precision.value,
     profile,
   };
   let { module } = elaborated;

@@ -112,6 +112,7 @@ interface Binary {
   readonly types: readonly ElementType[];
   /** The output's type where it is not the inputs' (comparisons give bool). */
   readonly gives?: ElementType;
+  readonly narrow?: NonNullable<Operation["narrow"]>;
   readonly cost: number;
   f(a: number, b: number): number;
   /** The same on integers, where that is not `f` wrapped around. */
@@ -143,6 +144,7 @@ export function binary(row: Binary): Operation {
       return [{ shape: a?.shape ?? [], data }];
     },
     ...(row.gradient === undefined ? {} : derivatives(row.gradient)),
+    ...(row.narrow === undefined ? {} : { narrow: row.narrow }),
     lowering: {
       kind: "elementwise",
       wgsl: ([a = "", b = ""], _, type) => row.wgsl(a, b, type),

@@ -7,7 +7,7 @@ import { apply, parameter } from "../ir/build.ts";
 import type { Program, Region, TensorType, Value } from "../ir/graph.ts";
 import { differentiate } from "./differentiate.ts";
 import type { KernelGradients } from "./differentiate-context.ts";
-import { at } from "./rebuild.ts";
+import { at, unrounded } from "./rebuild.ts";
 import { moveAlong } from "./tangent.ts";
 
 export interface Accumulation {
@@ -49,7 +49,7 @@ export function accumulate(measured: Program, request: Accumulation): Program {
     return value;
   };
   const added = (name: string, value: Value): Value =>
-    apply("add", [held(name, value), wide(value)], {}, [], value.node.origin);
+    apply("add", [held(name, value), unrounded(value)], {}, [], value.node.origin);
   const own = results
     .slice(0, program.writes.length)
     .map((value, index) =>
@@ -84,11 +84,4 @@ function moving(program: Program, { loss, slope, along = [] }: Accumulation): Pr
     writes: [...kept.map((index) => at(writes, index)), slope],
     region: { parameters: region.parameters, results: [...moved.results.slice(0, results.length), growth] },
   };
-}
-
-/** The value in f32, as it was before it was rounded to its weight's type. */
-function wide(value: Value): Value {
-  if (value.type === "f32") return value;
-  const [origin] = value.node.operation === "cast" ? value.node.inputs : [];
-  return origin?.type === "f32" ? origin : apply("cast", [value], { type: "f32" }, [], value.node.origin);
 }
