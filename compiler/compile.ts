@@ -90,7 +90,7 @@ function compileRun(front: Front, run: Run | undefined, options: CompileOptions)
   const { elaborated, diagnostics: found } = elaborate({ ...input, logits: options.logits === true });
   const diagnostics = [...front.diagnostics, ...found];
   if (elaborated === undefined) return failed(diagnostics);
-  const { trained, along, step, duringBackward, adapters, model, parameters, rate } = elaborated;
+  const { trained, along, step, duringBackward, lossScale, adapters, model, parameters, rate } = elaborated;
   modules.set("elaborate", elaborated.module);
 
   const choices = {
@@ -98,6 +98,7 @@ function compileRun(front: Front, run: Run | undefined, options: CompileOptions)
     along,
     step,
     duringBackward,
+    lossScale,
     checkpoint: policyOf(settings),
     kernelGradients,
     precision: settings.precision.value === "f32" ? undefined : settings.precision.value,

@@ -27,6 +27,8 @@ export interface Choices {
   readonly duringBackward?: boolean;
   readonly checkpoint: Checkpointing;
   readonly kernelGradients: KernelGradients;
+  /** What the loss is multiplied by before backpropagation: a number, or the variable that holds it. */
+  readonly lossScale?: number | string | undefined;
   /** The types of products and activations; f32 if unsaid. */
   readonly precision?: Precision | undefined;
   readonly profile: DeviceProfile;
@@ -67,8 +69,8 @@ export const stages: readonly Stage[] = [
   {
     name: "differentiate",
     why: "the forward step gains the gradients of what trains and nothing else, added to those of earlier micro-batches",
-    run: (module, { trained, along, kernelGradients }) => {
-      const request = { loss: "loss", slope: "slope", trained, along, kernelGradients };
+    run: (module, { trained, along, kernelGradients, lossScale: scale }) => {
+      const request = { loss: "loss", slope: "slope", trained, along, kernelGradients, scale };
       const done = changed(module, "micro", (program) => accumulate(program, request));
       const directions = new Set(along.map(({ direction }) => direction));
       return { ...done, variables: done.variables.filter(({ name }) => !directions.has(name)) };

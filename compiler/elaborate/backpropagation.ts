@@ -9,18 +9,24 @@ import {
   type GradientSource,
 } from "./gradient-source.ts";
 import { stateVariable } from "./io.ts";
+import { unscaled, type LossScale } from "./loss-scale.ts";
 import type { Declared } from "./meaning.ts";
 import { tensor } from "./tensors.ts";
 import { read, type Workspace } from "./workspace.ts";
 
-/** Gradients that the micro-batches of the step have added up. */
-export function backpropagated(ws: Workspace, weights: readonly Declared[], span: Span): GradientSource {
+/** Gradients that the micro-batches of the step have added up, of the loss multiplied by `scale` where there is one. */
+export function backpropagated(
+  ws: Workspace,
+  weights: readonly Declared[],
+  scale: LossScale | undefined,
+  span: Span,
+): GradientSource {
   const loss = stateVariable("loss", "io", span);
-  const estimate = (parameter: Declared): Estimate => ({
-    w: parameterMeaning(parameter),
-    gradient: parameterMeaning(gradientOf(parameter)),
-    moves: undefined,
-  });
+  const estimate = (parameter: Declared): Estimate => {
+    const sum = parameterMeaning(gradientOf(parameter));
+    const gradient = scale === undefined ? sum : unscaled(ws, sum, scale, span);
+    return { w: parameterMeaning(parameter), gradient, moves: undefined };
+  };
   const beside = (weight: Declared): readonly Declared[] => [gradientOf(weight)];
   return {
     frame: undefined,

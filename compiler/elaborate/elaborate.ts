@@ -12,6 +12,7 @@ import { constantMeaning, type Declared, type Meaning, type Passed, type RecordM
 import { conflicts } from "./during.ts";
 import { unmatched } from "./groups.ts";
 import type { Job } from "./job.ts";
+import { scaledWithoutGradient } from "./loss-scale.ts";
 import { initializeProgram } from "./initialize-program.ts";
 import { evaluateProgram, logitsProgram } from "./loss-programs.ts";
 import { buildModel, type ModelChoice } from "./model.ts";
@@ -146,6 +147,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
     schedule: input.schedule,
     scheduleOptions: passedOptions(settings.schedule.options),
     clip: settings.clip?.value,
+    lossScale: lossScaleOf(settings),
     method: methodOf(input),
     span: settings.span,
   };
@@ -156,7 +158,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   const weights = unique(evaluation.declared);
   const trainable = weights.filter((declared) => declared.trainable);
   ws.diagnostics.push(...unmatchedTrain(settings.model.train, weights), ...unmatched(trainable, job.groups));
-  ws.diagnostics.push(...conflicts(settings, input.optimizer));
+  ws.diagnostics.push(...conflicts(settings, input.optimizer), ...scaledWithoutGradient(settings));
   const { programs: ofStep, ...step } = trainingStep(ws, task, trainable, job);
   const declared = unique([...ofStep, evaluation, ...logits].flatMap((each) => each.declared));
   const drawn = declared.filter((each) => isDrawn(each, beginnings));
@@ -178,6 +180,11 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
     vocabulary: vocabulary?.kind === "number" ? vocabulary.value : 0,
     learns: learningOf(task),
   };
+}
+
+function lossScaleOf({ precision }: Settings): Job["lossScale"] {
+  if (precision.value === "f32" || precision.value.lossScale === "none") return undefined;
+  return precision.value.lossScale;
 }
 
 function methodOf({ settings, method }: ElaborationInput): Job["method"] {

@@ -18,6 +18,8 @@ import { fail, type Workspace } from "./workspace.ts";
 export interface Step extends Estimate {
   /** What the gradient is multiplied by: 1, or less where the norm of all gradients is clipped. */
   readonly factor: Meaning;
+  /** Whether the step is made at all; always if undefined. */
+  readonly applies: Meaning | undefined;
   /** The schedule's share of the rate. */
   readonly rate: Meaning;
   /** The optimizer's options for this parameter. */
@@ -96,7 +98,9 @@ export function updateParameter(
   );
   const written = (variable: Declared, before: Meaning, meaning: Meaning | undefined): Write[] => {
     if (meaning === undefined) return [];
-    const after = step.moves === undefined ? meaning : kept(ws, step.moves, meaning, before, span);
+    const moved = step.moves === undefined ? meaning : kept(ws, step.moves, meaning, before, span);
+    const after =
+      step.applies === undefined ? moved : elementwise(ws, "select", [step.applies, moved, before], span);
     return [{ declared: variable, value: asTensor(ws, after, span).value }];
   };
   return [

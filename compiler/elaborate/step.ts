@@ -4,7 +4,9 @@ import type { StepRun } from "../ir/graph.ts";
 import { backpropagated } from "./backpropagation.ts";
 import { updatesDuringBackward } from "./during.ts";
 import { gradientOf } from "./gradient-source.ts";
+import { stateVariable } from "./io.ts";
 import type { Job } from "./job.ts";
+import { scaleName } from "./loss-scale.ts";
 import { microProgram } from "./loss-programs.ts";
 import type { Declared } from "./meaning.ts";
 import { methodStep, type Direction } from "./method.ts";
@@ -29,6 +31,8 @@ export interface TrainingStep {
   readonly trained: readonly Trained[];
   /** What forward-mode differentiation is to move along. */
   readonly along: readonly Direction[];
+  /** What the loss is multiplied by before backpropagation: a number, or the variable that holds it. */
+  readonly lossScale?: number | string;
 }
 
 /** `weights`: everything that trains. */
@@ -42,13 +46,26 @@ export function trainingStep(
   const trained = exact.map((weight) => ({ weight: weight.name, gradient: gradientOf(weight).name }));
   if (job.method === undefined) {
     const micro = microProgram(ws, task, job);
-    const update = updateProgram(ws, weights, backpropagated(ws, weights, job.span), job);
+    const { lossScale } = job;
+    // Where steps may be skipped, the host does not know the number of the update while it makes the step's scalars.
+    if (lossScale !== undefined) ws.counted = stateVariable("updates", "optimizer", job.span);
+    const source = backpropagated(ws, weights, lossScale, job.span);
+    const update = updateProgram(ws, weights, source, job);
+    ws.counted = undefined;
     const duringBackward = updatesDuringBackward(job.optimizer);
     const step: readonly StepRun[] = [
       { program: "micro", each: "micro-batch" },
       ...(duringBackward ? [] : [{ program: "update", each: "step" } as const]),
     ];
-    return { programs: [micro, update], step, duringBackward, trained, along: [] };
+    const scaled = lossScale === "dynamic" ? scaleName : lossScale;
+    return {
+      programs: [micro, update],
+      step,
+      duringBackward,
+      trained,
+      along: [],
+      ...(scaled === undefined ? {} : { lossScale: scaled }),
+    };
   }
   const estimated = weights.filter((weight) => weight.estimated === true);
   const method = methodStep(ws, { ...job.method, estimated, exact });

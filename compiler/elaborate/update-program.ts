@@ -1,17 +1,19 @@
 // The program "update": clips the gradients by their common norm, lets the optimizer change every trained tensor, clears what the
-// step added up. `report` tells the host of a step: [loss, gradient norm, updates so far]. A stack of layers is changed layer by layer:
+// step added up. `report` tells the host of a step: [loss, gradient norm, updates so far], and where the loss is scaled, so that a step
+// may be skipped, the scale and the step's number too: then no update tells that the step was made. A stack of layers is changed layer by layer:
 // an optimizer sees parameters as the checkpoint has them, whatever the compiler gathered.
 import { clipFactor } from "./clipping.ts";
 import type { GradientSource } from "./gradient-source.ts";
 import { stateVariable } from "./io.ts";
 import type { Job } from "./job.ts";
-import { number, type Declared } from "./meaning.ts";
+import { isFinite, nextScale, scaleOf } from "./loss-scale.ts";
+import { number, type Declared, type Meaning } from "./meaning.ts";
 import { grouped, type Grouped } from "./groups.ts";
 import { updateParameter, type Step } from "./optimizer.ts";
 import { traceProgram, type Traced, type Write } from "./programs.ts";
 import { scheduleFactor } from "./schedule.ts";
 import { blocksOf, layerNumber, layerNumbers, overParts, type Stacked } from "./stacks.ts";
-import { asTensor, tensor } from "./tensors.ts";
+import { asTensor, elementwise, tensor } from "./tensors.ts";
 import { emit, read, type Workspace } from "./workspace.ts";
 
 /** One optimizer step over all trained tensors, by the gradients that the source has for them. */
@@ -26,11 +28,21 @@ export function updateProgram(
     const norm = source.norm();
     const factor = job.clip === undefined ? number(1) : clipFactor(ws, norm, job.clip, span);
     const rate = scheduleFactor(ws, job);
-    const updates = weights.flatMap((weight) => updateTensor(ws, weight, source, { factor, rate }, job));
+    const updates = weights.flatMap((weight) =>
+      updateTensor(ws, weight, source, { factor, rate, norm }, job),
+    );
+    const { lossScale } = job;
     const count = stateVariable("updates", "optimizer", span);
-    const one = emit(ws, span, "constant", [], { value: 1, type: "f32", shape: [] });
-    const more = emit(ws, span, "add", [read(ws, count), one]);
-    const entries = [asTensor(ws, source.loss(), span).value, asTensor(ws, norm, span).value, more];
+    const done = tensor(read(ws, count), []);
+    const next = elementwise(ws, "add", [done, number(1)], span);
+    const applies = lossScale === undefined ? undefined : isFinite(ws, norm, span);
+    const counted = applies === undefined ? next : elementwise(ws, "select", [applies, next, done], span);
+    const more = asTensor(ws, counted, span).value;
+    const scaling: readonly Meaning[] =
+      lossScale === undefined
+        ? []
+        : [scaleOf(lossScale, span), { kind: "scalar", expression: { name: "step" } }];
+    const entries = [source.loss(), norm, counted, ...scaling].map((entry) => asTensor(ws, entry, span).value);
     const report = emit(
       ws,
       span,
@@ -40,33 +52,42 @@ export function updateProgram(
     );
     return [
       ...updates,
-      { declared: { ...stateVariable("report", "io", span), shape: [3] }, value: report },
+      { declared: { ...stateVariable("report", "io", span), shape: [entries.length] }, value: report },
       { declared: count, value: more },
+      ...(lossScale === undefined || applies === undefined ? [] : nextScale(ws, lossScale, applies, span)),
       ...source.cleared(),
     ];
   };
   return traceProgram(ws, "update", write, source.frame);
 }
 
+/** What all updates of a step have in common. */
+type Shared = Pick<Step, "factor" | "rate"> & {
+  /** The norm of all gradients: of a scaled loss, it tells whether the step is made. */
+  readonly norm: Meaning;
+};
+
 /** New values of a tensor and of its states. A stack is updated in runs of parts that have the same options. */
 function updateTensor(
   ws: Workspace,
   weight: Declared,
   source: GradientSource,
-  { factor, rate }: Pick<Step, "factor" | "rate">,
+  shared: Shared,
   job: Job,
 ): readonly Write[] {
   const { span } = job;
+  const { factor, rate, norm } = shared;
   const runs = grouped(weight, job.groups, job.optimizerOptions);
   const { parts } = weight;
   if (parts === undefined) {
     const estimate = source.estimate(weight, layerNumber(ws, weight, span));
+    const applies = job.lossScale === undefined ? undefined : isFinite(ws, norm, span);
     return runs.flatMap(({ options }) =>
-      updateParameter(ws, weight, { ...estimate, factor, rate, options }, job),
+      updateParameter(ws, weight, { ...estimate, applies, factor, rate, options }, job),
     );
   }
   const updates = runs.map((run) =>
-    updateRun(ws, weight, parts, run, runs.length === 1, source, { factor, rate }, job),
+    updateRun(ws, weight, parts, run, runs.length === 1, source, shared, job),
   );
   const own = updates.flatMap((writes) => writes.filter(({ declared }) => declared === weight));
   const states = updates.flatMap((writes) => writes.filter(({ declared }) => declared !== weight));
@@ -85,12 +106,16 @@ function updateRun(
   { run, options }: Grouped,
   isWhole: boolean,
   source: GradientSource,
-  { factor, rate }: Pick<Step, "factor" | "rate">,
+  { factor, rate, norm }: Shared,
   job: Job,
 ): readonly Write[] {
   const { span } = job;
   const { first, count } = run;
-  const constants = factor.kind === "tensor" ? [factor.value] : [];
+  const isClipped = factor.kind === "tensor";
+  const constants = [
+    ...(isClipped ? [factor.value] : []),
+    ...(job.lossScale === undefined ? [] : [asTensor(ws, norm, span).value]),
+  ];
   const parameter: Declared = { ...weight, shape: weight.shape.slice(1), parts: undefined };
   /** The stack that a state is a part of. */
   const stateStack = (part: Declared): Declared => {
@@ -110,12 +135,15 @@ function updateRun(
     ws,
     { run, blocks: blocksOf(parts), constants, stacks, stackOf },
     span,
-    ([given], [part]) => {
-      const own = given === undefined ? factor : tensor(given, []);
+    (given, [part]) => {
+      const [own = factor, whole = norm] = isClipped
+        ? given.map((value) => tensor(value, []))
+        : [factor, ...given.map((value) => tensor(value, []))];
+      const applies = job.lossScale === undefined ? undefined : isFinite(ws, whole, span);
       writes = updateParameter(
         ws,
         parameter,
-        { ...source.estimate(parameter, part), factor: own, rate, options },
+        { ...source.estimate(parameter, part), applies, factor: own, rate, options },
         job,
         ({ name }) => void states.add(name),
       );

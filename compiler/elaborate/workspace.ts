@@ -57,6 +57,8 @@ export interface Workspace {
   /** Positions of a row, with those that adapters put in front, and where the recipe says them: the name `length` in architectures. */
   length: Said<number>;
   readonly scalars: HostScalar[];
+  /** The variable in which the device counts updates, where the host does not know their number beforehand. */
+  counted?: Declared | undefined;
   frame: Frame;
   origin: Origin;
   /** Absent where nothing is dropped: outside of training. */
@@ -153,14 +155,43 @@ export function within<T>(ws: Workspace, path: string, work: () => T): T {
 
 /** The slot of a host scalar in the variable "scalars"; equal expressions share one. */
 export function scalarSlot(ws: Workspace, expression: ScalarExpression, span: Span): number {
-  const name = scalarText(expression);
+  return slotsFor(ws, scalarText(expression), [expression], span);
+}
+
+/** Numbers that an update can have while the host does not know which it is: reports of steps are read one or two later. */
+export const updateRows = 4;
+
+/** The first of the slots with what an expression is for the update that the host names, and for those after it. */
+export function tableSlot(ws: Workspace, expression: ScalarExpression, span: Span): number {
+  const rows = Array.from({ length: updateRows }, (_, row) => later(expression, row));
+  return slotsFor(ws, `table of ${scalarText(expression)}`, rows, span);
+}
+
+function slotsFor(ws: Workspace, name: string, expressions: readonly ScalarExpression[], span: Span): number {
   const known = ws.scalars.findIndex((scalar) => scalar.name === name);
   if (known !== -1) return known;
-  if (ws.scalars.length === scalarSlots) {
+  const first = ws.scalars.length;
+  if (first + expressions.length > scalarSlots) {
     fail("FTL0702", span, `more than ${scalarSlots} different scalars of the step are used`, "one too many");
   }
-  ws.scalars.push({ name, expression });
-  return ws.scalars.length - 1;
+  expressions.forEach((expression, row) =>
+    ws.scalars.push({ name: row === 0 ? name : `${name} (${row} later)`, expression }),
+  );
+  return first;
+}
+
+/** Whether a scalar depends on the number of the update. */
+export function countsUpdates(expression: ScalarExpression): boolean {
+  if (typeof expression === "number") return false;
+  return "name" in expression ? expression.name === "update" : expression.to.some(countsUpdates);
+}
+
+/** The expression for an update so many later. */
+function later(expression: ScalarExpression, row: number): ScalarExpression {
+  if (row === 0 || typeof expression === "number") return expression;
+  if ("name" in expression)
+    return expression.name === "update" ? { apply: "add", to: [expression, row] } : expression;
+  return { apply: expression.apply, to: expression.to.map((operand) => later(operand, row)) };
 }
 
 /** A host scalar as text: "power(0.9, update)". */

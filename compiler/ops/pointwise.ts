@@ -70,6 +70,8 @@ interface Unary {
   readonly name: string;
   readonly about: string;
   readonly types: readonly ElementType[];
+  /** The output's type where it is not the input's. */
+  readonly gives?: ElementType;
   readonly cost: number;
   f(x: number): number;
   wgsl(x: string, type: ElementType): string;
@@ -80,13 +82,13 @@ interface Unary {
 }
 
 export function unary(row: Unary): Operation {
-  const { name, about, types, cost, f } = row;
+  const { name, about, types, gives, cost, f } = row;
   return {
     name,
     about,
     infer(inputs) {
       const type = alike(inputs, 1, types);
-      return isMisfit(type) ? type : [type];
+      return isMisfit(type) ? type : [{ shape: type.shape, type: gives ?? type.type }];
     },
     evaluate([x], _, [output]) {
       const source = x?.data ?? new Float64Array();

@@ -20,13 +20,15 @@ export interface Accumulation {
   /** The variable that the loss's growth along the directions is added to. */
   readonly slope?: string;
   readonly kernelGradients?: KernelGradients;
+  /** What the gradients are multiplied by: a number, or the variable that holds it. */
+  readonly scale?: number | string | undefined;
   /** What is done to the forward region first, such as cutting it into segments. */
   readonly before?: (region: Region) => Region;
 }
 
 export function accumulate(measured: Program, request: Accumulation): Program {
-  const { loss, slope, kernelGradients, before } = request;
-  const program = moving(measured, request);
+  const { loss, slope, kernelGradients, before, scale } = request;
+  const { program, seed } = scaledBy(scale, moving(measured, request));
   const of = program.writes.indexOf(loss);
   if (of < 0) throw new Error(`the program ${program.name} leaves nothing in ${loss}`);
   const trained = request.trained.filter(({ weight }) => program.reads.includes(weight));
@@ -35,6 +37,7 @@ export function accumulate(measured: Program, request: Accumulation): Program {
   const { parameters, results } = differentiate(region, {
     of,
     withRespectTo,
+    ...(seed === undefined ? {} : { seed }),
     ...(kernelGradients === undefined ? {} : { kernelGradients }),
   });
 
@@ -62,6 +65,20 @@ export function accumulate(measured: Program, request: Accumulation): Program {
     writes: [...program.writes, ...trained.map(({ gradient }) => gradient)],
     region: { parameters: given, results: [...own, ...sums] },
   };
+}
+
+/** The program that reads the scale, and the scale in its region. */
+function scaledBy(
+  scale: number | string | undefined,
+  program: Program,
+): { readonly program: Program; readonly seed?: Value } {
+  if (scale === undefined) return { program };
+  if (typeof scale === "number")
+    return { program, seed: apply("constant", [], { value: scale, type: "f32", shape: [] }) };
+  const seed = parameter({ shape: [], type: "f32" }, scale);
+  const { reads, region } = program;
+  const parameters = [...region.parameters, seed];
+  return { program: { ...program, reads: [...reads, scale], region: { ...region, parameters } }, seed };
 }
 
 /** The program with the loss's growth along the directions as one more result, in place of the directions. */

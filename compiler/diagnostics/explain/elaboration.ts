@@ -54,6 +54,8 @@ that the recipe's head does not compute with, such as lm_head under \`head class
 them. Shapes made of the model's own sizes are.`,
   FTL0740: `A method's step(loss, s) measures at least one loss; its value gives each tensor a gradient. Where it gives a pair (gradient, moves)
 for single weights, the optimizer's states are one number a weight. A step with loss(along: …) measures no other loss.`,
+  FTL0743: `A scaled loss keeps the gradients that backpropagation makes of it from vanishing in 16 bits. A method that estimates gradients,
+or measures how the loss grows along a direction, makes none of it.`,
   FTL0736: `\`train B [out, rank] = 0 { rate: ratio }\` gives a tensor so many times the rate that the recipe gives the optimizer. An
 optimizer whose steps have a size of their own, and that the recipe gives no \`rate\`, has nothing to multiply.`,
   FTL0913: `Dropout is not built yet where the model works on parts of all rows at once, as its head does in the loss: a mask hangs on the

@@ -18,6 +18,7 @@ const library = {
   i32: (x: number | boolean): number => Math.trunc(Number(x)),
   u32: (x: number | boolean): number => Math.trunc(Number(x)),
   bool: Boolean,
+  bitcast_u32: (x: number): number => new Uint32Array(Float32Array.of(x).buffer)[0] ?? 0,
   ...Object.fromEntries(
     (["exp", "log", "log2", "sqrt", "tanh", "sin", "cos", "abs", "sign", "floor", "min", "max"] as const).map(
       (name) => [name, Math[name]],
@@ -34,6 +35,7 @@ function compile(text: string, functions: string, names: readonly string[]): (..
         /fn (\w+)\(([^)]*)\) -> \w+/g,
         (_, name: string, list: string) => `function ${name}(${list.replaceAll(/: \w+/g, "")})`,
       )
+      .replaceAll(/bitcast<(\w+)>/g, "bitcast_$1")
       .replaceAll("let ", "const ")
       .replaceAll("var ", "let ")
       .replaceAll("==", "===")
