@@ -2,16 +2,17 @@
 // 16 bits, and divided by it when they are used. A step whose gradients are not finite is skipped: parameters, states and the count of
 // updates stay as they are. A dynamic scale is halved then, and doubled after some steps in a row without.
 //
-// All of it is the device's: the host learns of a skipped step from its report, later. So scalars that depend on the number of the
-// update are a table of the numbers that it can be, and the device takes the entry by its own count (`tensors.ts`).
+// All of it is the device's: the host learns of a skipped step from its report, later. So the scalars of the update are a table, with a
+// row for each number that the update can have, and the device takes the row by its own count.
 import { problem, type Diagnostic } from "../../grammar/diagnostic.ts";
 import type { Span } from "../../grammar/source.ts";
+import type { Value } from "../ir/graph.ts";
 import type { Settings } from "../language/settings.ts";
-import { stateVariable } from "./io.ts";
+import { scalarsVariable, stateVariable } from "./io.ts";
 import { number, type Declared, type Meaning } from "./meaning.ts";
 import type { Write } from "./programs.ts";
-import { elementwise, tensor } from "./tensors.ts";
-import { emit, read, type Workspace } from "./workspace.ts";
+import { anonymous, asTensor, elementwise, tensor } from "./tensors.ts";
+import { emit, read, scalarSlots, updateRows, type Workspace } from "./workspace.ts";
 
 /** The scale itself where it is fixed. */
 export type LossScale = "dynamic" | number;
@@ -35,15 +36,45 @@ export function scaleOf(scale: LossScale, span: Span): Meaning {
   return scale === "dynamic" ? { kind: "variable", variable: scaleVariable(span), dimensions: [] } : number(scale);
 }
 
-/** A gradient of the loss itself, from that of the scaled loss. */
-export function unscaled(ws: Workspace, gradient: Meaning, scale: LossScale, span: Span): Meaning {
-  const inverse = elementwise(ws, "divide", [number(1), scaleOf(scale, span)], span);
-  return elementwise(ws, "multiply", [gradient, inverse], span);
+/** What makes a gradient of the loss itself from that of the scaled loss. */
+export function inverseOf(ws: Workspace, scale: LossScale, span: Span): Meaning {
+  return elementwise(ws, "divide", [number(1), scaleOf(scale, span)], span);
 }
 
-/** Whether gradients of this norm may be used. */
-export function isFinite(ws: Workspace, norm: Meaning, span: Span): Meaning {
-  return elementwise(ws, "is_finite", [norm], span);
+/** What gradients are multiplied by where their norm is a number, and −1 where the step is skipped: one scalar tells both. */
+export function factorOrSkip(ws: Workspace, factor: Meaning, norm: Meaning, span: Span): Meaning {
+  const isFinite = elementwise(ws, "is_finite", [norm], span);
+  return elementwise(ws, "select", [isFinite, factor, number(-1)], span);
+}
+
+/** Whether a step with this factor is made. */
+export function appliesBy(ws: Workspace, factor: Meaning, span: Span): Meaning {
+  return elementwise(ws, "less_equal", [number(0), factor], span);
+}
+
+/**
+ * The scalars of the update that the device is about to make, [slots / rows]: of the numbers that it can have, which the host gave from
+ * the least on, the one that the device counts.
+ */
+export function scalarsNow(ws: Workspace, counted: Declared, span: Span): Value {
+  const all = read(ws, scalarsVariable(scalarSlots, span));
+  const count = scalarSlots / updateRows;
+  const table = emit(ws, span, "reshape", [all], { shape: [count, updateRows] });
+  const entries = (row: number): Meaning => {
+    const column = emit(ws, span, "slice", [table], { starts: [0, row], sizes: [count, 1] });
+    return tensor(emit(ws, span, "reshape", [column], { shape: [count] }), [anonymous(count, span)]);
+  };
+  const least: Meaning = { kind: "scalar", expression: { name: "update" } };
+  const done = tensor(read(ws, counted), []);
+  // 0 where the update is the first that it can be.
+  const after = elementwise(ws, "subtract", [elementwise(ws, "add", [done, number(1)], span), least], span);
+  const rows = Array.from({ length: updateRows }, (_, row) => row);
+  const now = rows.reduceRight<Meaning>((later, row) => {
+    if (row === updateRows - 1) return entries(row);
+    const isRow = elementwise(ws, "less_equal", [after, number(row)], span);
+    return elementwise(ws, "select", [isRow, entries(row), later], span);
+  }, number(0));
+  return asTensor(ws, now, span).value;
 }
 
 /** What a step leaves of a dynamic scale, and of the count of steps since it was changed. */

@@ -4,7 +4,6 @@ import type { StepRun } from "../ir/graph.ts";
 import { backpropagated } from "./backpropagation.ts";
 import { updatesDuringBackward } from "./during.ts";
 import { gradientOf } from "./gradient-source.ts";
-import { stateVariable } from "./io.ts";
 import type { Job } from "./job.ts";
 import { scaleName } from "./loss-scale.ts";
 import { microProgram } from "./loss-programs.ts";
@@ -47,11 +46,8 @@ export function trainingStep(
   if (job.method === undefined) {
     const micro = microProgram(ws, task, job);
     const { lossScale } = job;
-    // Where steps may be skipped, the host does not know the number of the update while it makes the step's scalars.
-    if (lossScale !== undefined) ws.counted = stateVariable("updates", "optimizer", job.span);
     const source = backpropagated(ws, weights, lossScale, job.span);
     const update = updateProgram(ws, weights, source, job);
-    ws.counted = undefined;
     const duringBackward = updatesDuringBackward(job.optimizer);
     const step: readonly StepRun[] = [
       { program: "micro", each: "micro-batch" },

@@ -2,28 +2,25 @@
 // know none of these. In: meanings and the span that asked; out: a tensor meaning whose dimensions say where each size came from.
 import type { Span } from "../../grammar/source.ts";
 import type { Related } from "../../grammar/diagnostic.ts";
-import type { ElementType, ScalarExpression, Value } from "../ir/graph.ts";
+import type { ElementType, Value } from "../ir/graph.ts";
 import {
   boolean,
   describe,
   number,
   shapeText,
-  type Declared,
   type Dimension,
   type Meaning,
   type TensorMeaning,
 } from "./meaning.ts";
 import { arithmetic, logic } from "../plan/scalars.ts";
 import {
-  countsUpdates,
   emit,
   fail,
   read,
   Silenced,
   scalarSlot,
   scalarSlots,
-  tableSlot,
-  updateRows,
+  tablePlace,
   type Workspace,
 } from "./workspace.ts";
 import { scalarsVariable } from "./io.ts";
@@ -61,10 +58,9 @@ export function asTensor(ws: Workspace, meaning: Meaning, span: Span): TensorMea
         [],
       );
     case "scalar": {
-      if (ws.counted !== undefined && countsUpdates(meaning.expression))
-        return countedScalar(ws, meaning.expression, ws.counted, span);
-      const slot = scalarSlot(ws, meaning.expression, span);
-      const all = read(ws, scalarsVariable(scalarSlots, span));
+      const { now } = ws;
+      const slot = (now === undefined ? scalarSlot : tablePlace)(ws, meaning.expression, span);
+      const all = now ?? read(ws, scalarsVariable(scalarSlots, span));
       const one = emit(ws, span, "slice", [all], { starts: [slot], sizes: [1] });
       return tensor(emit(ws, span, "reshape", [one], { shape: [] }), []);
     }
@@ -80,26 +76,6 @@ export function asTensor(ws: Workspace, meaning: Meaning, span: Span): TensorMea
         "not a tensor",
       );
   }
-}
-
-/** The entry of a scalar's table that belongs to the update which the device is about to make. */
-function countedScalar(
-  ws: Workspace,
-  expression: ScalarExpression,
-  counted: Declared,
-  span: Span,
-): TensorMeaning {
-  const all = read(ws, scalarsVariable(scalarSlots, span));
-  const entries = (slot: number, count: number): Value =>
-    emit(ws, span, "slice", [all], { starts: [slot], sizes: [count] });
-  const first = entries(scalarSlot(ws, { name: "update" }, span), 1);
-  const done = emit(ws, span, "reshape", [read(ws, counted)], { shape: [1] });
-  const one = emit(ws, span, "constant", [], { value: 1, type: "f32", shape: [1] });
-  const row = emit(ws, span, "subtract", [emit(ws, span, "add", [done, one]), first]);
-  const index = casted(ws, row, "i32", span);
-  const table = entries(tableSlot(ws, expression, span), updateRows);
-  const entry = emit(ws, span, "take", [table, index]);
-  return tensor(emit(ws, span, "reshape", [entry], { shape: [] }), []);
 }
 
 /** A list of numbers as a tensor of one axis. */

@@ -57,8 +57,8 @@ export interface Workspace {
   /** Positions of a row, with those that adapters put in front, and where the recipe says them: the name `length` in architectures. */
   length: Said<number>;
   readonly scalars: HostScalar[];
-  /** The variable in which the device counts updates, where the host does not know their number beforehand. */
-  counted?: Declared | undefined;
+  /** The scalars of the step in the region at hand, where the device takes them from a table by its count of updates. */
+  now?: Value | undefined;
   frame: Frame;
   origin: Origin;
   /** Absent where nothing is dropped: outside of training. */
@@ -142,6 +142,17 @@ export function drawing<T>(ws: Workspace, draws: Draws | undefined, work: () => 
   }
 }
 
+/** Runs `work` with the step's scalars taken from a table. */
+export function taking<T>(ws: Workspace, now: Value | undefined, work: () => T): T {
+  const outer = ws.now;
+  ws.now = now;
+  try {
+    return work();
+  } finally {
+    ws.now = outer;
+  }
+}
+
 /** Runs `work` with the part of the model at `path` as the origin of what it builds. */
 export function within<T>(ws: Workspace, path: string, work: () => T): T {
   const outer = ws.origin;
@@ -161,29 +172,25 @@ export function scalarSlot(ws: Workspace, expression: ScalarExpression, span: Sp
 /** Numbers that an update can have while the host does not know which it is: reports of steps are read one or two later. */
 export const updateRows = 4;
 
-/** The first of the slots with what an expression is for the update that the host names, and for those after it. */
-export function tableSlot(ws: Workspace, expression: ScalarExpression, span: Span): number {
+/** The place of a host scalar in a table: what it is for the update that the host names, and for those after it. */
+export function tablePlace(ws: Workspace, expression: ScalarExpression, span: Span): number {
   const rows = Array.from({ length: updateRows }, (_, row) => later(expression, row));
-  return slotsFor(ws, `table of ${scalarText(expression)}`, rows, span);
+  return slotsFor(ws, `table of ${scalarText(expression)}`, rows, span) / updateRows;
 }
 
+/** Slots side by side, from a multiple of their number on. */
 function slotsFor(ws: Workspace, name: string, expressions: readonly ScalarExpression[], span: Span): number {
   const known = ws.scalars.findIndex((scalar) => scalar.name === name);
   if (known !== -1) return known;
-  const first = ws.scalars.length;
+  const first = Math.ceil(ws.scalars.length / expressions.length) * expressions.length;
   if (first + expressions.length > scalarSlots) {
     fail("FTL0702", span, `more than ${scalarSlots} different scalars of the step are used`, "one too many");
   }
+  while (ws.scalars.length < first) ws.scalars.push({ name: `unused ${ws.scalars.length}`, expression: 0 });
   expressions.forEach((expression, row) =>
     ws.scalars.push({ name: row === 0 ? name : `${name} (${row} later)`, expression }),
   );
   return first;
-}
-
-/** Whether a scalar depends on the number of the update. */
-export function countsUpdates(expression: ScalarExpression): boolean {
-  if (typeof expression === "number") return false;
-  return "name" in expression ? expression.name === "update" : expression.to.some(countsUpdates);
 }
 
 /** The expression for an update so many later. */
