@@ -113,8 +113,8 @@ function compileRun(front: Front, run: Run | undefined, options: PlanOptions): C
   });
   const diagnostics = [...front.diagnostics, ...found];
   if (elaborated === undefined) return failed(diagnostics);
-  const { trained, along, step, duringBackward, adapters, model, parameters, rate, generating, merges } =
-    elaborated;
+  const { trained, along, step, duringBackward, lossScale, adapters, model, parameters, rate } = elaborated;
+  const { generating, merges } = elaborated;
   modules.set("elaborate", elaborated.module);
 
   const choices = {
@@ -122,8 +122,10 @@ function compileRun(front: Front, run: Run | undefined, options: PlanOptions): C
     along,
     step,
     duringBackward,
+    lossScale,
     checkpoint: policyOf(settings),
     kernelGradients,
+    precision: settings.precision.value === "f32" ? undefined : settings.precision.value,
     profile,
   };
   let { module } = elaborated;

@@ -14,6 +14,7 @@ import { conflicts } from "./during.ts";
 import { unmatched } from "./groups.ts";
 import type { Job } from "./job.ts";
 import { generatePrograms, type Generating } from "./generate-programs.ts";
+import { scaledWithoutGradient } from "./loss-scale.ts";
 import { initializeProgram } from "./initialize-program.ts";
 import { evaluateProgram, logitsProgram } from "./loss-programs.ts";
 import { mergePrograms, noMerging, type AdaptedPart, type Merge } from "./merging.ts";
@@ -165,6 +166,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
     schedule: input.schedule,
     scheduleOptions: passedOptions(settings.schedule.options),
     clip: settings.clip?.value,
+    lossScale: lossScaleOf(settings),
     method: methodOf(input),
     span: settings.span,
   };
@@ -175,7 +177,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   const trainable = weights.filter((declared) => declared.trainable);
   ws.diagnostics.push(...unmatchedTrain(settings.model.train, weights));
   if (wanted.has("train")) {
-    ws.diagnostics.push(...unmatched(trainable, job.groups), ...conflicts(settings, input.optimizer));
+    ws.diagnostics.push(...unmatched(trainable, job.groups), ...conflicts(settings, input.optimizer), ...scaledWithoutGradient(settings));
   }
   const { programs: ofStep, ...step } = wanted.has("train")
     ? trainingStep(ws, task, trainable, job)
@@ -214,6 +216,11 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
     generating: generating && { piece: generating.piece, inFront: generating.inFront },
     merges: merging.merges,
   };
+}
+
+function lossScaleOf({ precision }: Settings): Job["lossScale"] {
+  if (precision.value === "f32" || precision.value.lossScale === "none") return undefined;
+  return precision.value.lossScale;
 }
 
 function methodOf({ settings, method }: ElaborationInput): Job["method"] {

@@ -5,6 +5,7 @@ import type { Definition, Method } from "../../grammar/syntax.ts";
 import { inner, type Environment, type Owner } from "./environment.ts";
 import { evaluateStatements } from "./expressions.ts";
 import { bindParameters } from "./functions.ts";
+import type { LossScale } from "./loss-scale.ts";
 import type { Group } from "./groups.ts";
 import type { FunctionMeaning, Passed } from "./meaning.ts";
 import { methodMeaning } from "./parts.ts";
@@ -30,6 +31,8 @@ export interface Job {
   readonly schedule: Definition;
   readonly scheduleOptions: readonly Passed[];
   readonly clip: number | undefined;
+  /** What the loss is multiplied by while its gradients are made; undefined: nothing, and no step is skipped. */
+  readonly lossScale: LossScale | undefined;
   readonly span: Span;
 }
 

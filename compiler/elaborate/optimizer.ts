@@ -14,13 +14,15 @@ import { withoutMethod, type Job } from "./job.ts";
 import { number, type Declared, type Meaning, type Passed, type TensorMeaning } from "./meaning.ts";
 import { declaredShape } from "./parts.ts";
 import type { Write } from "./programs.ts";
-import { anonymous, asTensor, elementwise } from "./tensors.ts";
+import { anonymous, asTensor, elementwise, tensor } from "./tensors.ts";
 import { fail, type Workspace } from "./workspace.ts";
 
 /** What an update is told beside the parameter. */
 export interface Step extends Estimate {
   /** What the gradient is multiplied by: 1, or less where the norm of all gradients is clipped. */
   readonly factor: Meaning;
+  /** Whether the step is made at all; always if undefined. */
+  readonly applies: Meaning | undefined;
   /** The schedule's share of the rate. */
   readonly rate: Meaning;
   /** The optimizer's options for this parameter. */
@@ -101,14 +103,21 @@ export function updateParameter(
   const written = (variable: Declared, before: Meaning, meaning: Meaning | undefined): Write[] => {
     if (meaning === undefined) return [];
     const after = asTensor(ws, meaning, span);
-    const value =
+    const moved =
       step.moves === undefined ? after.value : kept(ws, after, before, { ...still, moves: step.moves });
-    return [{ declared: variable, value }];
+    return [{ declared: variable, value: applied(ws, step, moved, before, span) }];
   };
   return [
     ...written(parameter, w, assigned.get("w") ?? w),
     ...[...states].flatMap(([name, state]) => written(state, parameterMeaning(state), assigned.get(name))),
   ];
+}
+
+/** The new value where the update is made at all, the old one where its step is skipped. */
+function applied(ws: Workspace, { applies }: Step, after: Value, before: Meaning, span: Span): Value {
+  if (applies === undefined) return after;
+  const old = asTensor(ws, before, span);
+  return asTensor(ws, elementwise(ws, "select", [applies, tensor(after, old.dimensions), old], span), span).value;
 }
 
 /** What decides which elements of a parameter and of its states an update leaves as they are. */

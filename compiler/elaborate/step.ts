@@ -5,6 +5,7 @@ import { backpropagated } from "./backpropagation.ts";
 import { updatesDuringBackward } from "./during.ts";
 import { gradientOf } from "./gradient-source.ts";
 import type { Job } from "./job.ts";
+import { scaleName } from "./loss-scale.ts";
 import { microProgram } from "./loss-programs.ts";
 import type { Declared } from "./meaning.ts";
 import { methodStep, type Direction } from "./method.ts";
@@ -29,6 +30,8 @@ export interface TrainingStep {
   readonly trained: readonly Trained[];
   /** What forward-mode differentiation is to move along. */
   readonly along: readonly Direction[];
+  /** What the loss is multiplied by before backpropagation: a number, or the variable that holds it. */
+  readonly lossScale?: number | string;
 }
 
 /** Of a plan that is not for training. */
@@ -51,13 +54,23 @@ export function trainingStep(
   const trained = exact.map((weight) => ({ weight: weight.name, gradient: gradientOf(weight).name }));
   if (job.method === undefined) {
     const micro = microProgram(ws, task, job);
-    const update = updateProgram(ws, weights, backpropagated(ws, weights, job.span), job);
+    const { lossScale } = job;
+    const source = backpropagated(ws, weights, lossScale, job.span);
+    const update = updateProgram(ws, weights, source, job);
     const duringBackward = updatesDuringBackward(job.optimizer);
     const step: readonly StepRun[] = [
       { program: "micro", each: "micro-batch" },
       ...(duringBackward ? [] : [{ program: "update", each: "step" } as const]),
     ];
-    return { programs: [micro, update], step, duringBackward, trained, along: [] };
+    const scaled = lossScale === "dynamic" ? scaleName : lossScale;
+    return {
+      programs: [micro, update],
+      step,
+      duringBackward,
+      trained,
+      along: [],
+      ...(scaled === undefined ? {} : { lossScale: scaled }),
+    };
   }
   const estimated = weights.filter((weight) => weight.estimated === true);
   const method = methodStep(ws, { ...job.method, estimated, exact });

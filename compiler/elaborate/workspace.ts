@@ -59,6 +59,8 @@ export interface Workspace {
   /** Positions of a row, with those that adapters put in front, and where the recipe says them: the name `length` in architectures. */
   length: Said<number>;
   readonly scalars: HostScalar[];
+  /** The scalars of the step in the region at hand, where the device takes them from a table by its count of updates. */
+  now?: Value | undefined;
   frame: Frame;
   origin: Origin;
   /** Absent where nothing is dropped: outside of training. */
@@ -155,6 +157,17 @@ export function drawing<T>(ws: Workspace, draws: Draws | undefined, work: () => 
   }
 }
 
+/** Runs `work` with the step's scalars taken from a table. */
+export function taking<T>(ws: Workspace, now: Value | undefined, work: () => T): T {
+  const outer = ws.now;
+  ws.now = now;
+  try {
+    return work();
+  } finally {
+    ws.now = outer;
+  }
+}
+
 /** Runs `work` with the part of the model at `path` as the origin of what it builds. */
 export function within<T>(ws: Workspace, path: string, work: () => T): T {
   const outer = ws.origin;
@@ -168,14 +181,39 @@ export function within<T>(ws: Workspace, path: string, work: () => T): T {
 
 /** The slot of a host scalar in the variable "scalars"; equal expressions share one. */
 export function scalarSlot(ws: Workspace, expression: ScalarExpression, span: Span): number {
-  const name = scalarText(expression);
+  return slotsFor(ws, scalarText(expression), [expression], span);
+}
+
+/** Numbers that an update can have while the host does not know which it is: reports of steps are read one or two later. */
+export const updateRows = 4;
+
+/** The place of a host scalar in a table: what it is for the update that the host names, and for those after it. */
+export function tablePlace(ws: Workspace, expression: ScalarExpression, span: Span): number {
+  const rows = Array.from({ length: updateRows }, (_, row) => later(expression, row));
+  return slotsFor(ws, `table of ${scalarText(expression)}`, rows, span) / updateRows;
+}
+
+/** Slots side by side, from a multiple of their number on. */
+function slotsFor(ws: Workspace, name: string, expressions: readonly ScalarExpression[], span: Span): number {
   const known = ws.scalars.findIndex((scalar) => scalar.name === name);
   if (known !== -1) return known;
-  if (ws.scalars.length === scalarSlots) {
+  const first = Math.ceil(ws.scalars.length / expressions.length) * expressions.length;
+  if (first + expressions.length > scalarSlots) {
     fail("FTL0702", span, `more than ${scalarSlots} different scalars of the step are used`, "one too many");
   }
-  ws.scalars.push({ name, expression });
-  return ws.scalars.length - 1;
+  while (ws.scalars.length < first) ws.scalars.push({ name: `unused ${ws.scalars.length}`, expression: 0 });
+  expressions.forEach((expression, row) =>
+    ws.scalars.push({ name: row === 0 ? name : `${name} (${row} later)`, expression }),
+  );
+  return first;
+}
+
+/** The expression for an update so many later. */
+function later(expression: ScalarExpression, row: number): ScalarExpression {
+  if (row === 0 || typeof expression === "number") return expression;
+  if ("name" in expression)
+    return expression.name === "update" ? { apply: "add", to: [expression, row] } : expression;
+  return { apply: expression.apply, to: expression.to.map((operand) => later(operand, row)) };
 }
 
 /** A host scalar as text: "power(0.9, update)". */

@@ -34,11 +34,11 @@ export const draftMap: Drafter = ({ region, profile, survey }, scene) => {
   const at = region.results.map(({ shape }) => places.map((flat) => unravel(flat, shape)));
   if (survey === true && lanes === 4) {
     const lane = (number: number): void =>
-      region.results.forEach((result, index) => tracer.expression(result, at[index]?.[number] ?? []));
+      region.results.forEach((result, index) => tracer.stored(result, at[index]?.[number] ?? []));
     countLanes(scene, writer, lane);
   } else {
     const values = region.results.map((result, index) =>
-      (at[index] ?? []).map((place) => tracer.expression(result, place)),
+      (at[index] ?? []).map((place) => tracer.stored(result, place)),
     );
     // All loads come before the first store: an output may lie over an input.
     region.results.forEach((_, index) =>

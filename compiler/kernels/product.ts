@@ -183,7 +183,7 @@ export function finishText(
   });
   const stores = region.results.map((value) => {
     const at = places.map((place) => unravel(place, value.shape));
-    return { at, values: at.map((place) => tracer.expression(value, place)) };
+    return { at, values: at.map((place) => tracer.stored(value, place)) };
   });
   stores.forEach(({ at, values }, output) => scene.memory.store(writer, output, at, values));
   const type = lanes === 1 ? "f32" : `vec${lanes}<f32>`;

@@ -188,7 +188,7 @@ function writeRows(
     walkRow(writer, width, lanes, threads, profile, (column) => {
       const stores = here.map(({ result, index }) => {
         const at = column.map((place) => unravel(add(scale(row, width), place), result.shape));
-        return { index, at, values: at.map((place) => tracer.expression(result, place)) };
+        return { index, at, values: at.map((place) => tracer.stored(result, place)) };
       });
       for (const { index, at, values } of stores) scene.memory.store(writer, index, at, values);
     });

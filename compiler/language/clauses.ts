@@ -110,7 +110,7 @@ export const clauses = {
     options: {
       compute: option(word("f16", "bf16", "f32"), "the type of matrix products"),
       store: option(word("f16", "bf16", "f32"), "the type in which activations are kept"),
-      loss_scale: option(lossScale, "dynamic, or a fixed factor"),
+      loss_scale: option(lossScale, "dynamic, a fixed factor, or none"),
     },
   }),
   data: clause({

@@ -46,12 +46,6 @@ const weights = (...kinds: readonly string[]): PlannedRow["where"] => {
 
 const rows: readonly PlannedRow[] = [
   {
-    code: "FTL0901",
-    what: "precision mixed",
-    instead: "write precision f32",
-    where: ({ precision }) => (precision.value === "f32" ? [] : [precision.span]),
-  },
-  {
     code: "FTL0902",
     what: "quantized weights (nf4, int8)",
     instead: "write weights: f32",

@@ -100,10 +100,12 @@ export function precisionOf(read: ReadRecipe): Settings["precision"] {
     return { value: "f32", span: said.span };
   }
   const type = compute?.value ?? "f16";
+  // Methods have no gradients that could vanish.
+  const isEstimated = read.one(clauses.method) !== undefined;
   const value = {
     compute: type,
     store: store?.value ?? type,
-    lossScale: scale?.value ?? (type === "f16" ? ("dynamic" as const) : 1),
+    lossScale: scale?.value ?? (type === "f16" && !isEstimated ? ("dynamic" as const) : ("none" as const)),
   };
   return { value, span: clause.clause.span };
 }

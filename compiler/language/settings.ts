@@ -134,7 +134,7 @@ export interface Settings {
     | {
         readonly compute: "f16" | "bf16" | "f32";
         readonly store: "f16" | "bf16" | "f32";
-        readonly lossScale: "dynamic" | number;
+        readonly lossScale: "dynamic" | "none" | number;
       }
   >;
   readonly data: DataSettings;

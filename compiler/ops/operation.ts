@@ -60,9 +60,10 @@ export interface Forward {
 /**
  * How kernels compute the operation. Fusion and code generation know these classes and no operation by name.
  *   elementwise  output[i] = wgsl(input_0[i], …), all of one shape. The arguments are names or literals, so that a rule may
- *                repeat them; `type` is the output's, `types` the inputs'. 16-bit elements are f32 in registers: only the
- *                kernel's loads and stores know them, and a store rounds. `functions` is WGSL text, declarations that the
- *                expression calls: to be put once into each kernel that uses it (equal texts are one)
+ *                repeat them; `type` is the output's, `types` the inputs'. 16-bit elements are f32 in registers: a store
+ *                rounds, and `rounds` says that the operation does no more than that to a 16-bit output, so that its input
+ *                may be stored instead. `functions` is WGSL text, declarations that the expression calls: to be put once into
+ *                each kernel that uses it (equal texts are one); `functionsOf` gives it
  *   source       output[i] = wgsl(i), no tensor inputs (constants, counters); one u32 expression for each axis
  *   view         output[i] = input[index(i)]; `index` writes the input's coordinates as WGSL in those of the output, and
  *                `inside`, where given, the condition under which there is an element at all (zero elsewhere: padding; the
@@ -77,7 +78,8 @@ export interface Forward {
 export type Lowering =
   | {
       readonly kind: "elementwise";
-      readonly functions?: string;
+      readonly functions?: string | ((type: ElementType, types: readonly ElementType[]) => readonly string[]);
+      readonly rounds?: boolean;
       wgsl(
         args: readonly string[],
         attributes: Attributes,
@@ -166,6 +168,11 @@ export interface Operation {
     count: number,
     builder: Builder,
   ) => Value | undefined;
+  /**
+   * Under mixed precision: whether it takes its inputs in the type of products, and whether what it gives is kept in the type of
+   * storage, always or where an input is. Without this all is f32.
+   */
+  readonly narrow?: { readonly takes: boolean; readonly gives: "always" | "alike" };
   readonly lowering: Lowering;
   /** Floating-point operations for one output element (for products and reductions: for one step of the inner loop). */
   readonly cost: number;
@@ -173,3 +180,13 @@ export interface Operation {
 }
 
 export type Run = (region: Region, inputs: readonly Tensor[]) => readonly Tensor[];
+
+/** The declarations that the expression of an elementwise operation calls. */
+export function functionsOf(
+  { functions }: Extract<Lowering, { kind: "elementwise" }>,
+  type: ElementType,
+  types: readonly ElementType[],
+): readonly string[] {
+  if (functions === undefined) return [];
+  return typeof functions === "string" ? [functions] : functions(type, types);
+}

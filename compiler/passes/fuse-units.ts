@@ -1,6 +1,6 @@
 // The state of fusion: which values of a region lie in memory, and which of them each kernel writes. Everything else follows:
 // a kernel computes its outputs from the values in memory that others write, repeating whatever stands between.
-import { sizeOf, type Node, type Region, type Value } from "../ir/graph.ts";
+import { bytesOf, sizeOf, type Node, type Region, type Value } from "../ir/graph.ts";
 import { ravel, unravel, variable } from "../kernels/index.ts";
 import { readIndex } from "../kernels/index-text.ts";
 import { analyze, type Analysis } from "../kernels/analyze.ts";
@@ -179,14 +179,26 @@ function widest(
 /** Whether a value starts as a kernel's output. Views and sources are repeated by their readers, and so is what never reaches memory. */
 function isComputed(value: Value, users: readonly Node[]): boolean {
   const { kind } = operationOf(value.node.operation).lowering;
-  if (kind === "reduce" || kind === "product" || kind === "scatter") return true;
+  const [user] = users;
+  // A product that is only rounded to 16 bits is stored so.
+  if (kind === "product") return users.length !== 1 || user === undefined || !isNarrowing(user);
+  if (kind === "reduce" || kind === "scatter") return true;
   if (kind === "join" && value.type !== "bool") return true;
   if (kind !== "elementwise" || value.type === "bool") return false;
+  if (isNarrowing(value.node)) return true;
   // The only reader is of the same kind and place by place: one kernel in any case.
-  const [user] = users;
   return (
     users.length !== 1 || user === undefined || operationOf(user.operation).lowering.kind !== "elementwise"
   );
+}
+
+/** Whether a node gives in 16 bits what it takes in 32, in rows that words of two elements hold. */
+function isNarrowing({ operation, inputs, outputs }: Node): boolean {
+  const [source] = inputs;
+  const [result] = outputs;
+  if (operationOf(operation).lowering.kind !== "elementwise") return false;
+  if (source === undefined || result === undefined || (result.shape.at(-1) ?? 1) % 2 !== 0) return false;
+  return bytesOf[result.type] < bytesOf[source.type];
 }
 
 export function addUnit(plan: FusionPlan, unit: Unit): void {

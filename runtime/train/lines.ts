@@ -1,5 +1,5 @@
 // The lines of `log.jsonl`. Key names and their order are a contract with the scripts of users.
-// Holds: what a line counts (tokens, seconds) it counts for its own step; a skipped step has no loss.
+// Holds: what a line counts (tokens, seconds) it counts for its own step; a skipped step has no loss, unless its gradients alone were too large.
 import type { Evaluated } from "./evaluate.ts";
 
 /** One step. */
@@ -21,10 +21,12 @@ export interface StepLine {
   readonly trained_tokens: number;
   readonly tokens_per_second: number;
   readonly seconds: number;
-  /** True for a step that changed nothing. */
+  /** True for a step that changed nothing: none of its targets is learned, or its gradients overflowed. */
   readonly skipped: boolean;
   /** The rank that was drawn, of an adapter with a range of them; of several such adapters, the rank of each by its name. */
   readonly rank?: number | Readonly<Record<string, number>>;
+  /** What the loss was multiplied by, where it is scaled. */
+  readonly loss_scale?: number;
 }
 
 /** One evaluation, after a step (0: before the first). */

@@ -61,6 +61,8 @@ learns classes or hidden words has no next word to give.`,
   FTL0747: `\`ftlc export --to merged\` writes a model whose weights have the adapter in them. An adapter that can be put there says how in a
 method \`merge\`, whose parameters name weights of the part that it is on: \`merge(W) { W + scale * (B @ A) }\`. What adds rows to a text,
 keys to attention or layers to the model has no such weights: export it with \`--to peft\`.`,
+  FTL0743: `A scaled loss keeps the gradients that backpropagation makes of it from vanishing in 16 bits. A method that estimates gradients,
+or measures how the loss grows along a direction, makes none of it.`,
   FTL0736: `\`train B [out, rank] = 0 { rate: ratio }\` gives a tensor so many times the rate that the recipe gives the optimizer. An
 optimizer whose steps have a size of their own, and that the recipe gives no \`rate\`, has nothing to multiply.`,
   FTL0745: `An adapter such as dylora trains a range of ranks and draws one in each step. Modules with a range of their own (\`group\`) begin
