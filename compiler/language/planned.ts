@@ -95,12 +95,6 @@ const rows: readonly PlannedRow[] = [
       spans(data(settings).flatMap(([, rows]) => (/\.parquet$/i.test(rows.path.value) ? [rows.path] : []))),
   },
   {
-    code: "FTL0908",
-    what: "packing several rows into one",
-    instead: "write pack: false",
-    where: rowsWhere("pack", ({ pack }) => pack),
-  },
-  {
     code: "FTL0909",
     what: "splitting off rows for evaluation",
     instead: "name a file after 'evaluation'",

@@ -34,6 +34,7 @@ export function dataOf(read: ReadRecipe): DataSettings | undefined {
     read.report(problem("FTL0308", split.span, "'split' leaves rows to learn from", "less than 100%"));
   }
   const kind = guess ?? "text";
+  unpacked(read, kind, pack);
   return {
     path,
     format: kind,
@@ -68,17 +69,25 @@ export function evaluationOf(
   const path = clause.argument ?? data.path;
   const kind =
     format?.value ?? (clause.argument === undefined ? undefined : formatOf(path.value)) ?? data.format;
+  const packed = pack ?? { value: data.pack, span: clause.clause.span };
+  if (pack !== undefined || kind !== data.format) unpacked(read, kind, packed);
   return {
     path,
     format: kind,
     length: length ?? data.length,
-    pack: pack?.value ?? data.pack,
+    pack: packed.value,
     learn: learn?.value ?? data.learn,
     shuffle: shuffle?.value ?? data.shuffle,
     split: clause.argument === undefined ? data.split : 0,
     every: every?.value,
     span: clause.clause.span,
   };
+}
+
+/** A row that has a class has one. */
+function unpacked(read: ReadRecipe, format: DataFormat, pack: Said<boolean> | undefined): void {
+  if (format !== "label" || pack?.value !== true) return;
+  read.report(problem("FTL0318", pack.span, "rows of format label are not packed", "write pack: false"));
 }
 
 export function precisionOf(read: ReadRecipe): Settings["precision"] {

@@ -236,6 +236,7 @@ const plan = record<Plan>({
     accumulation: count,
     rows: count,
     tokens: count,
+    room: count,
     vocabulary: count,
     learns,
   }),

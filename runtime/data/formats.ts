@@ -10,7 +10,7 @@
 //           "labels" is read where there is no "label".
 // Other fields of a row are the user's own and are left alone.
 
-import { notLearned, type Document } from "./rows.ts";
+import { notLearned, type Document } from "./documents.ts";
 import { TextError, type Tokenizer } from "./tokenizer.ts";
 
 export type Row = Readonly<Record<string, unknown>>;

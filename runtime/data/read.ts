@@ -1,8 +1,9 @@
-// Goes in: a data file, its format, and the length of a row. Comes out: its rows.
+// Goes in: a data file and its format. Comes out: its documents.
 // Always: the file is read as a stream; a wrong row is reported with file, line and field, and with it all the other wrong rows
-// up to a limit; nothing is skipped but empty lines and texts without a token.
+// up to a limit; nothing is skipped but empty lines.
 
-import type { Learning } from "../../compiler/plan/plan.ts";
+import type { DataFormat } from "../../compiler/language/settings.ts";
+import { collectDocuments, type Document, type Documents } from "./documents.ts";
 import { DataError, mostProblems, type DataProblem } from "./error.ts";
 import {
   isRefusal,
@@ -16,7 +17,7 @@ import {
   type Row,
 } from "./formats.ts";
 import { readLines, readWhole } from "./lines.ts";
-import { buildRows, type Layout, type Rows } from "./rows.ts";
+import type { Layout } from "./rows.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 interface Common {
@@ -25,16 +26,11 @@ interface Common {
   readonly length: number;
   /** Token ids of the model: 0 up to this, exclusive. */
   readonly vocab: number;
-  /** Several documents to a row. Default: no, but yes for text. */
-  readonly pack?: boolean;
-  /** What is learned of a row. Default: the word after each position. */
-  readonly learns?: Learning["kind"];
 }
 
 /**
  * `tokens`, `prompt` and `label` are JSONL. `text` is JSONL where the name ends in .jsonl, .ndjson or .json; any other file is one text
- * from its first character to its last. Packed texts fill rows to the last position and run on in the next; with `pack: false`
- * each text begins a row of its own and is cut at `length`.
+ * from its first character to its last, whose pieces of `length` positions are documents of their own.
  */
 export type DataSource = Common &
   (
@@ -49,28 +45,39 @@ export type DataSource = Common &
       }
   );
 
-export async function readRows(source: DataSource): Promise<Rows> {
-  const { path, length } = source;
-  if (!Number.isSafeInteger(length) || length < 1)
-    throw new RangeError(`a row has a length from 1, not ${length}`);
-  const builder = buildRows(length, layoutOf(source), source.learns);
+export async function readDocuments(source: DataSource): Promise<Documents> {
+  const { path } = source;
+  const builder = collectDocuments();
   const readRow = readerOf(source);
   const problems: DataProblem[] = [];
+  let tokens = 0;
   for await (const { line, row } of entries(source)) {
     const found = isRefusal(row) ? row : readRow(row.value);
-    if (!isRefusal(found)) builder.add(found);
-    else problems.push({ file: path, ...(line === undefined ? {} : { line }), ...found });
+    if (isRefusal(found)) problems.push({ file: path, ...(line === undefined ? {} : { line }), ...found });
+    else {
+      for (const document of isOneText(source) ? pieces(found, source.length) : [found])
+        builder.add(document);
+      tokens += found.ids.length;
+    }
     if (problems.length >= mostProblems) break;
   }
   if (problems.length > 0) throw new DataError(problems);
-  const rows = builder.finish();
-  if (rows.count === 0) throw new DataError([{ file: path, reason: "it holds no rows" }]);
-  return rows;
+  if (tokens === 0) throw new DataError([{ file: path, reason: "it holds no rows" }]);
+  return builder.finish();
 }
 
-function layoutOf(source: DataSource): Layout {
-  if (source.format === "text") return source.pack === false ? "one" : "stream";
-  return source.pack === true ? "pack" : "one";
+/** Texts run on from row to row where rows are packed, all else stays whole. */
+export function layoutOf(format: DataFormat, pack: boolean): Layout {
+  return !pack ? "one" : format === "text" ? "stream" : "pack";
+}
+
+function* pieces({ ids, labels }: Document, length: number): Generator<Document> {
+  for (let from = 0; from < ids.length; from += length)
+    yield { ids: ids.subarray(from, from + length), labels: labels.subarray(from, from + length) };
+}
+
+function isOneText({ format, path }: DataSource): boolean {
+  return format === "text" && !/\.(jsonl|ndjson|json)$/i.test(path);
 }
 
 function readerOf(source: DataSource): ReadRow {
@@ -94,7 +101,7 @@ interface Entry {
 }
 
 async function* entries(source: DataSource): AsyncGenerator<Entry> {
-  if (source.format === "text" && !/\.(jsonl|ndjson|json)$/i.test(source.path)) {
+  if (isOneText(source)) {
     yield { row: { value: { text: await readWhole(source.path) } } };
     return;
   }

@@ -56,6 +56,9 @@ them. Shapes made of the model's own sizes are.`,
 for single weights, the optimizer's states are one number a weight. A step with loss(along: …) measures no other loss.`,
   FTL0736: `\`train B [out, rank] = 0 { rate: ratio }\` gives a tensor so many times the rate that the recipe gives the optimizer. An
 optimizer whose steps have a size of their own, and that the recipe gives no \`rate\`, has nothing to multiply.`,
+  FTL0745: `An adapter that puts positions in front of every row, such as prompts, has to put them in front of every document where rows are
+packed. Its method packed(x, positions, segments) says how: every document begins with free positions, as many as \`front\` gives, which
+count from 0. One adapter of a recipe can have them. Write \`pack: false\`, or leave it out.`,
   FTL0913: `Dropout is not built yet where the model works on parts of all rows at once, as its head does in the loss: a mask hangs on the
 row that an element is of. Adapt the head by an adapter of its own, with \`dropout: 0\`.`,
 };

@@ -38,6 +38,8 @@ position; for masked words the rows are text, or tokens, whose \`labels\` are ta
   FTL0317: `Stages run one after the other, each with its settings put into the recipe, on the weights that the stage before leaves: on the
 same model, with its adapters. The optimizer begins anew. What a stage leaves lies in OUTPUT/NAME, so each has a name of its own that
 a folder can have; the log, OUTPUT/log.jsonl, names the stage in each line.`,
+  FTL0318: `A row of format label has one class, which is learned of the row as a whole; so no two of them share one. Leave \`pack\` out, or write
+\`pack: false\`.`,
   FTL0321: `The text is not JSON as RFC 8259 defines it, or a name stands twice in one object (which most readers hide), or values lie more
 than 64 deep.`,
   FTL0322: `The library has no architecture for the model_type of this config.json. An architecture is one .ftl file: copy the closest one with
