@@ -82,12 +82,6 @@ const rows: readonly PlannedRow[] = [
       ),
   },
   {
-    code: "FTL0906",
-    what: "the format chat",
-    instead: "write text, prompt or tokens",
-    where: rowsWhere("format", ({ format }) => format === "chat"),
-  },
-  {
     code: "FTL0907",
     what: "Parquet files",
     instead: "use JSONL",

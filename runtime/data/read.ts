@@ -4,6 +4,8 @@
 
 import type { DataFormat } from "../../compiler/language/settings.ts";
 import { collectDocuments, type Document, type Documents } from "./documents.ts";
+import { chatFormat } from "./chat.ts";
+import { startRenderer, type ChatTemplate } from "./chat-template.ts";
 import { DataError, mostProblems, type DataProblem } from "./error.ts";
 import {
   isRefusal,
@@ -29,7 +31,7 @@ interface Common {
 }
 
 /**
- * `tokens`, `prompt` and `label` are JSONL. `text` is JSONL where the name ends in .jsonl, .ndjson or .json; any other file is one text
+ * `tokens`, `prompt`, `chat` and `label` are JSONL. `text` is JSONL where the name ends in .jsonl, .ndjson or .json; any other file is one text
  * from its first character to its last, whose pieces of `length` positions are documents of their own.
  */
 export type DataSource = Common &
@@ -37,6 +39,12 @@ export type DataSource = Common &
     | { readonly format: "tokens" }
     | { readonly format: "prompt"; readonly tokenizer: Tokenizer; readonly learn?: "all" | "replies" }
     | { readonly format: "text"; readonly tokenizer: Tokenizer }
+    | {
+        readonly format: "chat";
+        readonly tokenizer: Tokenizer;
+        readonly template: ChatTemplate;
+        readonly learn?: "all" | "replies";
+      }
     | {
         readonly format: "label";
         /** Not needed where rows bring ids. */
@@ -46,13 +54,23 @@ export type DataSource = Common &
   );
 
 export async function readDocuments(source: DataSource): Promise<Documents> {
+  if (source.format !== "chat") return readEach(source, readerOf(source));
+  const { vocab, tokenizer, template, learn = "replies" } = source;
+  const renderer = startRenderer(template);
+  try {
+    return await readEach(source, chatFormat(vocab, tokenizer, renderer, learn));
+  } finally {
+    await renderer.close();
+  }
+}
+
+async function readEach(source: DataSource, readRow: ReadRow): Promise<Documents> {
   const { path } = source;
   const builder = collectDocuments();
-  const readRow = readerOf(source);
   const problems: DataProblem[] = [];
   let tokens = 0;
   for await (const { line, row } of entries(source)) {
-    const found = isRefusal(row) ? row : readRow(row.value);
+    const found = isRefusal(row) ? row : await readRow(row.value);
     if (isRefusal(found)) problems.push({ file: path, ...(line === undefined ? {} : { line }), ...found });
     else {
       for (const document of isOneText(source) ? pieces(found, source.length) : [found])
@@ -80,7 +98,7 @@ function isOneText({ format, path }: DataSource): boolean {
   return format === "text" && !/\.(jsonl|ndjson|json)$/i.test(path);
 }
 
-function readerOf(source: DataSource): ReadRow {
+function readerOf(source: Exclude<DataSource, { readonly format: "chat" }>): ReadRow {
   switch (source.format) {
     case "tokens":
       return tokensFormat(source.vocab);

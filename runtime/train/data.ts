@@ -7,6 +7,7 @@ import type { Learning, PlanJob } from "../../compiler/plan/plan.ts";
 import { CheckpointError } from "../checkpoint/error.ts";
 import { readConfig } from "../checkpoint/folder.ts";
 import type { Documents } from "../data/documents.ts";
+import { openChatTemplate } from "../data/chat-template.ts";
 import { DataError } from "../data/error.ts";
 import type { Hiding } from "../data/masking.ts";
 import { layoutOf, readDocuments, type DataSource } from "../data/read.ts";
@@ -103,7 +104,7 @@ async function hidingOf(
 }
 
 async function sourceOf(
-  { format, learn, path }: DataSettings,
+  { format, learn }: DataSettings,
   common: Omit<Extract<DataSource, { format: "tokens" }>, "format">,
   learns: Learning,
   { model, tokenizer, exists }: Opening,
@@ -119,8 +120,10 @@ async function sourceOf(
       const classes = { count: learns.kind === "classes" ? learns.count : 0, names: await classNames(model) };
       return { ...common, format, classes, tokenizer: (await exists()) ? await tokenizer() : undefined };
     }
-    case "chat":
-      throw new DataError([{ file: path.value, reason: `format ${format} is not built yet` }]);
+    case "chat": {
+      const template = await openChatTemplate(model);
+      return { ...common, format, learn, template, tokenizer: await tokenizer() };
+    }
     default:
       return format satisfies never;
   }

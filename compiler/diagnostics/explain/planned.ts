@@ -10,7 +10,6 @@ export const planned: Readonly<Record<string, string>> = {
   FTL0903: `The compiler choosing how often to split the batch. Write the number of micro-batches.${later}`,
   FTL0904: `Checkpoint policies other than \`none\` and \`every N\`.${later}`,
   FTL0905: `Training a whole range of ranks at once. Write one rank.${later}`,
-  FTL0906: `Rows of conversations. Write them as prompt and completion, or as tokens.${later}`,
   FTL0907: `Reading Parquet. Convert the file to JSON lines.${later}`,
   FTL0909: `Taking a share of the rows for evaluation. Put them into a file of their own and name it in \`evaluation\`.${later}`,
   FTL0910: `Running a recipe for each of several values. Run it several times with \`--set\`.${later}`,
