@@ -47,6 +47,7 @@ export function dataOf(read: ReadRecipe): DataSettings | undefined {
   };
 }
 
+/** `data` with a split holds out a share of its own rows; `evaluation` names no file then, and may say how those are read. */
 export function evaluationOf(
   read: ReadRecipe,
   data: DataSettings | undefined,
@@ -65,6 +66,11 @@ export function evaluationOf(
         related,
       }),
     );
+  }
+  if (clause.argument !== undefined && data.split > 0) {
+    const related = [{ span: data.span, label: "keeps a share for evaluation" }];
+    const message = "evaluation names a file, and data keeps a share for it";
+    read.report(problem("FTL0312", clause.argument.span, message, "one of them, not both", { related }));
   }
   const path = clause.argument ?? data.path;
   const kind =

@@ -11,7 +11,6 @@ export const planned: Readonly<Record<string, string>> = {
   FTL0904: `Checkpoint policies other than \`none\` and \`every N\`.${later}`,
   FTL0905: `Training a whole range of ranks at once. Write one rank.${later}`,
   FTL0907: `Reading Parquet. Convert the file to JSON lines.${later}`,
-  FTL0909: `Taking a share of the rows for evaluation. Put them into a file of their own and name it in \`evaluation\`.${later}`,
   FTL0910: `Running a recipe for each of several values. Run it several times with \`--set\`.${later}`,
   FTL0912: `Training on several devices.${later}`,
   FTL0914: `Optimizer state in 8 or 16 bits. Write \`state: f32\`, or leave it out.${later}`,
