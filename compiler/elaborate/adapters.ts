@@ -30,6 +30,8 @@ export interface AdapterUse {
   readonly settings: AdapterSettings;
   /** The recipe's options as arguments of the definition. */
   readonly options: readonly Passed[];
+  /** Positions that every document of a packed row begins with, for the adapter to fill; 0 where it fills none. */
+  readonly room: number;
   /** Whether a method estimates the gradient of a tensor of this name. */
   readonly estimates: (name: string) => boolean;
   /** Modules with options of their own. */
@@ -106,7 +108,9 @@ function adapted(
   if (groups.length > 0) run({ peft: peftFields(ws, use, () => true) }, use.options);
   scope.bindings.set("by_part", byPart(groups.length > 0 ? part.place.path : undefined));
   const env = run(adapterOwner(ws, part, use, own, groups.length > 0), optionsOf(groups, use.options));
-  const forward = env.bindings.get("forward");
+  const isPacked = use.room > 0 && part.what === "model";
+  const forward = env.bindings.get(isPacked ? "packed" : "forward");
+  if (isPacked && forward === undefined) return notPacked(use);
   if (forward === undefined && own.length === 0) return base;
   if (own.some(({ key }) => !use.shared.has(key))) use.parts.push(part.place.path);
   if (forward?.kind !== "function" || base.call === undefined) {
@@ -171,7 +175,10 @@ function given(ws: Workspace, base: RecordMeaning, part: Part, model: RecordMean
 /**
  * How many positions an adapter puts in front of every row's own: its method `front`, which sees the adapter's options alone.
  */
-export function positionsInFront(ws: Workspace, { definition, options, settings }: AdapterUse): number {
+export function positionsInFront(
+  ws: Workspace,
+  { definition, options, settings }: Pick<AdapterUse, "definition" | "options" | "settings">,
+): number {
   const front = definition.body.statements.find(
     (statement) => statement.kind === "method" && statement.name.text === "front",
   );
@@ -179,4 +186,16 @@ export function positionsInFront(ws: Workspace, { definition, options, settings 
   const env = inner(undefined);
   bindParameters(ws, env, definition.name.text, definition.parameters, options, settings.span);
   return whole(callBody(ws, env, front, [], front.span), front.span);
+}
+
+/** The positions in front are the model's own only where an adapter of the model adds them; attention's stand beside the row. */
+export function addsPositions({ definition }: Pick<AdapterUse, "definition">): boolean {
+  return definition.on.some(({ text }) => text === "model");
+}
+
+/** An adapter that puts positions in front of a whole row, where a row is several documents. */
+function notPacked({ definition, settings }: AdapterUse): never {
+  const message = `adapter '${definition.name.text}' does not say what it does with rows of several documents`;
+  const related = [{ span: definition.name.span, label: "it has no method 'packed'" }];
+  return fail("FTL0748", settings.span, message, "write pack: false", { related });
 }

@@ -7,7 +7,7 @@ import type { Module, ScalarExpression } from "../ir/graph.ts";
 import { usual, type Purpose } from "../language/purposes.ts";
 import type { Constant, Settings } from "../language/settings.ts";
 import type { DrawnRank, Learning } from "../plan/plan.ts";
-import { positionsInFront, type AdapterUse } from "./adapters.ts";
+import { addsPositions, positionsInFront, type AdapterUse } from "./adapters.ts";
 import { callDefinition } from "./functions.ts";
 import { constantMeaning, type Declared, type Meaning, type Passed, type RecordMeaning } from "./meaning.ts";
 import { conflicts } from "./during.ts";
@@ -26,7 +26,7 @@ import { rateOf } from "./schedule.ts";
 import { trainsBy, unmatchedTrain } from "./selection.ts";
 import { trainingStep, withoutStep, type TrainingStep } from "./step.ts";
 import { buildTask, chooseTask, learningOf, modulesToSave, type ChosenTask } from "./task.ts";
-import { guarded, type Library, type Workspace } from "./workspace.ts";
+import { fail, guarded, type Library, type Workspace } from "./workspace.ts";
 import { problem } from "../../grammar/diagnostic.ts";
 
 export interface ElaborationInput {
@@ -83,6 +83,9 @@ export interface Elaborated extends Omit<TrainingStep, "programs"> {
   readonly generating: Pick<Generating, "piece" | "inFront"> | undefined;
   /** How each adapted part's weights take its adapters in. */
   readonly merges: readonly Merge[];
+  /** Positions of a row, and how many every document in it leaves free for adapters to fill. */
+  readonly tokens: number;
+  readonly room: number;
 }
 
 export interface Elaboration {
@@ -111,14 +114,19 @@ export function elaborate(input: ElaborationInput): Elaboration {
 
 function build(ws: Workspace, input: ElaborationInput): Elaborated {
   const { settings } = input;
+  const fronts: number[] = [];
   const adapters = settings.adapters.flatMap((use, index): AdapterUse[] => {
     const definition = input.adapters[index];
     if (definition === undefined) return [];
+    const options = passedOptions(use.options);
+    const front = positionsInFront(ws, { definition, options, settings: use });
+    fronts.push(front);
     return [
       {
         definition,
         settings: use,
-        options: passedOptions(use.options),
+        options,
+        room: isPacked(settings) && addsPositions({ definition }) ? front : 0,
         groups: use.groups.map(({ patterns, options }) => ({ patterns, options: passedOptions(options) })),
         estimates: estimatesBy(settings),
         answered: new Set(),
@@ -129,8 +137,9 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
       },
     ];
   });
-  const inFront = adapters.map((use) => ({ use, count: positionsInFront(ws, use) }));
-  const front = inFront.reduce((sum, { count }) => sum + count, 0);
+  const inFront = adapters.map((use, index) => ({ use, count: fronts[index] ?? 0 }));
+  const front = fronts.reduce((sum, each) => sum + each, 0);
+  const room = roomOf(adapters, front);
   ws.length = { ...ws.length, value: ws.length.value + front };
   const chosen = chooseTask(ws, input.task, passedOptions(settings.head.options), settings.head.span);
   const isAdded = matcher(modulesToSave(chosen));
@@ -155,10 +164,11 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
 
   const job: Job = {
     rows: input.rows,
-    tokens: settings.data.length.value,
+    tokens: settings.data.length.value + room,
     rowsSpan: settings.batch.span,
     tokensSpan: settings.data.length.span,
-    front,
+    front: front - room,
+    room,
     optimizer: input.optimizer,
     optimizerOptions: passedOptions(settings.optimizer.options),
     optimizerSpan: settings.optimizer.name.span,
@@ -215,12 +225,28 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
     ranks,
     generating: generating && { piece: generating.piece, inFront: generating.inFront },
     merges: merging.merges,
+    tokens: job.tokens,
+    room,
   };
 }
 
 function lossScaleOf({ precision }: Settings): Job["lossScale"] {
   if (precision.value === "f32" || precision.value.lossScale === "none") return undefined;
   return precision.value.lossScale;
+}
+
+/** Whether a row may hold several documents. */
+function isPacked({ data, evaluation }: Settings): boolean {
+  return data.pack || evaluation?.pack === true;
+}
+
+/** Room is numbered by the positions of a document, so one adapter has all that is in front. */
+function roomOf(adapters: readonly AdapterUse[], front: number): number {
+  const [first, second] = adapters.filter(({ room }) => room > 0);
+  if (first === undefined || (second === undefined && first.room === front)) return first?.room ?? 0;
+  const message =
+    "several adapters put positions in front of a row, which rows of several documents cannot have";
+  return fail("FTL0748", (second ?? first).settings.span, message, "write pack: false");
 }
 
 function methodOf({ settings, method }: ElaborationInput): Job["method"] {

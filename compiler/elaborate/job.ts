@@ -18,8 +18,10 @@ export interface Job {
   /** Where the recipe says how many rows and positions there are. */
   readonly rowsSpan: Span;
   readonly tokensSpan: Span;
-  /** Positions that adapters put in front of every row's own. */
+  /** Positions of every row that adapters put in front of it, so that its own count from there. */
   readonly front: number;
+  /** Positions that every document leaves free for adapters to fill, which `tokens` includes once. */
+  readonly room: number;
   readonly optimizer: Definition;
   readonly optimizerOptions: readonly Passed[];
   /** Where the recipe chooses the optimizer. */

@@ -187,8 +187,10 @@ export interface PlanJob {
   readonly accumulation: number;
   /** Rows of one micro-batch. */
   readonly rows: number;
-  /** Positions of one row. */
+  /** Positions of one row, `room` included. */
   readonly tokens: number;
+  /** Positions that every document of a row leaves free in front, for adapters to fill; 0 where rows are not packed. */
+  readonly room: number;
   readonly vocabulary: number;
   readonly learns: Learning;
   /** Ranks that are drawn in each step. */

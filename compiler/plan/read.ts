@@ -256,6 +256,7 @@ const plan = record<Plan>({
     accumulation: count,
     rows: count,
     tokens: count,
+    room: count,
     vocabulary: count,
     learns,
     ranks: listOf(

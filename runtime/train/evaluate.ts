@@ -3,7 +3,7 @@
 // predicted, where the plan predicts them.
 // Holds: rows come in the order of the file; sums are in float64; a batch that learns nothing costs nothing; aborted, there is no result.
 import type { Batches } from "../data/batches.ts";
-import { notLearned } from "../data/rows.ts";
+import { notLearned } from "../data/documents.ts";
 import { writeMicro, writeRank, type Feeding } from "./feed.ts";
 import { countClasses, type ClassMetrics } from "./metrics.ts";
 

@@ -69,6 +69,9 @@ optimizer whose steps have a size of their own, and that the recipe gives no \`r
 with the same rank and end at the adapter's last or before, for all of them follow one draw; lists of ranks, here and in
 \`evaluation\`, name ranks of the range. A step changes a part of such a tensor only, so the optimizer must be one that treats every element
 by itself.`,
+  FTL0748: `An adapter that puts positions in front of every row, such as prompts, has to put them in front of every document where rows are
+packed. Its method packed(x, positions, segments) says how: every document begins with free positions, as many as \`front\` gives, which
+count from 0. One adapter of a recipe can have them. Write \`pack: false\`, or leave it out.`,
   FTL0913: `Dropout is not built yet where the model works on parts of all rows at once, as its head does in the loss: a mask hangs on the
 row that an element is of. Adapt the head by an adapter of its own, with \`dropout: 0\`.`,
 };

@@ -21,9 +21,10 @@ export function planResult(
       accumulation: 2,
       rows: 2,
       tokens: 64,
+      ranks: [],
+      room: 0,
       vocabulary: 512,
       learns: { kind: "targets" },
-      ranks: [],
     },
     parameters: { total: 1000, trainable: 100 },
     step: module.programs.flatMap(({ name }): StepRun[] => {

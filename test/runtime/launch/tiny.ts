@@ -103,6 +103,7 @@ export function tinyPlan(
       accumulation: 1,
       rows: 2,
       tokens: 4,
+      room: 0,
       vocabulary: 4,
       learns: { kind: "targets" },
       ranks: [],
