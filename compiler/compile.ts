@@ -185,5 +185,22 @@ function policyOf(settings: Settings): Checkpointing {
 function decisionsOf(settings: Settings): Decision[] {
   const { value } = settings.checkpoint;
   const chosen = typeof value === "object" ? `every ${value.every}` : value;
-  return [{ what: "checkpoint", chosen, why: "said by the recipe, or its default", considered: [] }];
+  const why = "said by the recipe, or its default";
+  return [{ what: "checkpoint", chosen, why, considered: [] }, ...precisionDecisions(settings)];
+}
+
+/** Which types were chosen under mixed precision, and what stays in f32 all the same. */
+function precisionDecisions({ precision: { value } }: Settings): readonly Decision[] {
+  if (value === "f32") return [];
+  const { compute, store, lossScale } = value;
+  const scaled =
+    lossScale === "none"
+      ? "no loss scale"
+      : `loss scale ${lossScale === "dynamic" ? "dynamic, from 65536" : lossScale}`;
+  const why =
+    "said by the recipe, or its default; in f32 stay sums of products, weights that train, their gradients and optimizer states, " +
+    "norms, softmax, attention's statistics, logits and loss, and rows of an odd length";
+  return [
+    { what: "precision", chosen: `products in ${compute}, activations in ${store}, ${scaled}`, why, considered: [] },
+  ];
 }

@@ -6,7 +6,7 @@ const models = (process.env["MODELS"] ?? "llama").split(",");
 const recipe = (what: string, type: string): string => `
 recipe parity {
   ${what}
-  precision mixed { compute: ${type}${process.env["EXTRA"] ?? ""}, loss_scale: 1024 }
+  precision mixed { compute: ${type}${process.env["EXTRA"] ?? ""}${process.env["SCALE"] ?? ""} }
   data      "rows.jsonl" { format: tokens, length: 48, shuffle: false }
   batch     2
   optimizer adamw { rate: 3e-3, weight_decay: 0.01, clip: 1.0 }
