@@ -45,23 +45,23 @@ export function inPlaceCandidates(
   const { template, region } = read(node);
   const drafter = templates.get(template);
   if (drafter === undefined) return [];
-  const { memory } = draftOnce(drafter, { region, layouts: plainLayouts, profile }).scene;
   const shared = readByMany(region, template);
   const rows = template === "row" ? (foldsIn(region)[0]?.kept ?? 0) : -1;
-  return region.results.flatMap((result, output) => {
+  const alike = region.results.flatMap((result, output) => {
     // Results of one element a row are written while other invocations may still read theirs.
     if (sizeOf(result.shape) === rows || region.results.indexOf(result) !== output) return [];
-    const own = new Set(
-      memory.stored.filter((store) => store.output === output).map(({ address }) => address.key),
-    );
     return region.parameters.flatMap((parameter, input) => {
       if (shared.has(parameter) || parameter.type !== result.type) return [];
-      if (sizeOf(parameter.shape) !== sizeOf(result.shape)) return [];
-      const loads = memory.loaded.filter((load) => load.input === input);
-      return loads.length > 0 && loads.every(({ address }) => own.has(address.key))
-        ? [[output, input] as const]
-        : [];
+      return sizeOf(parameter.shape) === sizeOf(result.shape) ? [[output, input] as const] : [];
     });
+  });
+  // Most products and many others have no such pair, and need no draft.
+  if (alike.length === 0) return [];
+  const { memory } = draftOnce(drafter, { region, layouts: plainLayouts, profile }).scene;
+  return alike.filter(([output, input]) => {
+    const own = memory.stored.flatMap((store) => (store.output === output ? [store.address.key] : []));
+    const loads = memory.loaded.filter((load) => load.input === input);
+    return loads.length > 0 && loads.every(({ address }) => own.includes(address.key));
   });
 }
 
