@@ -201,6 +201,11 @@ function precisionDecisions({ precision: { value } }: Settings): readonly Decisi
     "said by the recipe, or its default; in f32 stay sums of products, weights that train, their gradients and optimizer states, " +
     "norms, softmax, attention's statistics, logits and loss, and rows of an odd length";
   return [
-    { what: "precision", chosen: `products in ${compute}, activations in ${store}, ${scaled}`, why, considered: [] },
+    {
+      what: "precision",
+      chosen: `products in ${compute}, activations in ${store}, ${scaled}`,
+      why,
+      considered: [],
+    },
   ];
 }

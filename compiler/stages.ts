@@ -165,7 +165,9 @@ function mixed(module: Module, precision: Precision): Module {
   return {
     ...module,
     programs: module.programs.map((program) =>
-      program.reads.some((name) => batch.has(name)) ? precise(program, weights, precision, narrowKernels) : program,
+      program.reads.some((name) => batch.has(name))
+        ? precise(program, weights, precision, narrowKernels)
+        : program,
     ),
   };
 }

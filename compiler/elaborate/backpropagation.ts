@@ -35,7 +35,9 @@ export function backpropagated(
     loss: () => tensor(read(ws, loss), []),
     norm: () => {
       const norm = gradientNorm(ws, weights, { beside, estimate }, span);
-      return scale === undefined ? norm : elementwise(ws, "multiply", [norm, inverseOf(ws, scale, span)], span);
+      return scale === undefined
+        ? norm
+        : elementwise(ws, "multiply", [norm, inverseOf(ws, scale, span)], span);
     },
     ...(scale === undefined ? {} : { unit: () => inverseOf(ws, scale, span) }),
     estimate,

@@ -187,7 +187,11 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   const trainable = weights.filter((declared) => declared.trainable);
   ws.diagnostics.push(...unmatchedTrain(settings.model.train, weights));
   if (wanted.has("train")) {
-    ws.diagnostics.push(...unmatched(trainable, job.groups), ...conflicts(settings, input.optimizer), ...scaledWithoutGradient(settings));
+    ws.diagnostics.push(
+      ...unmatched(trainable, job.groups),
+      ...conflicts(settings, input.optimizer),
+      ...scaledWithoutGradient(settings),
+    );
   }
   const { programs: ofStep, ...step } = wanted.has("train")
     ? trainingStep(ws, task, trainable, job)

@@ -33,7 +33,9 @@ export function scaleVariable(span: Span): Declared {
 
 /** The scale of the step at hand. */
 export function scaleOf(scale: LossScale, span: Span): Meaning {
-  return scale === "dynamic" ? { kind: "variable", variable: scaleVariable(span), dimensions: [] } : number(scale);
+  return scale === "dynamic"
+    ? { kind: "variable", variable: scaleVariable(span), dimensions: [] }
+    : number(scale);
 }
 
 /** What makes a gradient of the loss itself from that of the scaled loss. */

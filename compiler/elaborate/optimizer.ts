@@ -117,7 +117,8 @@ export function updateParameter(
 function applied(ws: Workspace, { applies }: Step, after: Value, before: Meaning, span: Span): Value {
   if (applies === undefined) return after;
   const old = asTensor(ws, before, span);
-  return asTensor(ws, elementwise(ws, "select", [applies, tensor(after, old.dimensions), old], span), span).value;
+  return asTensor(ws, elementwise(ws, "select", [applies, tensor(after, old.dimensions), old], span), span)
+    .value;
 }
 
 /** What decides which elements of a parameter and of its states an update leaves as they are. */

@@ -114,7 +114,10 @@ function updateRun(
 ): readonly Write[] {
   const { span } = job;
   const { first, count } = run;
-  const constants = [...(factor.kind === "tensor" ? [factor.value] : []), ...(ws.now === undefined ? [] : [ws.now])];
+  const constants = [
+    ...(factor.kind === "tensor" ? [factor.value] : []),
+    ...(ws.now === undefined ? [] : [ws.now]),
+  ];
   const parameter: Declared = { ...weight, shape: weight.shape.slice(1), parts: undefined };
   /** The stack that a state is a part of. */
   const stateStack = (part: Declared): Declared => {

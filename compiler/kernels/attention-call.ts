@@ -71,7 +71,8 @@ export function readBackward(node: Node): BackwardCall | undefined {
   if (!isVectors(dO, [rows, tokens, heads, width]) || !isVectors(o, [rows, tokens, heads, width]))
     return undefined;
   if (!isTensor(lse, [rows, heads, tokens])) return undefined;
-  if (node.outputs.length !== to.length || !node.outputs.every((output) => isVectors(output))) return undefined;
+  if (node.outputs.length !== to.length || !node.outputs.every((output) => isVectors(output)))
+    return undefined;
   const place = (input: number): number | undefined => {
     const index = to.indexOf(input);
     return index < 0 ? undefined : index;

@@ -54,7 +54,10 @@ export class Bindings {
     if (wide) {
       const whole = `${bound.name}[${quadAt(bound)}]`;
       const lines = is16
-        ? [`let words = ${whole};`, `return vec4<f32>(${halvesOf(tensor, "words.x")}, ${halvesOf(tensor, "words.y")});`]
+        ? [
+            `let words = ${whole};`,
+            `return vec4<f32>(${halvesOf(tensor, "words.x")}, ${halvesOf(tensor, "words.y")});`,
+          ]
         : [`return ${whole};`];
       this.#declare(head, lines);
       return;

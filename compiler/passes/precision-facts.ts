@@ -82,7 +82,11 @@ export function isView(node: Node): boolean {
   return lowering.kind === "view" && lowering.inside === undefined;
 }
 
-function weightsIn(order: readonly Node[], { parameters }: Region, own: ReadonlySet<Value>): ReadonlySet<Value> {
+function weightsIn(
+  order: readonly Node[],
+  { parameters }: Region,
+  own: ReadonlySet<Value>,
+): ReadonlySet<Value> {
   const weights = new Set(own);
   const moving = new Set(parameters.filter((parameter) => !own.has(parameter)));
   for (const { inputs, outputs } of order) {

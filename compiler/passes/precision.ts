@@ -128,12 +128,17 @@ function visit(
       const type = at(types, index);
       return type === "f32" ? result : cast(result, type);
     });
-    const outputs = builderFor(node.origin).applyAll("call", inputs, node.attributes, [{ parameters, results }]);
+    const outputs = builderFor(node.origin).applyAll("call", inputs, node.attributes, [
+      { parameters, results },
+    ]);
     node.outputs.forEach((output, index) => stand(output, at(outputs, index)));
   };
   /** What stands for an output that is of its final type already. */
   const stand = (output: Value, value: Value): void =>
-    void stands.set(output, value.type === output.type ? { wide: value } : { wide: cast(value, "f32"), narrow: value });
+    void stands.set(
+      output,
+      value.type === output.type ? { wide: value } : { wide: cast(value, "f32"), narrow: value },
+    );
 
   const narrowRepeat = (node: Node): void => {
     const loop = readRepeat(node);
@@ -149,14 +154,16 @@ function visit(
       return parameter;
     };
     const given = (entry: Entry): Entry => {
-      const taken = compute !== "f32" && inner.operands.has(entry.inner) ? operand(entry.outer) : wide(entry.outer);
+      const taken =
+        compute !== "f32" && inner.operands.has(entry.inner) ? operand(entry.outer) : wide(entry.outer);
       const type = taken.type === compute && compute !== "f32" ? compute : "f32";
       return { outer: taken, inner: enter(entry, type) };
     };
     const constants = loop.constants.map(given);
     const stacked = loop.stacked.map(given);
     const runs = loop.carried.map(({ initial, inner: value }) => {
-      const handedOn = loop.stacked.length > 0 && isEven(value) && inner.leading.has(value) && !facts.weights.has(initial);
+      const handedOn =
+        loop.stacked.length > 0 && isEven(value) && inner.leading.has(value) && !facts.weights.has(initial);
       const type = handedOn ? store : "f32";
       return { type, parameter: enter({ outer: initial, inner: value }, type) };
     });
@@ -169,7 +176,13 @@ function visit(
         next: type === "f32" ? body.wide(next) : body.held(next, type),
       };
     });
-    const built = buildRepeat({ ...loop, constants, carried, stacked, collected: loop.collected.map(body.wide) });
+    const built = buildRepeat({
+      ...loop,
+      constants,
+      carried,
+      stacked,
+      collected: loop.collected.map(body.wide),
+    });
     [...built.carried, ...built.collected].forEach((value, index) => stand(at(node.outputs, index), value));
   };
 
@@ -185,7 +198,9 @@ function visit(
       const { narrow } = operationOf(node.operation);
       const inputs = node.inputs.map(narrow?.takes === true ? operand : wide);
       const outputs = builderFor(node.origin).applyAll(node.operation, inputs, node.attributes, node.regions);
-      node.outputs.forEach((output, index) => keep(output, at(outputs, index), typeOf(output, narrow?.gives)));
+      node.outputs.forEach((output, index) =>
+        keep(output, at(outputs, index), typeOf(output, narrow?.gives)),
+      );
     }
   }
   return { wide, held };

@@ -139,5 +139,7 @@ export function standIn(known: ReadonlyMap<Value, Value>, value: Value): Value {
 export function unrounded(value: Value): Value {
   if (value.type === "f32") return value;
   const [origin] = value.node.operation === "cast" ? value.node.inputs : [];
-  return origin?.type === "f32" ? origin : builderFor(value.node.origin).apply("cast", [value], { type: "f32" });
+  return origin?.type === "f32"
+    ? origin
+    : builderFor(value.node.origin).apply("cast", [value], { type: "f32" });
 }

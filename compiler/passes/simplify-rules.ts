@@ -135,6 +135,8 @@ export const arithmeticRules: readonly Rule[] = [
 export const differentiatedRules: readonly Rule[] = [
   on("stop_gradient", "stop_gradient after differentiation", ([x]) => x),
   on("cast", "exact cast after differentiation", ([x], { attributes: { type, exact } }, builder) =>
-    exact === true && x !== undefined && type !== undefined ? builder.apply("cast", [x], { type }) : undefined,
+    exact === true && x !== undefined && type !== undefined
+      ? builder.apply("cast", [x], { type })
+      : undefined,
   ),
 ];

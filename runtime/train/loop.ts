@@ -105,12 +105,7 @@ export async function train(session: Feeding, options: TrainOptions): Promise<Tr
   let pending: Pending | undefined;
   let before = clock();
 
-  const tell = async (
-    step: number,
-    batch: Batch,
-    now: number,
-    values: StepValues,
-  ) => {
+  const tell = async (step: number, batch: Batch, now: number, values: StepValues) => {
     last = lineOf(step, step / batches.stepsPerEpoch, batch, values, now - before);
     before = now;
     await write(last);
@@ -134,9 +129,7 @@ export async function train(session: Feeding, options: TrainOptions): Promise<Tr
         `the loss is ${loss}, the gradient's norm ${norm}: training has diverged`,
       );
     updates = counted;
-    skipped = isSkipped
-      ? { scale, times: skipped?.scale === scale ? skipped.times + 1 : 1 }
-      : undefined;
+    skipped = isSkipped ? { scale, times: skipped?.scale === scale ? skipped.times + 1 : 1 } : undefined;
     if (skipped?.times === mostSkipped)
       throw new TrainingError(
         done.step,
