@@ -27,8 +27,6 @@ export interface PlanOptions {
   readonly memory?: number;
   /** What the plan is for; training and evaluating where absent. */
   readonly purposes?: readonly Purpose[];
-  /** What is run instead of what training begins with: there is one compilation then, of the last stage. */
-  readonly tuned?: Tuned;
 }
 
 export interface CompileOptions extends PlanOptions {
@@ -38,6 +36,8 @@ export interface CompileOptions extends PlanOptions {
   readonly read: Read;
   /** Changes of the form `path=value`. */
   readonly set?: readonly string[];
+  /** What is run instead of what training begins with: there is one compilation then, of the last stage. */
+  readonly tuned?: Tuned;
 }
 
 /** What a run has to know beside the plan. */

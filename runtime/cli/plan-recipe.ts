@@ -51,11 +51,12 @@ export async function planRecipe(
 
   const tuned = changes.tuned?.(front.settings);
   const profile = changes.profile ?? profileOf(front.settings) ?? (await changes.otherwise?.());
-  const compiled = planStages(front, {
+  // What training left may bring a config of its own.
+  const run = tuned === undefined ? front : readRecipe(source, readOptional, changes.set, tuned);
+  const compiled = planStages(run, {
     ...(profile === undefined ? {} : { profile }),
     ...(changes.memory === undefined ? {} : { memory: changes.memory }),
     ...(changes.purposes === undefined ? {} : { purposes: changes.purposes }),
-    ...(tuned === undefined ? {} : { tuned }),
   });
   const diagnostics = distinct(compiled.flatMap((each) => each.diagnostics));
   if (hasErrors(diagnostics)) return failed(diagnostics);
