@@ -1,11 +1,12 @@
 // `ftlc export`: what training left, for other programs: an adapter in PEFT layout, or a model with the adapter in its weights. Comes in: a
 // recipe, which adapter, the form and a folder. Goes out: the folder, and how far storing rounded the merged weights.
 // Holds: an adapter that cannot be merged is refused by name; nothing is left half written; a folder that holds files is left alone.
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { profileFromDevice } from "../../compiler/profile/device.ts";
 import { openDevice, type OpenedDevice } from "../device/open.ts";
 import { writePeft } from "../export/adapter-folder.ts";
 import { mergeModel, type Merged } from "../export/merged.ts";
+import { needEmpty } from "../export/model-folder.ts";
 import type { JobEvent } from "../train/job.ts";
 import { fits } from "./compile.ts";
 import { exitCodes, Failure, type ExitCode } from "./exit.ts";
@@ -16,7 +17,7 @@ import type { ExportFlags } from "./program.ts";
 import { sizeText } from "./quantity.ts";
 import type { Terminal } from "./terminal.ts";
 import { trainingDisplay } from "./training-display.ts";
-import { oneRank } from "./tuned-ranks.ts";
+import { wantedRanks } from "./tuned-ranks.ts";
 import { findTuned, type Found } from "./tuned.ts";
 
 export async function exportCommand(flags: ExportFlags, terminal: Terminal): Promise<ExitCode> {
@@ -44,17 +45,17 @@ export async function exportCommand(flags: ExportFlags, terminal: Terminal): Pro
     const [planned] = plans;
     if (planned === undefined || found === undefined) throw new RangeError("a recipe without a run");
     if (found.adapters.size === 0) throw withoutAdapter(found);
-    oneRank(planned.settings, flags.rank);
+    const ranks = wantedRanks(planned, flags.rank ?? []);
     terminal.err(shortPaths(`exporting: ${found.what}`));
     if (to === "peft") {
-      const written = await writePeft(planned, folder, output);
+      const written = await writePeft(planned, folder, output, ranks);
       for (const message of written.warnings) terminal.err(shortPaths(`warning: ${message}`));
       terminal.err(shortPaths(`wrote ${output}`));
-      if (json) terminal.out(JSON.stringify({ folder: output, to }, undefined, 2));
+      if (json) terminal.out(JSON.stringify({ folder: output, to, ranks }, undefined, 2));
       return exitCodes.done;
     }
     if (!fits(plans, terminal)) return exitCodes.refused;
-    return await merge(planned, { folder, output, json, opened: await open() }, terminal);
+    return await merge(planned, { folder, output, ranks, json, opened: await open() }, terminal);
   } finally {
     opened?.close();
   }
@@ -71,11 +72,13 @@ async function merge(
   {
     folder,
     output,
+    ranks,
     json,
     opened,
   }: {
     readonly folder: string;
     readonly output: string;
+    readonly ranks: readonly number[];
     readonly json: boolean;
     readonly opened: OpenedDevice;
   },
@@ -88,32 +91,40 @@ async function merge(
   display.note(
     `plan: ${sizeText(plan.peakBytes)} of ${sizeText(plan.budget)}, ${plan.kernels.length} kernels`,
   );
+  const written: object[] = [];
   try {
-    const merged = await mergeModel({
-      plan,
-      settings,
-      facts,
-      folder,
-      device: opened.device,
-      output,
-      onEvent: (event: JobEvent) => display.event(event),
-      onMerged: (done, total) => display.show(`merging  tensor ${done} of ${total}`),
-      signal,
-    });
-    display.end();
+    await needEmpty(output);
     const base = baseOf(settings, folder);
-    for (const line of mergedText(merged, base)) terminal.err(shortPaths(line));
-    terminal.err(shortPaths(`wrote ${output}`));
-    if (json) {
+    for (const rank of ranks.length === 0 ? [undefined] : ranks) {
+      const own = ranks.length > 1 ? join(output, `rank-${rank}`) : output;
+      const merged = await mergeModel({
+        plan,
+        settings,
+        facts,
+        folder,
+        device: opened.device,
+        output: own,
+        rank,
+        onEvent: (event: JobEvent) => display.event(event),
+        onMerged: (done, total) => display.show(`merging  tensor ${done} of ${total}`),
+        signal,
+      });
+      display.end();
+      for (const line of mergedText(merged, base)) terminal.err(shortPaths(line));
+      terminal.err(shortPaths(`wrote ${own}`));
       const { tensors, elements, types, rounding } = merged;
       const rounded = { max: rounding.most, mean: rounding.mean };
-      const about = { folder: output, to: "merged", base, tensors, elements, types, rounding: rounded };
-      terminal.out(JSON.stringify(about, undefined, 2));
+      written.push({ folder: own, to: "merged", rank, base, tensors, elements, types, rounding: rounded });
     }
+    // Of several ranks a list.
+    if (json) terminal.out(JSON.stringify(written.length > 1 ? written : written[0], undefined, 2));
     return exitCodes.done;
   } catch (error) {
     if (signal.aborted && error instanceof Error && error.name === "AbortError")
-      throw new Failure("interrupted: nothing was written", exitCodes.interrupted);
+      throw new Failure(
+        `interrupted: ${written.length === 0 ? "nothing was written" : "what is there is whole"}`,
+        exitCodes.interrupted,
+      );
     throw error;
   } finally {
     display.end();

@@ -9,13 +9,14 @@ import { endsOf } from "../generate/ends.ts";
 import { choose, type Sampling } from "../generate/sampling.ts";
 import { textStream } from "../generate/text.ts";
 import { words } from "../generate/words.ts";
+import { writeRank } from "../train/feed.ts";
 import { exitCodes, Failure, type ExitCode } from "./exit.ts";
 import { readOptional, readSource } from "./files.ts";
 import type { Planned } from "./plan-recipe.ts";
 import type { GenerateFlags } from "./program.ts";
 import { runTuned, type Running } from "./run-tuned.ts";
 import type { Terminal } from "./terminal.ts";
-import { oneRank } from "./tuned-ranks.ts";
+import { wantedRanks } from "./tuned-ranks.ts";
 import { findTuned } from "./tuned.ts";
 
 /** Words that are added without `--tokens`, at most. */
@@ -36,8 +37,9 @@ export async function generateCommand(
   const prompt = await readPrompt(path, flags);
   // The last word needs no place: nothing follows it.
   const places = prompt === undefined ? [] : [`data.length=${prompt.ids.length + count - 1}`];
-  const before = async ({ settings }: Planned): Promise<ReadonlySet<number>> => {
-    oneRank(settings, flags.rank);
+  const before = async (planned: Planned): Promise<ReadonlySet<number>> => {
+    const { settings } = planned;
+    wantedRanks(planned, flags.rank === undefined ? [] : [flags.rank]);
     if (prompt === undefined) throw new RangeError("a recipe without settings was planned");
     return endsOf(resolve(dirname(path), settings.model.path.value), prompt.tokenizer);
   };
@@ -97,6 +99,7 @@ async function write(
     ended = "end";
     return undefined;
   };
+  await writeRank(session, flags.rank);
   display.end();
   const began = performance.now();
   try {

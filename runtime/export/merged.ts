@@ -14,6 +14,7 @@ import { underFullNames } from "../checkpoint/names.ts";
 import { readChunks, type SafetensorsFile, type TensorToWrite } from "../checkpoint/safetensors.ts";
 import { launch } from "../launch/session.ts";
 import { checkAdapter } from "../train/adapters.ts";
+import { writeRank } from "../train/feed.ts";
 import type { JobEvent, JobFacts } from "../train/job.ts";
 import { besideAdapter, isOf, readingOf, readTensor, type Continued, type Reading } from "../train/load.ts";
 import { openAdapters } from "../train/sources.ts";
@@ -28,6 +29,8 @@ export interface MergeInput {
   readonly device: GPUDevice;
   /** The folder to write. */
   readonly output: string;
+  /** Of an adapter with a range of ranks: the largest if undefined. */
+  readonly rank?: number | undefined;
   /** Bytes of tensors in one file, at most. */
   readonly limit?: number;
   readonly onEvent?: (event: Extract<JobEvent, { kind: "compiling" | "loading" | "warning" }>) => void;
@@ -64,6 +67,7 @@ export async function mergeModel(input: MergeInput): Promise<Merged> {
     input.onEvent?.({ kind: "compiling", done, total });
   const session = await launch(plan, input.device, { onCompiled });
   try {
+    await writeRank(session, input.rank);
     const rounding = counted();
     const total = jobs.reduce((sum, { changed }) => sum + changed.length, 0);
     input.onMerged?.(0, total);

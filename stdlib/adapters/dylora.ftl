@@ -29,6 +29,8 @@ adapter dylora(
     y + alpha / b * (drop(x, dropout) @ A[0..<b].T @ B[.., 0..<b].T)
   }
 
+  merge(W: [out, in]) -> [out, in] { W + alpha / b * (B[.., 0..<b] @ A[0..<b]) }
+
   peft {
     peft_type: "LORA"
     r: rank.last
