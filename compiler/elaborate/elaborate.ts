@@ -114,6 +114,9 @@ export function elaborate(input: ElaborationInput): Elaboration {
 
 function build(ws: Workspace, input: ElaborationInput): Elaborated {
   const { settings } = input;
+  const wanted = new Set(input.purposes ?? usual);
+  // A text that is written has a row of its own.
+  const isPacked = packs(settings) && !wanted.has("generate");
   const fronts: number[] = [];
   const adapters = settings.adapters.flatMap((use, index): AdapterUse[] => {
     const definition = input.adapters[index];
@@ -126,7 +129,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
         definition,
         settings: use,
         options,
-        room: isPacked(settings) && addsPositions({ definition }) ? front : 0,
+        room: isPacked && addsPositions({ definition }) ? front : 0,
         groups: use.groups.map(({ patterns, options }) => ({ patterns, options: passedOptions(options) })),
         estimates: estimatesBy(settings),
         answered: new Set(),
@@ -144,7 +147,6 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   const chosen = chooseTask(ws, input.task, passedOptions(settings.head.options), settings.head.span);
   const isAdded = matcher(modulesToSave(chosen));
   const selected = trainsBy(settings.model.train);
-  const wanted = new Set(input.purposes ?? usual);
   const adapted: AdaptedPart[] = [];
   const choice: ModelChoice = {
     // What is merged is computed from all digits of the file.
@@ -240,7 +242,7 @@ function lossScaleOf({ precision }: Settings): Job["lossScale"] {
 }
 
 /** Whether a row may hold several documents. */
-function isPacked({ data, evaluation }: Settings): boolean {
+function packs({ data, evaluation }: Settings): boolean {
   return data.pack || evaluation?.pack === true;
 }
 

@@ -17,7 +17,9 @@ import { wantedRanks } from "./tuned-ranks.ts";
 export async function evalCommand(path: string, flags: EvalFlags, terminal: Terminal): Promise<ExitCode> {
   const json = flags.json === true;
   const folder = dirname(path);
-  const data = flags.data === undefined ? [] : [`evaluation=${JSON.stringify(resolve(flags.data))}`];
+  // Rows of the user's go before those that the recipe holds out.
+  const data =
+    flags.data === undefined ? [] : ["data.split=0", `evaluation=${JSON.stringify(resolve(flags.data))}`];
   const before = async (planned: Planned): Promise<Wanted> => {
     const { settings, plan } = planned;
     const { evaluation } = settings;

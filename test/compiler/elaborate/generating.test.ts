@@ -6,6 +6,7 @@ import { elaborate, type Elaborated } from "../../../compiler/elaborate/elaborat
 import { readRecipe } from "../../../compiler/front.ts";
 import { evaluateProgram } from "../../../compiler/ir/interpret.ts";
 import { sizeOf } from "../../../compiler/ir/graph.ts";
+import type { Purpose } from "../../../compiler/language/purposes.ts";
 import type { Tensor } from "../../../compiler/ops/operation.ts";
 import { filled } from "../parity/reference.ts";
 
@@ -13,7 +14,14 @@ interface Made extends Elaborated {
   readonly variables: ReadonlyMap<string, Tensor>;
 }
 
-function made(model: string, what: string, length: number, more: object = {}, format = "tokens"): Made {
+function made(
+  model: string,
+  what: string,
+  length: number,
+  more: object = {},
+  format = "tokens",
+  ...purposes: readonly Purpose[]
+): Made {
   const text = `recipe generating {
     model     "model" { train: ${what.startsWith("adapter") ? "none" : "all"}, init: random { seed: 3 } }
     ${what}
@@ -27,7 +35,10 @@ function made(model: string, what: string, length: number, more: object = {}, fo
   const { input, diagnostics } = readRecipe({ path: "recipe.ftl", text }, (name) =>
     name === "model/config.json" ? JSON.stringify(config) : undefined,
   );
-  const found = input === undefined ? undefined : elaborate({ ...input, purposes: ["score", "generate"] });
+  const found =
+    input === undefined
+      ? undefined
+      : elaborate({ ...input, purposes: purposes.length > 0 ? purposes : ["score", "generate"] });
   if (found?.elaborated === undefined)
     throw new Error([...diagnostics, ...(found?.diagnostics ?? [])].map(({ message }) => message).join("\n"));
   const { elaborated } = found;
@@ -131,6 +142,16 @@ test("rows in front of the model and of its attention together, and a prompt of 
   agree(made("gpt2", adapters, 9), 9, 4);
   agree(made("llama", adapters, 6), 6, 1);
   agree(made("opt", "adapter llama_adapter { tokens: 3, last: 1 }", 8), 8, 3);
+});
+
+test("a recipe whose rows are packed", () => {
+  const adapter = "adapter prompt_tuning { tokens: 4 }";
+  const [packed, plain] = ["tokens, pack: true", "tokens"].map((format) =>
+    made("llama", adapter, 9, {}, format, "generate"),
+  );
+  const ids = Array.from({ length: 9 }, (_, at) => 1 + ((at * 7) % 23));
+  if (packed === undefined || plain === undefined) throw new Error("two recipes were made");
+  expect(wordByWord(packed, ids, 4)).toEqual(wordByWord(plain, ids, 4));
 });
 
 test("a window that is shorter than the text", () => {
