@@ -41,7 +41,10 @@ export async function evalCommand(path: string, flags: EvalFlags, terminal: Term
     const evaluated = await evaluateRanks(session, held.batches, ranks, onProgress, signal);
     if (evaluated === undefined) return;
     display.end();
-    const lines = evaluated.map((each) => evaluationLine(0, each)).map(({ step: _, ...line }) => line);
+    const lines = evaluated.map((each): Line => {
+      const { step: _, ...line } = evaluationLine(0, each);
+      return line;
+    });
     const about = {
       model: resolve(folder, planned.settings.model.path.value),
       adapters: Object.fromEntries(found.adapters),

@@ -44,17 +44,17 @@ test(
     expect(one.eval_tokens).toBeLessThan(base.eval_tokens);
     expect(one.eval_loss).not.toBe(base.eval_loss);
 
-  // A share that the recipe holds out of its rows, and rows instead of it.
-  writeFileSync(
-    join(folder, "tiny.ftl"),
-    recipe.replace(/ {2}evaluation .*\n/, "").replace("shuffle: false", "split: 50%"),
-  );
-  const share = await evaluated(folder, "--adapter", "none");
-  expect(share.eval_tokens).toBeLessThan(base.eval_tokens);
-  expect(await evaluated(folder, "--adapter", "none", "--data", "rows.jsonl")).toMatchObject({
-    eval_loss: base.eval_loss,
-    eval_tokens: base.eval_tokens,
-  });
+    // A share that the recipe holds out of its rows, and rows instead of it.
+    writeFileSync(
+      join(folder, "tiny.ftl"),
+      recipe.replace(/ {2}evaluation .*\n/, "").replace("shuffle: false", "split: 50%"),
+    );
+    const share = await evaluated(folder, "--adapter", "none");
+    expect(share.eval_tokens).toBeLessThan(base.eval_tokens);
+    expect(await evaluated(folder, "--adapter", "none", "--data", "rows.jsonl")).toMatchObject({
+      eval_loss: base.eval_loss,
+      eval_tokens: base.eval_tokens,
+    });
   },
 );
 
