@@ -5,7 +5,7 @@ import type { Span } from "../../grammar/source.ts";
 import type { DefinitionKind, Recipe } from "../../grammar/syntax.ts";
 import { announcedNames } from "./announced.ts";
 import type { Scope } from "./resolve.ts";
-import type { DataSettings, Said, Settings } from "./settings.ts";
+import type { Said, Settings } from "./settings.ts";
 
 interface PlannedRow {
   readonly code: string;
@@ -16,13 +16,6 @@ interface PlannedRow {
   /** The places that ask for it. */
   readonly where: (settings: Settings) => readonly Span[];
 }
-
-const data = (settings: Settings): readonly [string, DataSettings][] => [
-  ["data", settings.data],
-  ...(settings.evaluation === undefined
-    ? []
-    : [["evaluation", settings.evaluation] as [string, DataSettings]]),
-];
 
 const spans = (items: readonly { readonly span: Span }[]): readonly Span[] => items.map((item) => item.span);
 
@@ -52,13 +45,6 @@ const rows: readonly PlannedRow[] = [
       ...(checkpoint.value === "sqrt" || checkpoint.value === "auto" ? [checkpoint.span] : []),
       ...spans(keep.slice(0, 1)),
     ],
-  },
-  {
-    code: "FTL0907",
-    what: "Parquet files",
-    instead: "use JSONL",
-    where: (settings) =>
-      spans(data(settings).flatMap(([, rows]) => (/\.parquet$/i.test(rows.path.value) ? [rows.path] : []))),
   },
   {
     code: "FTL0910",
