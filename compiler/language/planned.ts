@@ -70,12 +70,6 @@ const rows: readonly PlannedRow[] = [
     instead: "leave 'offload' out",
     where: ({ offload }) => (offload.value ? [offload.span] : []),
   },
-  {
-    code: "FTL0918",
-    what: "device profiles from files",
-    instead: "name a built-in profile",
-    where: ({ device }) => (device !== undefined && /[/\\]|\.json$/.test(device.value) ? [device.span] : []),
-  },
 ];
 
 /** All that a checked recipe asks for and that is not built yet, stages included. */

@@ -12,5 +12,4 @@ export const planned: Readonly<Record<string, string>> = {
   FTL0912: `Training on several devices.${later}`,
   FTL0914: `Optimizer state in 8 or 16 bits. Write \`state: f32\`, or leave it out.${later}`,
   FTL0915: `Keeping the optimizer's state in the host's memory.${later}`,
-  FTL0918: `Device profiles read from files. Name one of the built-in profiles.${later}`,
 };
