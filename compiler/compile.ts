@@ -21,8 +21,10 @@ import { seal, type Verification, type Verified } from "./verify/verify.ts";
 
 /** What a recipe that has been read is planned for. */
 export interface PlanOptions {
-  /** The device to plan for; the built-in profile `desktop` where absent. */
+  /** The device to plan for, whatever the recipe says. */
   readonly profile?: DeviceProfile;
+  /** The device to plan for where neither `profile` nor the recipe names one; the built-in `desktop` where absent. */
+  readonly otherwise?: DeviceProfile;
   /** Bytes allowed, instead of the recipe's `memory`. */
   readonly memory?: number;
   /** What the plan is for; training and evaluating where absent. */
@@ -91,7 +93,7 @@ export function planStages(front: Front, options: PlanOptions): readonly Compila
 }
 
 function compileRun(front: Front, run: Run | undefined, options: PlanOptions): Compilation {
-  const { profile = desktop } = options;
+  const profile = options.profile ?? run?.profile ?? options.otherwise ?? desktop;
   const modules = new Map<string, Module>();
   const settings = run?.input.settings ?? front.settings;
   const failed = (diagnostics: readonly Diagnostic[]): Compilation => ({

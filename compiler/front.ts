@@ -15,6 +15,9 @@ import { misfits } from "./language/learning.ts";
 import { tunedSettings, type Tuned } from "./language/purposes.ts";
 import { applySetting } from "./language/set.ts";
 import type { Settings } from "./language/settings.ts";
+import type { DeviceProfile } from "./plan/plan.ts";
+import { builtinProfiles } from "./profile/builtin.ts";
+import { readProfile } from "./profile/read.ts";
 
 export interface Front {
   readonly settings: Settings | undefined;
@@ -29,6 +32,8 @@ export interface Front {
 /** A recipe without stages is one run without a name. */
 export interface Run {
   readonly stage: string | undefined;
+  /** The device that the recipe names. */
+  readonly profile: DeviceProfile | undefined;
   readonly input: ElaborationInput;
 }
 
@@ -81,11 +86,31 @@ export function readRecipe(
       ? stages
       : stages.slice(-1).map((last) => ({ ...last, settings: tunedSettings(last.settings, tuned) }));
   const gathered = wanted.flatMap((stage): Run[] => {
+    const profile = profileOf(stage.settings, source, read, diagnostics);
     const input = gatherInput(stage.settings, scope, source, read, diagnostics);
-    return input === undefined ? [] : [{ stage: stage.name, input }];
+    return input === undefined ? [] : [{ stage: stage.name, profile, input }];
   });
   const runs = diagnostics.some(({ severity }) => severity === "error") ? [] : gathered;
   return { settings, runs, input: runs[0]?.input, diagnostics: distinct(diagnostics) };
+}
+
+/** A name is checked with the recipe. */
+function profileOf(
+  { device }: Settings,
+  source: Source,
+  read: Read,
+  diagnostics: Diagnostic[],
+): DeviceProfile | undefined {
+  if (device === undefined) return undefined;
+  const builtin = builtinProfiles.get(device.value);
+  if (builtin !== undefined) return builtin;
+  const path = resolvePath(source.path, device.value);
+  const text = read(path);
+  const found = text === undefined ? { wrong: "there is no such file" } : readProfile(text);
+  if (!("wrong" in found)) return found;
+  const label = "a file such as `ftlc devices --save` writes";
+  diagnostics.push(problem("FTL0320", device.span, `${path}: ${found.wrong}`, label));
+  return undefined;
 }
 
 function gatherInput(

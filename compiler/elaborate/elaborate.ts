@@ -115,8 +115,7 @@ export function elaborate(input: ElaborationInput): Elaboration {
 function build(ws: Workspace, input: ElaborationInput): Elaborated {
   const { settings } = input;
   const wanted = new Set(input.purposes ?? usual);
-  // A text that is written has a row of its own.
-  const isPacked = packs(settings) && !wanted.has("generate");
+  const isPacked = readsRows(wanted) && mayShareRows(settings);
   const fronts: number[] = [];
   const adapters = settings.adapters.flatMap((use, index): AdapterUse[] => {
     const definition = input.adapters[index];
@@ -142,7 +141,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   });
   const inFront = adapters.map((use, index) => ({ use, count: fronts[index] ?? 0 }));
   const front = fronts.reduce((sum, each) => sum + each, 0);
-  const room = roomOf(adapters, front);
+  const room = roomOf(adapters, front, wanted);
   ws.length = { ...ws.length, value: ws.length.value + front };
   const chosen = chooseTask(ws, input.task, passedOptions(settings.head.options), settings.head.span);
   const isAdded = matcher(modulesToSave(chosen));
@@ -241,14 +240,23 @@ function lossScaleOf({ precision }: Settings): Job["lossScale"] {
   return precision.value.lossScale;
 }
 
+/** Whether the plan is for rows of the recipe's data; a text that is generated is one document by itself. */
+function readsRows(wanted: ReadonlySet<Purpose>): boolean {
+  return wanted.has("train") || wanted.has("evaluate") || wanted.has("score");
+}
+
 /** Whether a row may hold several documents. */
-function packs({ data, evaluation }: Settings): boolean {
+function mayShareRows({ data, evaluation }: Settings): boolean {
   return data.pack || evaluation?.pack === true;
 }
 
 /** Room is numbered by the positions of a document, so one adapter has all that is in front. */
-function roomOf(adapters: readonly AdapterUse[], front: number): number {
+function roomOf(adapters: readonly AdapterUse[], front: number, wanted: ReadonlySet<Purpose>): number {
   const [first, second] = adapters.filter(({ room }) => room > 0);
+  if (first !== undefined && wanted.has("generate")) {
+    const message = `adapter '${first.definition.name.text}' stands in front of each document of a row, or in front of a text`;
+    fail("FTL0745", first.settings.span, message, "write pack: false, or plan for one of them");
+  }
   if (first === undefined || (second === undefined && first.room === front)) return first?.room ?? 0;
   const message =
     "several adapters put positions in front of a row, which rows of several documents cannot have";

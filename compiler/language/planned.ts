@@ -5,7 +5,7 @@ import type { Span } from "../../grammar/source.ts";
 import type { DefinitionKind, Recipe } from "../../grammar/syntax.ts";
 import { announcedNames } from "./announced.ts";
 import type { Scope } from "./resolve.ts";
-import type { DataSettings, Said, Settings } from "./settings.ts";
+import type { Said, Settings } from "./settings.ts";
 
 interface PlannedRow {
   readonly code: string;
@@ -16,13 +16,6 @@ interface PlannedRow {
   /** The places that ask for it. */
   readonly where: (settings: Settings) => readonly Span[];
 }
-
-const data = (settings: Settings): readonly [string, DataSettings][] => [
-  ["data", settings.data],
-  ...(settings.evaluation === undefined
-    ? []
-    : [["evaluation", settings.evaluation] as [string, DataSettings]]),
-];
 
 const spans = (items: readonly { readonly span: Span }[]): readonly Span[] => items.map((item) => item.span);
 
@@ -54,13 +47,6 @@ const rows: readonly PlannedRow[] = [
     ],
   },
   {
-    code: "FTL0907",
-    what: "Parquet files",
-    instead: "use JSONL",
-    where: (settings) =>
-      spans(data(settings).flatMap(([, rows]) => (/\.parquet$/i.test(rows.path.value) ? [rows.path] : []))),
-  },
-  {
     code: "FTL0910",
     what: "a sweep",
     instead: "use --set for each value",
@@ -83,12 +69,6 @@ const rows: readonly PlannedRow[] = [
     what: "offloading to the host",
     instead: "leave 'offload' out",
     where: ({ offload }) => (offload.value ? [offload.span] : []),
-  },
-  {
-    code: "FTL0918",
-    what: "device profiles from files",
-    instead: "name a built-in profile",
-    where: ({ device }) => (device !== undefined && /[/\\]|\.json$/.test(device.value) ? [device.span] : []),
   },
 ];
 

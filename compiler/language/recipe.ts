@@ -1,9 +1,12 @@
 // Checks a recipe and reads it as settings. In: the recipe's tree and the scope of its file. Out: the settings, unless something is wrong;
 // all that is wrong, at once; and what it asks for that is not built yet (`planned.ts`), which is no mistake of the recipe.
 import { problem, type Diagnostic } from "../../grammar/diagnostic.ts";
+import { closest } from "../../grammar/suggest.ts";
 import type { Span } from "../../grammar/source.ts";
 import type { Clause, Option, Recipe } from "../../grammar/syntax.ts";
 import { readClause, type ClauseRule, type OptionRules, type ReadClause, type ReadRecipe } from "./clause.ts";
+import { builtinProfiles } from "../profile/builtin.ts";
+import { isProfilePath } from "../profile/read.ts";
 import { findDefinition } from "./chosen.ts";
 import { clauses, closestNoun, type Noun } from "./clauses.ts";
 import { replace, type Report } from "./forms.ts";
@@ -75,6 +78,7 @@ function readSettings(recipe: Recipe, scope: Scope, tell: Report): Settings | un
       model,
       report,
     );
+  if (device?.argument !== undefined) isKnown(device.argument, report);
   if (batch?.argument !== undefined) divides(batch.argument, every, report);
   const sweep = readSweep(read);
 
@@ -177,6 +181,16 @@ function somethingTrains(
       : [];
   const message = "nothing trains: there is no adapter, and the model's own parameters are frozen";
   report(problem("FTL0310", train.span, message, "add an adapter, or train: all", { edits }));
+}
+
+/** Files are read when the recipe is planned. */
+function isKnown(device: Said<string>, report: Report): void {
+  if (builtinProfiles.has(device.value) || isProfilePath(device.value)) return;
+  const names = [...builtinProfiles.keys()];
+  const guess = closest(device.value, names);
+  const edits = guess === undefined ? [] : [replace(device.span, guess)];
+  const label = guess === undefined ? `there are ${names.join(", ")}, and files` : `did you mean '${guess}'?`;
+  report(problem("FTL0320", device.span, `there is no device profile '${device.value}'`, label, { edits }));
 }
 
 function divides(batch: Said<number>, accumulation: Said<number | "auto">, report: Report): void {

@@ -11,7 +11,6 @@ import { hasErrors, sayDiagnostics, writeJson } from "./diagnostics.ts";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import { exitCodes, type ExitCode } from "./exit.ts";
 import { readOptional, readSource } from "./files.ts";
-import { findProfile } from "./profile.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface Changes {
@@ -50,11 +49,14 @@ export async function planRecipe(
   if (hasErrors(front.diagnostics) || front.settings === undefined) return failed(front.diagnostics);
 
   const tuned = changes.tuned?.(front.settings);
-  const profile = changes.profile ?? profileOf(front.settings) ?? (await changes.otherwise?.());
   // What training left may bring a config of its own.
   const run = tuned === undefined ? front : readRecipe(source, readOptional, changes.set, tuned);
+  const { profile } = changes;
+  const isOpen = profile === undefined && run.runs.some((each) => each.profile === undefined);
+  const otherwise = isOpen ? await changes.otherwise?.() : undefined;
   const compiled = planStages(run, {
     ...(profile === undefined ? {} : { profile }),
+    ...(otherwise === undefined ? {} : { otherwise }),
     ...(changes.memory === undefined ? {} : { memory: changes.memory }),
     ...(changes.purposes === undefined ? {} : { purposes: changes.purposes }),
   });
@@ -80,10 +82,6 @@ function wholeOf(compiled: Compilation): readonly Planned[] {
     whole !== undefined &&
     facts !== undefined;
   return good ? [{ ...compiled, plan, verification, settings, whole, facts }] : [];
-}
-
-function profileOf({ device }: Settings): DeviceProfile | undefined {
-  return device === undefined ? undefined : findProfile(device.value, exitCodes.failed);
 }
 
 /** Codes of a right recipe that cannot be planned for a device. */

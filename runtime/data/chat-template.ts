@@ -2,10 +2,10 @@
 // model's folder. Out: a way to render conversations. Always: the template runs in a thread of its own that reaches nothing, and is
 // ended when it takes too long, too much memory or writes too much; without a template, the error says what to write.
 import { join } from "node:path";
-import { Worker } from "node:worker_threads";
 import { CheckpointError } from "../checkpoint/error.ts";
 import type { Message } from "./chat-marks.ts";
 import { holdsMarks } from "./chat-marks.ts";
+import { startThread, ThreadError, type ThreadLimits } from "./thread.ts";
 import { isObject, readObject, readTextFile, tokenContent, type Json } from "./tokenizer-files.ts";
 
 export type Rendered =
@@ -32,13 +32,10 @@ export interface Renderer {
   readonly close: () => Promise<void>;
 }
 
-export interface RenderLimits {
-  /** Milliseconds for one conversation. */
-  readonly time: number;
-  /** Characters of one conversation. */
+/** For one conversation. */
+export interface RenderLimits extends ThreadLimits {
+  /** Characters. */
   readonly longest: number;
-  /** MiB of the thread's memory. */
-  readonly memory: number;
 }
 
 const usual: RenderLimits = { time: 20_000, longest: 16 * 1024 * 1024, memory: 256 };
@@ -84,73 +81,22 @@ function templateIn(path: string, config: Json): string | undefined {
   throw new CheckpointError(path, 'field "chat_template" is neither a string nor a list with a default');
 }
 
-export function startRenderer(template: ChatTemplate, limits: RenderLimits = usual): Renderer {
-  const { path, source, tokens } = template;
-  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-  const worker = new Worker(new URL(`chat-worker.${extension}`, import.meta.url), {
-    workerData: { source, longest: limits.longest },
-    resourceLimits: { maxOldGenerationSizeMb: limits.memory, maxYoungGenerationSizeMb: 32, stackSizeMb: 2 },
-    env: {},
-    stdout: true,
-    stderr: true,
-  });
-  worker.unref();
-  let ended: CheckpointError | undefined;
-  let waiting: { resolve: (rendered: Rendered) => void; reject: (error: Error) => void } | undefined;
-  const end = (reason: string): void => {
-    ended ??= new CheckpointError(path, reason);
-    waiting?.reject(ended);
-    waiting = undefined;
-    void worker.terminate();
-  };
-  worker.on("message", (rendered: Rendered) => {
-    waiting?.resolve(rendered);
-    waiting = undefined;
-  });
-  worker.on("error", (cause: Error) => {
-    const isMemory = "code" in cause && cause.code === "ERR_WORKER_OUT_OF_MEMORY";
-    end(
-      isMemory
-        ? `its chat template needs more than ${limits.memory} MiB for one conversation`
-        : `its chat template cannot be run: ${cause.message}`,
-    );
-  });
-  worker.on("exit", () => end("the thread of its chat template has ended"));
-
-  async function ask(variables: Readonly<Record<string, unknown>>): Promise<Rendered> {
-    if (ended !== undefined) throw ended;
-    if (waiting !== undefined) throw new RangeError("a chat template renders one conversation at a time");
-    const answer = new Promise<Rendered>((resolve, reject) => (waiting = { resolve, reject }));
-    // While it works the process waits for it; between questions it does not keep the process alive.
-    worker.ref();
-    const timer = setTimeout(
-      () => end(`its chat template takes more than ${limits.time / 1000} s for one conversation`),
-      limits.time,
-    );
-    worker.postMessage(variables, []);
-    try {
-      return await answer;
-    } finally {
-      clearTimeout(timer);
-      worker.unref();
-    }
-  }
-
+export function startRenderer(
+  { path, source, tokens }: ChatTemplate,
+  limits: RenderLimits = usual,
+): Renderer {
+  const { longest, ...ofThread } = limits;
+  const thread = startThread<unknown, Rendered>("chat-worker", { source, longest }, ofThread);
   return {
     render: async (messages, asking) => {
-      const rendered = await ask({
-        ...tokens,
-        messages,
-        add_generation_prompt: asking,
-        tools: null,
-        documents: null,
+      const variables = { ...tokens, messages, add_generation_prompt: asking, tools: null, documents: null };
+      const rendered = await thread.ask(variables).catch((cause: unknown) => {
+        if (!(cause instanceof ThreadError)) throw cause;
+        throw new CheckpointError(path, `its chat template ${cause.message}, for one conversation`, cause);
       });
       if (rendered.kind !== "broken") return rendered;
       throw new CheckpointError(path, `its chat template is no good Jinja: ${rendered.reason}`);
     },
-    close: async () => {
-      ended ??= new CheckpointError(path, "its chat template is closed");
-      await worker.terminate();
-    },
+    close: thread.close,
   };
 }

@@ -19,6 +19,7 @@ import {
   type Row,
 } from "./formats.ts";
 import { readLines, readWhole } from "./lines.ts";
+import { readParquet } from "./parquet.ts";
 import type { Layout } from "./rows.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
@@ -31,8 +32,8 @@ interface Common {
 }
 
 /**
- * `tokens`, `prompt`, `chat` and `label` are JSONL. `text` is JSONL where the name ends in .jsonl, .ndjson or .json; any other file is one text
- * from its first character to its last, whose pieces of `length` positions are documents of their own.
+ * A file whose name ends in .parquet is Parquet. Of the others `tokens`, `prompt`, `chat` and `label` are JSONL; `text` is JSONL where the name
+ * ends in .jsonl, .ndjson or .json, any other file is one text from its first character to its last, whose pieces of `length` positions are documents of their own.
  */
 export type DataSource = Common &
   (
@@ -95,7 +96,7 @@ function* pieces({ ids, labels }: Document, length: number): Generator<Document>
 }
 
 function isOneText({ format, path }: DataSource): boolean {
-  return format === "text" && !/\.(jsonl|ndjson|json)$/i.test(path);
+  return format === "text" && !/\.(jsonl|ndjson|json|parquet)$/i.test(path);
 }
 
 function readerOf(source: Exclude<DataSource, { readonly format: "chat" }>): ReadRow {
@@ -114,13 +115,28 @@ function readerOf(source: Exclude<DataSource, { readonly format: "chat" }>): Rea
 }
 
 interface Entry {
+  /** The line of a text file, the row of a Parquet file. */
   readonly line?: number;
   readonly row: { readonly value: Row } | Refusal;
 }
 
+/** What each format reads of a row; of a Parquet file, no other columns are. */
+const fields: Readonly<Record<DataSource["format"], readonly string[]>> = {
+  text: ["text"],
+  prompt: ["prompt", "completion"],
+  chat: ["messages", "conversations"],
+  tokens: ["input_ids", "labels", "attention_mask"],
+  label: ["text", "input_ids", "label", "labels", "attention_mask"],
+};
+
 async function* entries(source: DataSource): AsyncGenerator<Entry> {
   if (isOneText(source)) {
     yield { row: { value: { text: await readWhole(source.path) } } };
+    return;
+  }
+  if (/\.parquet$/i.test(source.path)) {
+    for await (const { number, value } of readParquet(source.path, fields[source.format]))
+      yield { line: number, row: { value } };
     return;
   }
   for await (const { number, text } of readLines(source.path)) {

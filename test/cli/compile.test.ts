@@ -115,6 +115,8 @@ test("--device plans for another device, by name or from a file", async () => {
   const broken = await ftlc(["compile", "good.ftl", "--device", file]);
   expect(broken.code).toBe(1);
   expect(broken.err).toContain("no device profile");
+  const unknown = await ftlc(["compile", "good.ftl", "--device", "zebra"]);
+  expect(unknown.code).toBe(2);
 });
 
 test("mistakes and what is not built yet end with 1, as data too", async () => {

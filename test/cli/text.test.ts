@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { fillAlone } from "../../runtime/cli/program.ts";
 import { progress } from "../../runtime/cli/progress.ts";
-import { readProfile } from "../../runtime/cli/profile.ts";
+import { readProfile } from "../../compiler/profile/read.ts";
 import { parseCount, parseSize, sizeText, timeText } from "../../runtime/cli/quantity.ts";
 import type { Terminal } from "../../runtime/cli/terminal.ts";
 import { evaluationText, stepText } from "../../runtime/cli/training-display.ts";
@@ -121,15 +121,18 @@ test("a step and an evaluation in words", () => {
 });
 
 test("a profile survives JSON, and a wrong one is refused with its field", () => {
+  const read = (value: unknown) => readProfile(JSON.stringify(value));
+  const wrong = (reason: string) => ({ wrong: `no device profile: ${reason}` });
   for (const profile of builtinProfiles.values()) {
-    expect(readProfile("p.json", JSON.parse(JSON.stringify(profile)))).toEqual(profile);
-    expect(() => readProfile("p.json", { ...profile, memory: "8GiB" })).toThrow(
-      "p.json: no device profile: memory must be",
+    expect(read(profile)).toEqual(profile);
+    expect(read({ ...profile, memory: "8GiB" })).toEqual(wrong("memory must be a whole number from 1"));
+    expect(read({ ...profile, limits: { ...profile.limits, maxBufferSize: -4 } })).toEqual(
+      wrong("maxBufferSize must be a whole number from 1"),
     );
-    expect(() =>
-      readProfile("p.json", { ...profile, limits: { ...profile.limits, maxBufferSize: -4 } }),
-    ).toThrow("maxBufferSize must be a whole number from 1");
-    expect(() => readProfile("p.json", { ...profile, tiles: [{ kind: "round" }] })).toThrow("tiles[0].kind");
+    expect(read({ ...profile, tiles: [{ kind: "round" }] })).toEqual(
+      wrong('tiles[0].kind must be "shared" or "direct"'),
+    );
   }
-  expect(() => readProfile("p.json", [])).toThrow("the profile must be an object");
+  expect(read([])).toEqual(wrong("the profile must be an object"));
+  expect(readProfile("{")).toEqual({ wrong: expect.stringContaining("this is no good JSON") });
 });

@@ -40,6 +40,8 @@ same model, with its adapters. The optimizer begins anew. What a stage leaves li
 a folder can have; the log, OUTPUT/log.jsonl, names the stage in each line.`,
   FTL0318: `A row of format label has one class, which is learned of the row as a whole; so no two of them share one. Leave \`pack\` out, or write
 \`pack: false\`.`,
+  FTL0320: `\`device\` names what to plan for: a built-in profile, or a file, which has a / in its path or ends in .json and is taken from the recipe's
+own place. \`ftlc devices --save FILE\` writes one; every field of it is checked.`,
   FTL0321: `The text is not JSON as RFC 8259 defines it, or a name stands twice in one object (which most readers hide), or values lie more
 than 64 deep.`,
   FTL0322: `The library has no architecture for the model_type of this config.json. An architecture is one .ftl file: copy the closest one with

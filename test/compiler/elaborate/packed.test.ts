@@ -1,6 +1,7 @@
 // Adapters that put positions in front of a row, where a row is several documents: who fills them, and who is refused.
 import { expect, test } from "vitest";
 import { compile } from "../../../compiler/compile.ts";
+import { usual, type Purpose } from "../../../compiler/language/purposes.ts";
 import { textOf } from "../../../grammar/source.ts";
 
 const config = {
@@ -12,7 +13,12 @@ const config = {
   n_head: 2,
 };
 
-function compiled(adapters: readonly string[], rows: string, more = "") {
+function compiled(
+  adapters: readonly string[],
+  rows: string,
+  more = "",
+  purposes: readonly Purpose[] = usual,
+) {
   const files = new Map([
     ["model/config.json", JSON.stringify(config)],
     [
@@ -34,12 +40,12 @@ recipe r {
   training 1 steps
   ${more}
 }`;
-  const { plan, diagnostics } = compile(text, { path: "r.ftl", read: (path) => files.get(path) });
+  const { plan, diagnostics } = compile(text, { path: "r.ftl", read: (path) => files.get(path), purposes });
   const found = diagnostics.map(({ code, message, span, related }) => {
     const places = [span, ...related.map((other) => other.span)].map((place) => textOf(place));
     return [code, message, ...places].join(" | ");
   });
-  return { job: plan?.job, found };
+  return { hash: plan?.hash, job: plan?.job, found };
 }
 
 const packed = 'data "d.jsonl" { format: tokens, length: 16, pack: true }';
@@ -70,4 +76,14 @@ test("an adapter that does not say how, and a second one in front, are refused",
     "FTL0748 | several adapters put positions in front of a row, which rows of several documents cannot have | adapter prompt_tuning { tokens: 3 }",
   ]);
   expect(compiled(two, alone).found).toEqual([]);
+});
+
+test("a text is generated from one document, however rows are packed", () => {
+  const prompt = ["prompt_tuning { tokens: 3 }"];
+  const [one, several] = [alone, packed].map((rows) => compiled(prompt, rows, "", ["generate"]));
+  expect(several?.found).toEqual([]);
+  expect(several?.hash).toBe(one?.hash);
+  expect(compiled(prompt, packed, "", ["generate", "evaluate"]).found).toEqual([
+    "FTL0745 | adapter 'prompt_tuning' stands in front of each document of a row, or in front of a text | adapter prompt_tuning { tokens: 3 }",
+  ]);
 });

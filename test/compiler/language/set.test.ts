@@ -56,8 +56,8 @@ test("an option of an option", () => {
 });
 
 test("a clause that was not there, and several settings", () => {
-  const { settings } = set("device=phone", "precision=f32", "batch=8", "accumulation=8");
-  expect(settings?.device?.value).toBe("phone");
+  const { settings } = set("device=webgpu", "precision=f32", "batch=8", "accumulation=8");
+  expect(settings?.device?.value).toBe("webgpu");
   expect(settings?.precision.value).toBe("f32");
   expect(settings?.batch.value).toBe(8);
 });

@@ -80,6 +80,8 @@ export const wrongRecipes: readonly WrongRecipe[] = [
   ["evaluation without rows", recipe("evaluation { every: 10 steps }")],
   ["adapters of one name", recipe("adapter lora { rank: 4 }\n  adapter lora { rank: 8 }")],
   ["a name where none may be", recipe("batch 8 as rows")],
+  ["an unknown device", recipe("device destkop")],
+  ["an unknown device without a like", recipe("device zebra")],
   ["devices that do not add up", recipe("devices 4 { data: 3 }")],
   ["sweep of an unknown path", recipe("sweep { optimiser.rate: [1, 2] }")],
   ["sweep of a wrong value", recipe('sweep { batch: [4, "8"] }')],

@@ -75,7 +75,7 @@ describe("a template is ended", () => {
     const loop =
       "{% for a in range(900) %}{% for b in range(900) %}{% for c in range(900) %}{% endfor %}{% endfor %}{% endfor %}";
     await expect(rendered(loop, { time: 400 })).rejects.toThrow(
-      "chat_template.jinja: its chat template takes more than 0.4 s for one conversation",
+      "chat_template.jinja: its chat template takes more than 0.4 s, for one conversation",
     );
   });
 
@@ -83,7 +83,7 @@ describe("a template is ended", () => {
     const grow =
       "{% set ns = namespace(all=[]) %}{% for a in range(900) %}{% for b in range(900) %}{% set ns.all = ns.all + [[a, b, range(900)]] %}{% endfor %}{% endfor %}";
     await expect(rendered(grow)).rejects.toThrow(
-      "its chat template needs more than 48 MiB for one conversation",
+      "its chat template needs more than 48 MiB, for one conversation",
     );
   });
 
