@@ -13,7 +13,7 @@ import { checkRecipe } from "./language/recipe.ts";
 import { resolve, type Read, type Scope } from "./language/resolve.ts";
 import { misfits } from "./language/learning.ts";
 import { applySetting } from "./language/set.ts";
-import type { Settings } from "./language/settings.ts";
+import type { HeldAs, Settings } from "./language/settings.ts";
 
 export interface Front {
   readonly settings: Settings | undefined;
@@ -113,6 +113,9 @@ function gatherInput(
   const task = find("task", settings.head.name.value);
   if (task !== undefined) diagnostics.push(...misfits(settings, task, scope));
   const adapters = settings.adapters.flatMap(({ name }) => find("adapter", name.value) ?? []);
+  const format = (said: HeldAs<string> | undefined): Definition | undefined =>
+    said?.kind === "format" ? find("format", said.format.name.value) : undefined;
+  const formats = { weights: format(settings.model.weights?.value), state: format(settings.state.value) };
   if (architecture === undefined || optimizer === undefined || schedule === undefined || task === undefined)
     return undefined;
   const accumulation = settings.accumulation.value === "auto" ? 1 : settings.accumulation.value;
@@ -126,6 +129,7 @@ function gatherInput(
     method,
     schedule,
     adapters,
+    formats,
     rows: settings.batch.value / accumulation,
   };
 }

@@ -3,8 +3,10 @@
 import type { Span } from "../../grammar/source.ts";
 import type { Definition, Method } from "../../grammar/syntax.ts";
 import { inner, type Environment, type Owner } from "./environment.ts";
+import type { ElementType } from "../ir/graph.ts";
 import { evaluateStatements } from "./expressions.ts";
 import { bindParameters } from "./functions.ts";
+import type { FormatUse } from "./formats.ts";
 import type { Group } from "./groups.ts";
 import type { FunctionMeaning, Passed } from "./meaning.ts";
 import { methodMeaning } from "./parts.ts";
@@ -21,6 +23,8 @@ export interface Job {
   readonly front: number;
   readonly optimizer: Definition;
   readonly optimizerOptions: readonly Passed[];
+  /** What the optimizer's states that are one number a weight are held in. */
+  readonly state: { readonly type: ElementType } | { readonly format: FormatUse };
   readonly groups: readonly Group[];
   /** How gradients are had: by backpropagation if undefined. */
   readonly method:

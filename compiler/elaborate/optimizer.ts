@@ -2,17 +2,20 @@
 // its gradient and the number of the update. The states it declares become variables of their own; a state that stands
 // for a part of a stack is a stack too.
 import type { Span } from "../../grammar/source.ts";
-import type { Method } from "../../grammar/syntax.ts";
-import { inner } from "./environment.ts";
+import type { Declaration, Method } from "../../grammar/syntax.ts";
+import { sizeOf } from "../ir/graph.ts";
+import { inner, type Environment } from "./environment.ts";
 import { evaluate, evaluateStatements } from "./expressions.ts";
+import { heldIn } from "./formats.ts";
 import { bindParameters, callBody } from "./functions.ts";
 import { parameterMeaning, type Estimate } from "./gradient-source.ts";
 import { withoutMethod, type Job } from "./job.ts";
-import { number, type Declared, type Meaning, type Passed } from "./meaning.ts";
+import { number, type Declared, type Holding, type Meaning, type Passed } from "./meaning.ts";
+import { truth } from "./operators.ts";
 import { declaredShape } from "./parts.ts";
 import type { Write } from "./programs.ts";
-import { anonymous, asTensor, elementwise } from "./tensors.ts";
-import { fail, type Workspace } from "./workspace.ts";
+import { anonymous, asTensor, casted, elementwise } from "./tensors.ts";
+import { emit, fail, read, type Workspace } from "./workspace.ts";
 
 /** What an update is told beside the parameter. */
 export interface Step extends Estimate {
@@ -59,16 +62,19 @@ export function updateParameter(
         declaration.initial === undefined ? number(0) : evaluate(ws, scope, declaration.initial);
       const name = `${declaration.name.text} of ${parameter.name}`;
       const kept = { ...parameter, trainable: false, from: "state", kind: "optimizer", type: "f32" } as const;
-      const state: Declared = {
+      const plain: Declared = {
         ...kept,
         name,
+        local: name,
         shown: name,
         initial,
         shape: own.map(({ size }) => size),
         span: declaration.span,
       };
+      const state =
+        declaration.shape === undefined ? stateIn(ws, job.state, plain, isSigned(ws, scope, declaration)) : plain;
       states.set(declaration.name.text, state);
-      declared(state);
+      for (const each of state.held?.tensors ?? [state]) declared(each);
       scope.bindings.set(declaration.name.text, { kind: "variable", variable: state, dimensions: own });
     },
     assign: (name, meaning) => void assigned.set(name, meaning),
@@ -94,15 +100,54 @@ export function updateParameter(
     passed.map((meaning) => ({ name: undefined, meaning, span })),
     span,
   );
-  const written = (variable: Declared, before: Meaning, meaning: Meaning | undefined): Write[] => {
+  const written = (variable: Declared, before: Meaning, meaning: Meaning | undefined): readonly Write[] => {
     if (meaning === undefined) return [];
+    if (variable.held !== undefined) return heldWrites(ws, variable.held, step.moves, before, meaning, span);
     const after = step.moves === undefined ? meaning : kept(ws, step.moves, meaning, before, span);
-    return [{ declared: variable, value: asTensor(ws, after, span).value }];
+    const { value } = asTensor(ws, after, span);
+    return [{ declared: variable, value: casted(ws, value, variable.type, span) }];
   };
   return [
     ...written(parameter, w, assigned.get("w") ?? w),
     ...[...states].flatMap(([name, state]) => written(state, parameterMeaning(state), assigned.get(name))),
   ];
+}
+
+/** States of fewer numbers stay f32: they take no room, and blocks of so few are no good sample (Dettmers et al., 2022). */
+const fewest = 4096;
+
+/** The state in what the recipe wants states held in. */
+function stateIn(ws: Workspace, wanted: Job["state"], state: Declared, signed: boolean): Declared {
+  if ("type" in wanted) return { ...state, type: wanted.type };
+  return sizeOf(state.shape) < fewest ? state : heldIn(ws, wanted.format, state, { use: "state", signed });
+}
+
+/** The option `signed` of a state: whether it may be below zero. */
+function isSigned(ws: Workspace, env: Environment, { options }: Declaration): boolean {
+  const option = options.find(({ path }) => path[0]?.text === "signed");
+  return option === undefined || truth(evaluate(ws, env, option.value), option.value.span);
+}
+
+/** What holds a state afterwards. A parameter that does not move at all keeps the very bits of its states. */
+function heldWrites(
+  ws: Workspace,
+  held: Holding,
+  moves: Meaning | undefined,
+  before: Meaning,
+  after: Meaning,
+  span: Span,
+): readonly Write[] {
+  const where = moves === undefined ? undefined : asTensor(ws, moves, span);
+  const asWhole = where !== undefined && where.dimensions.length === 0;
+  const value = where === undefined || asWhole ? after : kept(ws, where, after, before, span);
+  const written = held.encode(asTensor(ws, value, span).value);
+  return held.tensors.flatMap((declared, index): readonly Write[] => {
+    const made = written[index];
+    if (made === undefined) return [];
+    if (!asWhole) return [{ declared, value: made }];
+    const condition = emit(ws, span, "broadcast", [where.value], { shape: made.shape });
+    return [{ declared, value: emit(ws, span, "select", [condition, made, read(ws, declared)]) }];
+  });
 }
 
 /** The new value where the parameter moves, the old one elsewhere; a state of another shape moves only as a whole. */

@@ -109,8 +109,8 @@ function checkParts(
     const inner = new Environment(env);
     bindParameters(method.parameters, method.result, inner, checking);
     const assigns =
-      ["update", "step"].includes(method.name.text) &&
-      ["optimizer", "method"].includes(checking.definition.what);
+      ["update", "step", "encode"].includes(method.name.text) &&
+      ["optimizer", "method", "format"].includes(checking.definition.what);
     checkBody(method.body, new Environment(inner), assigns ? "updating body" : "body", checking);
   }
 }
@@ -152,6 +152,7 @@ function checkSequence(
         break;
       }
       case "peft":
+      case "bitsandbytes":
         for (const option of statement.options) checkExpression(option.value, env, checking);
         break;
       case "example":
@@ -257,7 +258,7 @@ function allowed(statement: Statement, place: Place, env: Environment, checking:
 }
 
 function keyOf(statement: Declaration): string {
-  return ["weight", "train", "state"].includes(statement.what.text) ? statement.what.text : "part";
+  return ["weight", "train", "state", "tensor"].includes(statement.what.text) ? statement.what.text : "part";
 }
 
 /** Names that statements declare in the scope they stand in, those in branches of an `if` included; methods apart. */

@@ -1,10 +1,10 @@
 // Which statements may stand where, as a table; and the methods that each kind of definition must have.
 import type { DefinitionKind } from "../../grammar/syntax.ts";
 
-/** A kind of definition, or one of the places inside: a layer, a method's body, the body of `update` and `step`. */
+/** A kind of definition, or one of the places inside: a layer, a method's body, the body of `update`, `step` or `encode`. */
 export type Place = DefinitionKind | "layer" | "body" | "updating body";
 
-/** Kinds of statement; a declaration is `weight`, `train`, `state` or, for a module, `part`. */
+/** Kinds of statement; a declaration is `weight`, `train`, `state`, `tensor` or, for a module, `part`. */
 export const places: Readonly<Record<Place, ReadonlySet<string>>> = {
   function: new Set(["let", "require", "if", "result"]),
   module: new Set(["let", "table", "weight", "part", "method", "require", "if"]),
@@ -15,6 +15,7 @@ export const places: Readonly<Record<Place, ReadonlySet<string>>> = {
   schedule: new Set(["let", "method", "require", "example", "if"]),
   task: new Set(["let", "weight", "part", "method", "peft", "require", "example", "if"]),
   method: new Set(["let", "state", "method", "require", "example", "if"]),
+  format: new Set(["let", "table", "tensor", "method", "bitsandbytes", "require", "example", "if"]),
   body: new Set(["let", "require", "if", "result"]),
   "updating body": new Set(["let", "require", "if", "result", "assign"]),
 };
@@ -22,7 +23,7 @@ export const places: Readonly<Record<Place, ReadonlySet<string>>> = {
 /** What a reader calls a place: "an adapter". */
 export function placeName(place: Place): string {
   if (place === "body") return "the body of a method";
-  if (place === "updating body") return "'update' of an optimizer or 'step' of a method";
+  if (place === "updating body") return "'update' of an optimizer, 'step' of a method or 'encode' of a format";
   return `${/^[aeiou]/.test(place) ? "an" : "a"} ${place}`;
 }
 
@@ -35,4 +36,5 @@ export const requiredMethods: Readonly<Record<DefinitionKind, readonly string[]>
   schedule: ["factor"],
   task: ["loss"],
   method: ["step"],
+  format: ["encode", "decode"],
 };

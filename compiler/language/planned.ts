@@ -39,23 +39,12 @@ const rowsWhere = (option: string, asks: (rows: DataSettings) => boolean): Plann
     });
 };
 
-const weights = (...kinds: readonly string[]): PlannedRow["where"] => {
-  return ({ model }) =>
-    model.weights !== undefined && kinds.includes(model.weights.value.kind) ? [model.weights.span] : [];
-};
-
 const rows: readonly PlannedRow[] = [
   {
     code: "FTL0901",
     what: "precision mixed",
     instead: "write precision f32",
     where: ({ precision }) => (precision.value === "f32" ? [] : [precision.span]),
-  },
-  {
-    code: "FTL0902",
-    what: "quantized weights (nf4, int8)",
-    instead: "write weights: f32",
-    where: weights("nf4", "int8"),
   },
   {
     code: "FTL0903",
@@ -117,12 +106,6 @@ const rows: readonly PlannedRow[] = [
     what: "several devices",
     instead: "leave 'devices' out",
     where: ({ devices }) => (devices === undefined || devices.value.count === 1 ? [] : [devices.span]),
-  },
-  {
-    code: "FTL0914",
-    what: "optimizer state in 8 or 16 bits",
-    instead: "write state: f32",
-    where: ({ state }) => (state.value === "f32" ? [] : [state.span]),
   },
   {
     code: "FTL0915",

@@ -1,6 +1,6 @@
 // Rules about where tensors lie: nothing empty, everything aligned and inside, no two live ranges in the same bytes, every byte
 // accounted for, and the plan's totals as it claims them.
-import type { Plan } from "../plan/plan.ts";
+import type { Lifetime, Plan } from "../plan/plan.ts";
 import { align, alignmentOf, owners, rangesOf, type Report, type Rule } from "./rule.ts";
 
 const sizes: Rule = {
@@ -199,13 +199,29 @@ const accounting: Rule = {
   },
 };
 
+/** The transient tensors by their programs. */
+function transients(plan: Plan): ReadonlyMap<string, readonly Transient[]> {
+  const found = new Map<string, Transient[]>();
+  for (const {
+    tensor: { lifetime, size },
+  } of owners(plan)) {
+    if (lifetime === undefined) continue;
+    const own = found.get(lifetime.program);
+    if (own === undefined) found.set(lifetime.program, [{ lifetime, size }]);
+    else own.push({ lifetime, size });
+  }
+  return found;
+}
+
+interface Transient {
+  readonly lifetime: Lifetime;
+  readonly size: number;
+}
+
 /** Bytes held by what is live at each dispatch of a program, each size rounded up, without persistent tensors. */
-function liveBytes(plan: Plan, program: string, count: number): Float64Array {
-  const unit = alignmentOf(plan);
+function liveBytes(tensors: readonly Transient[], count: number, unit: number): Float64Array {
   const change = new Float64Array(count + 1);
-  for (const { tensor } of owners(plan)) {
-    const { lifetime, size } = tensor;
-    if (lifetime?.program !== program) continue;
+  for (const { lifetime, size } of tensors) {
     change[lifetime.first] = (change[lifetime.first] ?? 0) + align(size, unit);
     change[lifetime.last + 1] = (change[lifetime.last + 1] ?? 0) - align(size, unit);
   }
@@ -227,9 +243,10 @@ const totals: Rule = {
       0,
     );
     let bound = held;
+    const tensors = transients(plan);
     plan.programs.forEach(({ name, dispatches, peakBytes, peakAt }, program) => {
       report.examine();
-      const live = liveBytes(plan, name, dispatches.length);
+      const live = liveBytes(tensors.get(name) ?? [], dispatches.length, unit);
       const most = live.reduce((max, bytes) => Math.max(max, bytes), 0);
       const at = dispatches.length === 0 ? -1 : live.indexOf(most);
       bound = Math.max(bound, held + most);

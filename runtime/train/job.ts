@@ -140,10 +140,11 @@ function inStage(event: JobEvent, stage: string | undefined): JobEvent {
 }
 
 /** Names of the tensors that a plan reads from the model's files. */
-function namesRead({ variables }: Plan): readonly string[] {
-  return variables.flatMap(({ initial }) =>
+function namesRead({ variables, held }: Plan): readonly string[] {
+  const named = variables.flatMap(({ initial }) =>
     initial.from === "checkpoint" || initial.from === "optional" ? initial.names : [],
   );
+  return [...named, ...held.flatMap(({ names }) => names)];
 }
 
 async function openAdapters({ settings, facts, folder }: JobInput): Promise<readonly Continued[]> {

@@ -111,6 +111,7 @@ export function tinyPlan(
     buffers: [{ name: "arena", size: end }],
     tensors,
     variables: listed,
+    held: [],
     kernels,
     programs: list,
     step: [
