@@ -11,6 +11,7 @@ import { checkDefinitions } from "./language/names.ts";
 import { resolvePath } from "./language/path.ts";
 import { checkRecipe } from "./language/recipe.ts";
 import { resolve, type Read, type Scope } from "./language/resolve.ts";
+import { quantizationOf } from "./language/quantization.ts";
 import { misfits } from "./language/learning.ts";
 import { applySetting } from "./language/set.ts";
 import type { HeldAs, Settings } from "./language/settings.ts";
@@ -75,20 +76,20 @@ export function readRecipe(source: Source, read: Read, changes: readonly string[
 }
 
 function gatherInput(
-  settings: Settings,
+  said: Settings,
   scope: Scope,
   source: Source,
   read: Read,
   diagnostics: Diagnostic[],
 ): ElaborationInput | undefined {
   const from = source.path;
-  const path = resolvePath(from, `${settings.model.path.value}/config.json`);
+  const path = resolvePath(from, `${said.model.path.value}/config.json`);
   const text = read(path);
   if (text === undefined) {
     diagnostics.push(
       problem(
         "FTL0724",
-        settings.model.path.span,
+        said.model.path.span,
         `there is no '${path}'`,
         "the model's folder holds a config.json",
       ),
@@ -98,6 +99,9 @@ function gatherInput(
   const { config, diagnostics: unread } = readConfig(text, path);
   diagnostics.push(...unread);
   if (config === undefined) return undefined;
+  const stored = said.model.weights === undefined ? quantizationOf(config, scope, from) : undefined;
+  diagnostics.push(...(stored?.diagnostics ?? []));
+  const settings = { ...said, model: { ...said.model, weights: said.model.weights ?? stored?.weights } };
   const { architecture, diagnostics: unknown } = findArchitecture(
     config,
     scope,

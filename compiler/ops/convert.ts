@@ -73,4 +73,5 @@ export const decoded: Operation = {
   ...stop_gradient,
   name: "decoded",
   about: "the same value, made from what a format holds it in",
+  lowering: { kind: "elementwise", wgsl: ([x = ""]) => x, decodes: true },
 };

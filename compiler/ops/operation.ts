@@ -63,6 +63,7 @@ export interface Forward {
  *                repeat them; `type` is the output's, `types` the inputs'. 16-bit elements are f32 in registers: only the
  *                kernel's loads and stores know them, and a store rounds. `functions` is WGSL text, declarations that the
  *                expression calls: to be put once into each kernel that uses it (equal texts are one)
+ *                `decodes`: its input is made of the tensors that a format holds its output in
  *   source       output[i] = wgsl(i), no tensor inputs (constants, counters); one u32 expression for each axis
  *   view         output[i] = input[index(i)]; `index` writes the input's coordinates as WGSL in those of the output, and
  *                `inside`, where given, the condition under which there is an element at all (zero elsewhere: padding; the
@@ -76,6 +77,7 @@ export type Lowering =
   | {
       readonly kind: "elementwise";
       readonly functions?: string;
+      readonly decodes?: true;
       wgsl(
         args: readonly string[],
         attributes: Attributes,

@@ -47,6 +47,11 @@ export interface DeviceProfile {
    * `shared` tiles go through workgroup memory; `direct` ones do not, which suits processors that pose as GPUs.
    */
   readonly tiles: readonly Tile[];
+  /**
+   * A product with at most so many rows decodes weights that are held in a format where it reads them; with more, a kernel of its own
+   * decodes them first, once for all of the product's tiles.
+   */
+  readonly decodedRows: number;
 }
 
 export interface Tile {

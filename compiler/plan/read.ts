@@ -157,6 +157,7 @@ const device = record<Plan["device"]>({
   features: listOf(string),
   memory: count,
   tiles: listOf(tile),
+  decodedRows: count,
 });
 
 const initial: Form<Plan["variables"][number]["initial"]> = (value, at, problems) => {

@@ -1,6 +1,6 @@
 // The device profile that `--device` names. Comes in: a built-in name, or the path of a JSON file such as `ftlc devices --save` writes.
 // Goes out: a profile, or a Failure that names the file and the field. Holds: every field is checked, because plans hang on it.
-import { builtinProfiles } from "../../compiler/profile/builtin.ts";
+import { builtinProfiles, gpuDecodedRows } from "../../compiler/profile/builtin.ts";
 import type { DeviceLimits, DeviceProfile, Tile } from "../../compiler/plan/plan.ts";
 import { exitCodes, Failure, type ExitCode } from "./exit.ts";
 import { readJson } from "./files.ts";
@@ -53,6 +53,7 @@ export function readProfile(path: string, value: unknown): DeviceProfile {
     features,
     memory: count(path, "memory", root["memory"]),
     tiles: tiles.map((tile: unknown, index) => readTile(path, `tiles[${index}]`, tile)),
+    decodedRows: count(path, "decodedRows", root["decodedRows"] ?? gpuDecodedRows),
   };
 }
 

@@ -31,19 +31,20 @@ export async function encodedReading(
   held: PlanHeld,
   part: number,
   checkpoint: Checkpoint,
+  encodings: ReadonlyMap<string, string>,
 ): Promise<EncodedReading | undefined> {
   const name = held.names[part] ?? "";
-  const state = encodedAs(checkpoint, name);
-  if (state === undefined) return undefined;
+  const file = checkpoint.tensors.get(name)?.file;
+  const kind = encodings.get(name);
+  if (file === undefined || kind === undefined) return undefined;
   const { stored } = held;
-  const path = checkpoint.tensors.get(name)?.file.path ?? checkpoint.folder;
+  const state = name + described + kind;
+  const { path } = file;
   const refuse = (why: string): never => {
     throw new CheckpointError(path, `tensor ${JSON.stringify(name)} is stored encoded; ${why}`);
   };
-  if (stored === undefined || state !== `${name}.${stored.state}`) {
-    const kind = /bitsandbytes__(\w+)$/.exec(state)?.[1] ?? "another format";
+  if (stored === undefined || state !== `${name}.${stored.state}`)
     return refuse(`as ${kind}, and the recipe says weights: ${held.format}; write weights: ${kind}`);
-  }
   const json = await stateOf(checkpoint, state, path);
   for (const { name: field, value, option } of stored.fields) {
     const found = json[field] ?? undefined;
@@ -83,12 +84,17 @@ export async function encodedReading(
 const largestFilling = 4096;
 const chunkBytes = 4 * 1024 * 1024;
 
-/** The name of the JSON that describes a tensor that the files hold encoded. */
-export function encodedAs({ tensors }: Checkpoint, name: string): string | undefined {
-  const found = tensors.get(name)?.file.tensors ?? new Map<string, unknown>();
-  const prefix = `${name}.quant_state.`;
-  for (const own of found.keys()) if (own.startsWith(prefix)) return own;
-  return undefined;
+/** What stands between a tensor's name and the name of the format that a file of bitsandbytes holds it in. */
+const described = ".quant_state.bitsandbytes__";
+
+/** For each tensor that files hold encoded the name of the format, as bitsandbytes has it. */
+export function encodingsIn(tensors: Iterable<string>): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const name of tensors) {
+    const at = name.indexOf(described);
+    if (at !== -1) found.set(name.slice(0, at), name.slice(at + described.length));
+  }
+  return found;
 }
 
 async function stateOf(

@@ -11,7 +11,7 @@ import type { StoredAdapter } from "../checkpoint/peft.ts";
 import { readChunks, type SafetensorsFile } from "../checkpoint/safetensors.ts";
 import type { Session } from "../launch/session.ts";
 import { checkAdapter, type Continued } from "./adapters.ts";
-import { copyEncoded, encodedReading, type EncodedReading } from "./held.ts";
+import { copyEncoded, encodedReading, encodingsIn, type EncodedReading } from "./held.ts";
 
 export type { Continued } from "./adapters.ts";
 
@@ -143,12 +143,13 @@ async function heldReadings(
 ): Promise<readonly (Reading | EncodedReading)[]> {
   const { checkpoint } = sources;
   const found: (Reading | EncodedReading)[] = [];
+  const encodings = encodingsIn(checkpoint?.tensors.keys() ?? []);
   for (const held of session.plan.held) {
     const staging = session.find(held.staging);
     if (staging === undefined || checkpoint === undefined)
       throw new RangeError(`nothing was given for '${held.name}'`);
     for (const [part, name] of held.names.entries()) {
-      const encoded = await encodedReading(session, held, part, checkpoint);
+      const encoded = await encodedReading(session, held, part, checkpoint, encodings);
       const file = checkpoint.tensors.get(name)?.file;
       const plain = encoded ?? readingOf({ ...staging, shape: held.shape, stack: false }, 0, name, file);
       if (typeof plain === "string") throw new CheckpointError(file?.path ?? checkpoint.folder, plain);
@@ -214,6 +215,9 @@ function readingOf(
   const entry = file?.tensors.get(name);
   const quoted = JSON.stringify(name);
   if (file === undefined || entry === undefined) return `it holds no tensor ${quoted}; ${expected}`;
+  const kind = isFloatType(entry.dtype) ? undefined : encodingsIn(file.tensors.keys()).get(name);
+  if (kind !== undefined)
+    return `tensor ${quoted} is stored as ${entry.dtype}; it is encoded: write weights: ${kind}`;
   if (entry.shape.length !== shape.length || entry.shape.some((size, axis) => size !== shape[axis]))
     return `tensor ${quoted} has shape [${entry.shape.join(", ")}]; ${expected}`;
   const to = fileType(variable.type);

@@ -54,6 +54,10 @@ that the recipe's head does not compute with, such as lm_head under \`head class
 them. Shapes made of the model's own sizes are.`,
   FTL0740: `A method's step(loss, s) measures at least one loss; its value gives each tensor a gradient. Where it gives a pair (gradient, moves)
 for single weights, the optimizer's states are one number a weight. A step with loss(along: …) measures no other loss.`,
+  FTL0741: `A format declares the tensors that it holds another one in, with the type of their elements after \`as\`:
+\`tensor codes [count / 8] as u32\`. Codes of few bits lie together in words.`,
+  FTL0742: `A format's encode(x) gives each of its tensors a value of the declared shape, and decode() gives the tensor back in its own shape.
+What is all zero is held in zeros, and zeros stand for zeros: states of optimizers begin so.`,
   FTL0736: `\`train B [out, rank] = 0 { rate: ratio }\` gives a tensor so many times the rate that the recipe gives the optimizer. An
 optimizer whose steps have a size of their own, and that the recipe gives no \`rate\`, has nothing to multiply.`,
   FTL0913: `Dropout is not built yet where the model works on parts of all rows at once, as its head does in the loss: a mask hangs on the
