@@ -45,11 +45,12 @@ export function inPlaceCandidates(
   const { template, region } = read(node);
   const drafter = templates.get(template);
   if (drafter === undefined) return [];
-  const { memory } = draftOnce(drafter, { region, layouts: plainLayouts, profile }).scene;
+  const { scene, workgroupSize } = draftOnce(drafter, { region, layouts: plainLayouts, profile });
+  const { memory } = scene;
   const shared = readByMany(region, template);
-  const rows = template === "row" ? (foldsIn(region)[0]?.kept ?? 0) : -1;
+  // Where several invocations share a row, results of one element a row are written while others may still read theirs.
+  const rows = template === "row" && workgroupSize[0] > 1 ? (foldsIn(region)[0]?.kept ?? 0) : -1;
   return region.results.flatMap((result, output) => {
-    // Results of one element a row are written while other invocations may still read theirs.
     if (sizeOf(result.shape) === rows || region.results.indexOf(result) !== output) return [];
     const own = new Set(
       memory.stored.filter((store) => store.output === output).map(({ address }) => address.key),
