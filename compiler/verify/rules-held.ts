@@ -8,6 +8,7 @@ export const heldTensors: Rule = {
   name: "held tensors",
   about: "what holds a tensor in a format is written whole, part by part, by the tensor's own programs, from what the host writes",
   check(plan, report) {
+    report.examine();
     const filled = new Set<string>();
     const variables = new Map(plan.variables.map((variable) => [variable.name, variable]));
     for (const { name, names, shape, staging, programs, tensors, stored } of plan.held) {

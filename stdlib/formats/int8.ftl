@@ -11,7 +11,8 @@ format int8(
 ) {
   example { block: 64 }
   let width = block ?? (if use == "state" { 256 } else { 64 })
-  require width >= 16 and width <= 4096 and width % 8 == 0, "'block' takes a multiple of 8 from 16 to 4096, not {width}"
+  require width >= 16 and width <= 4096 and width % 8 == 0,
+    "'block' takes a multiple of 8 from 16 to 4096, not {width}"
   require outliers >= 0 and outliers < 1, "'outliers' takes a share below 100%"
   require outliers == 0 or use == "weight", "only weights have outliers"
   table map = dynamic_map(signed)
@@ -62,7 +63,11 @@ function largest_columns(matrix: [rows, columns], kept: number) -> [columns] {
   let size = reshape(max(abs(matrix), over: 0), [columns])
   let number = iota(columns)
   let mine = reshape(size, [columns, 1])
-  let before = select(size == mine, select(number < reshape(number, [columns, 1]), 1, 0), select(size > mine, 1, 0))
+  let before = select(
+    size == mine,
+    select(number < reshape(number, [columns, 1]), 1, 0),
+    select(size > mine, 1, 0),
+  )
   let place = reshape(sum(before, over: 1), [columns])
   whole(select(place < kept, place + 1, 0))
 }

@@ -9,7 +9,8 @@ format nf4(
   double: boolean = true,
 ) {
   example { block: 64, double: true }
-  require block >= 16 and block <= 4096 and block % 8 == 0, "'block' takes a multiple of 8 from 16 to 4096, not {block}"
+  require block >= 16 and block <= 4096 and block % 8 == 0,
+    "'block' takes a multiple of 8 from 16 to 4096, not {block}"
 
   let values = [
     -1,

@@ -769,4 +769,51 @@ const hashes: Mutation[] = [
   make("plan hash", "another hash", (draft) => (draft.hash = "f".repeat(64)) !== "", "all"),
 ];
 
-export const mutations: readonly Mutation[] = [...forms, ...memory, ...flow, ...kernels, ...hashes];
+const formats: Mutation[] = [
+  make("held tensors", "a program too few", (draft, random) =>
+    one(draft.held, random, ({ programs }) => programs.pop()),
+  ),
+  make("held tensors", "a program of another tensor", (draft, random) =>
+    one(draft.held, random, ({ programs }) => programs.reverse()),
+  ),
+  make("held tensors", "a program that writes too little", (draft, random) =>
+    one(
+      draft.programs.filter(({ name }) => draft.held.some(({ programs }) => programs.includes(name))),
+      random,
+      ({ dispatches }) => {
+        dispatches.pop();
+        relive(draft);
+      },
+    ),
+  ),
+  make("held tensors", "no room for the host", (draft) => {
+    const [held] = draft.held;
+    const staging = draft.variables.find(({ name }) => name === held?.staging);
+    return staging !== undefined && (staging.shape[0] = 1) > 0;
+  }),
+  make("held tensors", "a tensor that begins otherwise", (draft, random) =>
+    one(
+      draft.variables.filter(({ initial }) => initial.from === "held"),
+      random,
+      (of) => (of.initial = { from: "zero" }) !== undefined,
+    ),
+  ),
+  make("held tensors", "a tensor that nothing is held in", (draft, random) =>
+    one(draft.held, random, ({ tensors }) => tensors.pop()),
+  ),
+  make("held tensors", "a table that is none", (draft, random) =>
+    one(draft.held, random, ({ stored, staging }) => {
+      const [table] = stored?.tables ?? [];
+      return table !== undefined && (table.variable = staging) !== "";
+    }),
+  ),
+];
+
+export const mutations: readonly Mutation[] = [
+  ...forms,
+  ...memory,
+  ...flow,
+  ...formats,
+  ...kernels,
+  ...hashes,
+];
