@@ -22,7 +22,7 @@ import {
 } from "./meaning.ts";
 import { declaredShape, join } from "./parts.ts";
 import { asTensor, casted } from "./tensors.ts";
-import { emit, fail, traced, type Workspace } from "./workspace.ts";
+import { emit, fail, Silenced, traced, type Workspace } from "./workspace.ts";
 
 /** A format as the recipe asks for it. */
 export interface FormatUse {
@@ -181,7 +181,13 @@ function formOf(ws: Workspace, format: FormatUse, { shape }: Declared, { use, si
     bitsandbytes: (fields, inside) => void files.push({ fields, inside }),
   });
   bindParameters(ws, env, definition.name.text, definition.parameters, options, span);
+  const before = ws.diagnostics.length;
   evaluateStatements(ws, env, definition.body.statements);
+  if (ws.diagnostics.slice(before).some(({ severity }) => severity === "error")) {
+    // What goes wrong after the first refusal follows from it.
+    ws.diagnostics.splice(before + 1);
+    throw new Silenced();
+  }
   const [file] = files;
   const names = tensors.map(({ at }) => at);
   const stored = file === undefined ? undefined : storedBy(ws, definition, file.fields, file.inside, names);
