@@ -7,7 +7,13 @@ import { builtins, type Builtin } from "../language/builtins.ts";
 import { formOf } from "../language/chosen.ts";
 import type { ClauseRule, OptionRules } from "../language/clause.ts";
 import { clauses } from "../language/clauses.ts";
-import { clauseOf, exampleClause, exampleConfig, exampleUse, type ConfigFields } from "../language/example.ts";
+import {
+  clauseOf,
+  exampleClause,
+  exampleConfig,
+  exampleUse,
+  type ConfigFields,
+} from "../language/example.ts";
 import type { Scope } from "../language/resolve.ts";
 import { configFields, type ConfigFieldUse } from "./config-fields.ts";
 import { exampleRecipe } from "./example-recipe.ts";

@@ -4,7 +4,15 @@ import type { Span } from "../../grammar/source.ts";
 import type { TensorType, Value } from "../ir/graph.ts";
 import { applied, chunks } from "./chunks.ts";
 import { iterate } from "./iterate.ts";
-import { number, poison, type Dimension, type Meaning, type Passed, type Purpose, type TensorMeaning } from "./meaning.ts";
+import {
+  number,
+  poison,
+  type Dimension,
+  type Meaning,
+  type Passed,
+  type Purpose,
+  type TensorMeaning,
+} from "./meaning.ts";
 import { dropped } from "./drop.ts";
 import { randomNormal, randomUniform, stepKey } from "./random.ts";
 import { dimensionsOf, whole } from "./sizes.ts";
@@ -41,7 +49,21 @@ function builtin(
 }
 
 /** Elementwise functions that are one operation each. */
-const unary = ["exp", "log", "sqrt", "rsqrt", "tanh", "erf", "sin", "cos", "abs", "sign", "floor", "ceil", "round"];
+const unary = [
+  "exp",
+  "log",
+  "sqrt",
+  "rsqrt",
+  "tanh",
+  "erf",
+  "sin",
+  "cos",
+  "abs",
+  "sign",
+  "floor",
+  "ceil",
+  "round",
+];
 
 /** Functions of the bits of u32 words; other numbers are made whole. */
 const bitwise = ["shift_left", "shift_right", "bit_and", "bit_or", "bit_xor"];
@@ -161,7 +183,9 @@ export const builtins: Readonly<Record<string, Builtin>> = Object.fromEntries([
   }),
   ...bitwise.map((name) =>
     builtin(name, (ws, given, at) => {
-      const words = [given.need(0, "x").meaning, given.need(1, "y").meaning].map((each) => words32(ws, each, at));
+      const words = [given.need(0, "x").meaning, given.need(1, "y").meaning].map((each) =>
+        words32(ws, each, at),
+      );
       const { values, dimensions } = broadcast(ws, words, at);
       return tensor(emit(ws, at, name, values), dimensions);
     }),

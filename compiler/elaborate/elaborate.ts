@@ -292,7 +292,9 @@ function count(declared: readonly Declared[]): Elaborated["parameters"] {
   const own = declared.filter((each) => holderOf(each) === undefined);
   const held = new Map(
     declared.flatMap((each) =>
-      (each.parts ?? [each]).flatMap(({ holds }) => (holds === undefined ? [] : [[holds.name, holds] as const])),
+      (each.parts ?? [each]).flatMap(({ holds }) =>
+        holds === undefined ? [] : [[holds.name, holds] as const],
+      ),
     ),
   );
   const sizes = [...own, ...held.values()]
@@ -316,7 +318,10 @@ function reportUnanswered(ws: Workspace, use: AdapterUse): void {
   }
 }
 
-function formatOf(said: HeldAs<string> | undefined, definition: Definition | undefined): FormatUse | undefined {
+function formatOf(
+  said: HeldAs<string> | undefined,
+  definition: Definition | undefined,
+): FormatUse | undefined {
   if (said?.kind !== "format" || definition === undefined) return undefined;
   return formatUse(definition, passedOptions(said.format.options), said.format.span);
 }

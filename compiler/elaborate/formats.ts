@@ -90,7 +90,12 @@ export function heldIn(ws: Workspace, format: FormatUse, tensor: Declared, use: 
     return form.tensors.map(({ name, type, dimensions }) => {
       const made = assigned.get(name);
       if (made === undefined)
-        return fail("FTL0742", method("encode").span, `encode leaves '${name}' as it was`, "gives it no value");
+        return fail(
+          "FTL0742",
+          method("encode").span,
+          `encode leaves '${name}' as it was`,
+          "gives it no value",
+        );
       const { value: written } = asTensor(ws, made, span);
       fits(
         written,
@@ -101,9 +106,36 @@ export function heldIn(ws: Workspace, format: FormatUse, tensor: Declared, use: 
       return casted(ws, written, type, span);
     });
   };
+  const touching = form.methods.get("touched");
+  const touched = (moved: Value): readonly Value[] => {
+    if (touching === undefined) return [];
+    const passed = { name: undefined, meaning: tensorMeaning(moved, span), span };
+    const result = callBody(ws, env, touching, [passed], span);
+    const masks = result.kind === "tuple" ? result.elements : [result];
+    return form.tensors.map(({ name, dimensions }, index) => {
+      const mask = masks[index];
+      if (mask === undefined)
+        return fail("FTL0742", touching.span, `touched says nothing of '${name}'`, "too few");
+      const { value } = asTensor(ws, mask, span);
+      fits(
+        value,
+        dimensions.map(({ size }) => size),
+        `touched gives '${name}'`,
+        touching,
+      );
+      return casted(ws, value, "bool", span);
+    });
+  };
   const held: Declared = {
     ...tensor,
-    held: { label: labelOf(format), tensors, decode, encode, stored: form.stored },
+    held: {
+      label: labelOf(format),
+      tensors,
+      decode,
+      encode,
+      touched: touching === undefined ? undefined : touched,
+      stored: form.stored,
+    },
   };
   for (const { name, dimensions, type, span: declared } of form.tensors) {
     const beside = (of: string): string => (use.use === "state" ? `${name} of ${of}` : join(of, name));
@@ -253,7 +285,13 @@ function storedBy(
     else if (meaning.kind === "number" || meaning.kind === "string")
       fields.set(name, { value: meaning.value, option });
     else if (meaning.kind === "none") fields.set(name, { value: undefined, option });
-    else fail("FTL0703", value.span, `expected a number, a text or a table, found ${describe(meaning)}`, "not that");
+    else
+      fail(
+        "FTL0703",
+        value.span,
+        `expected a number, a text or a table, found ${describe(meaning)}`,
+        "not that",
+      );
   }
   return { state, fields, tables, names };
 }

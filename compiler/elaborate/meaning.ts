@@ -176,6 +176,8 @@ export interface Holding {
   readonly decode: () => Value;
   /** What the tensors hold for a value of the tensor, in their order. */
   readonly encode: (value: Value) => readonly Value[];
+  /** For each of the tensors where it hangs on elements that moved, in bool; undefined where the format does not say. */
+  readonly touched: ((moved: Value) => readonly Value[]) | undefined;
   /** How bitsandbytes' files hold it, where they can. */
   readonly stored: Stored | undefined;
 }

@@ -72,7 +72,9 @@ export function updateParameter(
         span: declaration.span,
       };
       const state =
-        declaration.shape === undefined ? stateIn(ws, job.state, plain, isSigned(ws, scope, declaration)) : plain;
+        declaration.shape === undefined
+          ? stateIn(ws, job.state, plain, isSigned(ws, scope, declaration))
+          : plain;
       states.set(declaration.name.text, state);
       for (const each of state.held?.tensors ?? [state]) declared(each);
       scope.bindings.set(declaration.name.text, { kind: "variable", variable: state, dimensions: own });
@@ -128,7 +130,7 @@ function isSigned(ws: Workspace, env: Environment, { options }: Declaration): bo
   return option === undefined || truth(evaluate(ws, env, option.value), option.value.span);
 }
 
-/** What holds a state afterwards. A parameter that does not move at all keeps the very bits of its states. */
+/** What holds a state afterwards. What does not move keeps its very bits, as far as the format tells. */
 function heldWrites(
   ws: Workspace,
   held: Holding,
@@ -141,11 +143,14 @@ function heldWrites(
   const asWhole = where !== undefined && where.dimensions.length === 0;
   const value = where === undefined || asWhole ? after : kept(ws, where, after, before, span);
   const written = held.encode(asTensor(ws, value, span).value);
+  const moved = where === undefined || asWhole ? undefined : held.touched?.(where.value);
   return held.tensors.flatMap((declared, index): readonly Write[] => {
     const made = written[index];
     if (made === undefined) return [];
-    if (!asWhole) return [{ declared, value: made }];
-    const condition = emit(ws, span, "broadcast", [where.value], { shape: made.shape });
+    const condition = asWhole
+      ? emit(ws, span, "broadcast", [where.value], { shape: made.shape })
+      : moved?.[index];
+    if (condition === undefined) return [{ declared, value: made }];
     return [{ declared, value: emit(ws, span, "select", [condition, made, read(ws, declared)]) }];
   });
 }

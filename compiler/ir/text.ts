@@ -34,7 +34,8 @@ export function printModule(module: Module): string {
   for (const variable of module.variables) lines.push(...variableLines(variable));
   for (const { name, expression } of module.scalars)
     lines.push(`scalar ${quoted(name)} = ${printScalar(expression)}`);
-  for (const held of module.held ?? []) lines.push(`held ${quoted(held.name)}${attributesText(heldAttributes(held))}`);
+  for (const held of module.held ?? [])
+    lines.push(`held ${quoted(held.name)}${attributesText(heldAttributes(held))}`);
   for (const program of module.programs) lines.push("", ...programLines(program));
   return `${lines.join("\n")}\n`;
 }
@@ -66,16 +67,17 @@ function initialText(initial: Exclude<Initial, { readonly from: "table" }>): str
   return "names" in initial ? `${initial.from}(${initial.names.map(quoted).join(", ")})` : initial.from;
 }
 
-function heldAttributes({ name: _, stored, ...held }: HeldTensor): Attributes {
+function heldAttributes({ names, shape, format, staging, program, tensors, stored }: HeldTensor): Attributes {
+  const held = { names, shape, format, staging, program, tensors };
   if (stored === undefined) return { ...held, stored: false };
-  const { state, fields, tables, names } = stored;
+  const { state, fields, tables } = stored;
   return {
     ...held,
     stored: [
       state,
       fields.map(({ name, value, option }) => (value === undefined ? [name, option] : [name, option, value])),
       tables.map(({ name, variable }) => [name, variable]),
-      names,
+      stored.names,
     ],
   };
 }

@@ -31,7 +31,8 @@ function heldProblems(
   else {
     if (names.length !== (own.parts ?? 1)) say(`${names.length} names for ${own.parts ?? 1} parts`);
     if (!own.reads.includes(staging)) say(`${program} does not read ${staging}`);
-    for (const tensor of tensors) if (!own.writes.includes(tensor)) say(`${program} does not write ${tensor}`);
+    for (const tensor of tensors)
+      if (!own.writes.includes(tensor)) say(`${program} does not write ${tensor}`);
   }
   for (const { variable } of stored?.tables ?? [])
     if (variables.get(variable)?.initial.from !== "table") say(`${variable} is no table`);

@@ -37,7 +37,11 @@ export function checkDeclaration(statement: Declaration, env: Environment, check
     }
     declare(
       env,
-      { what: text === "state" || text === "tensor" ? "state" : "weight", name: statement.name.text, span: statement.name.span },
+      {
+        what: text === "state" || text === "tensor" ? "state" : "weight",
+        name: statement.name.text,
+        span: statement.name.span,
+      },
       checking,
     );
     return;

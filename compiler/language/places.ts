@@ -23,7 +23,8 @@ export const places: Readonly<Record<Place, ReadonlySet<string>>> = {
 /** What a reader calls a place: "an adapter". */
 export function placeName(place: Place): string {
   if (place === "body") return "the body of a method";
-  if (place === "updating body") return "'update' of an optimizer, 'step' of a method or 'encode' of a format";
+  if (place === "updating body")
+    return "'update' of an optimizer, 'step' of a method or 'encode' of a format";
   return `${/^[aeiou]/.test(place) ? "an" : "a"} ${place}`;
 }
 

@@ -42,7 +42,10 @@ export function quantizationOf({ fields }: Config, scope: Scope, from: string): 
     const names = scope.names("format", from);
     const guess = closest(name, [...names]);
     const label = guess === undefined ? `known: ${names.join(", ")}` : `did you mean ${guess}?`;
-    return refuse(`the config says that the weights are stored as '${name}', and there is no such format`, label);
+    return refuse(
+      `the config says that the weights are stored as '${name}', and there is no such format`,
+      label,
+    );
   }
   const said: Said<Constant> = {
     value: { kind: "boolean", value: isTrue("bnb_4bit_use_double_quant") },

@@ -154,8 +154,7 @@ function storedValues(
     const read = together();
     for (const output of node.outputs) {
       leaves.set(output, read);
-      if (isFixed(node) || required.has(output) || isComputed(output, users))
-        stored.add(output);
+      if (isFixed(node) || required.has(output) || isComputed(output, users)) stored.add(output);
     }
   }
   return stored;

@@ -121,7 +121,8 @@ export function buildPlan(request: PlanRequest): PlanResult {
 /** A held tensor with the programs that its program stands for. */
 function heldOf({ program, ...held }: HeldTensor, { programs }: Module): PlanHeld {
   const parts = programs.find(({ name }) => name === program)?.parts;
-  const names = parts === undefined ? [program] : Array.from({ length: parts }, (_, at) => inTurn(program, at));
+  const names =
+    parts === undefined ? [program] : Array.from({ length: parts }, (_, at) => inTurn(program, at));
   return { ...held, programs: names };
 }
 

@@ -6,7 +6,8 @@ import { isWritten, Written } from "./written.ts";
 
 export const heldTensors: Rule = {
   name: "held tensors",
-  about: "what holds a tensor in a format is written whole, part by part, by the tensor's own programs, from what the host writes",
+  about:
+    "what holds a tensor in a format is written whole, part by part, by the tensor's own programs, from what the host writes",
   check(plan, report) {
     report.examine();
     const filled = new Set<string>();
@@ -21,7 +22,8 @@ export const heldTensors: Rule = {
       if (from?.initial.from !== "host" || elements(from.shape) < elements(shape))
         bad(`has no room in '${staging}' for the host to write it to`);
       for (const { variable } of stored?.tables ?? [])
-        if (variables.get(variable)?.initial.from !== "table") bad(`is checked by '${variable}', which is no table`);
+        if (variables.get(variable)?.initial.from !== "table")
+          bad(`is checked by '${variable}', which is no table`);
       for (const tensor of tensors) {
         const variable = variables.get(tensor);
         if (variable?.initial.from !== "held" || filled.has(tensor)) bad(`is not held by '${tensor}' alone`);

@@ -35,7 +35,7 @@ export interface Loaded {
   readonly warnings: readonly string[];
 }
 
-/** One part of a variable and the tensor that fills it; `shape` is that of the tensor, `then` a program that takes it from there. */
+/** One part of a variable and the tensor that fills it; `shape` is that of the tensor, `program` takes it from there. */
 interface Reading {
   readonly variable: PlanVariable;
   readonly part: number;
@@ -44,7 +44,7 @@ interface Reading {
   readonly from: FloatType;
   readonly to: FloatType;
   readonly bytes: number;
-  readonly then?: string;
+  readonly program?: string;
 }
 
 const chunkBytes = 4 * 1024 * 1024;
@@ -153,7 +153,7 @@ async function heldReadings(
       const file = checkpoint.tensors.get(name)?.file;
       const plain = encoded ?? readingOf({ ...staging, shape: held.shape, stack: false }, 0, name, file);
       if (typeof plain === "string") throw new CheckpointError(file?.path ?? checkpoint.folder, plain);
-      found.push("copies" in plain ? plain : { ...plain, then: held.programs[part] ?? "" });
+      found.push("copies" in plain ? plain : { ...plain, program: held.programs[part] ?? "" });
     }
   }
   return found;
@@ -237,7 +237,7 @@ function readingOf(
 /** Streams one tensor to its place; the result is what to tell of its values. */
 async function readTensor(
   session: Session,
-  { variable, part, file, name, from, to, then }: Reading,
+  { variable, part, file, name, from, to, program }: Reading,
   onChunk: (bytes: number) => void,
 ): Promise<string[]> {
   let notFinite = 0;
@@ -250,7 +250,7 @@ async function readTensor(
     await session.writePart(variable.name, part, (offset / floatBytes[from]) * floatBytes[to], converted);
     onChunk(bytes.length);
   }
-  if (then !== undefined) session.run(then);
+  if (program !== undefined) session.run(program);
   const of = (count: number): string => `${file.path}: tensor ${JSON.stringify(name)} holds ${count}`;
   return [
     ...(notFinite > 0 ? [`${of(notFinite)} values that are NaN or infinite`] : []),

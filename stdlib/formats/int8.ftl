@@ -45,6 +45,12 @@ format int8(
     scales = largest
   }
 
+  /// What hangs on numbers that moved: blocks that have some. All else keeps its bits.
+  touched(moved) {
+    let block_moved = max(in_rows(select(moved, 1, 0), count, width), over: 1) > 0
+    (reshape(broadcast(block_moved, [blocks, width / 4]), [words]), block_moved)
+  }
+
   decode() {
     let code = reshape(unpack8(codes), [blocks, width])
     let rows = if use == "state" { map[code] * scales } else { (float(code) - 128) * (scales / 127) }

@@ -166,3 +166,14 @@ test("errors on normal numbers are those of an optimal 4-bit code for blocks of 
   expect(plain.mean).toBeLessThan(0.075);
   expect(eight.mean).toBeLessThan(0.006);
 });
+
+test("of states where single numbers move, blocks without any keep their bits", () => {
+  const shape = [4, 256];
+  const format = runFormat("int8", {}, shape, { use: "state", signed: true });
+  const moved = Float64Array.from({ length: 1024 }, (_, at) => (at === 300 || at >= 768 ? 1 : 0));
+  const [codes, scales] = format.touched({ shape, data: moved });
+  expect([...(scales?.data ?? [])]).toEqual([0, 1, 0, 1]);
+  expect([...(codes?.data ?? [])]).toEqual(
+    Array.from({ length: 256 }, (_, word) => Math.floor(word / 64) % 2),
+  );
+});

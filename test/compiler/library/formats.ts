@@ -14,6 +14,8 @@ export interface Ran {
   /** What each of the tensors holds, by its name. */
   encode(x: Tensor): ReadonlyMap<string, Tensor>;
   decode(held: ReadonlyMap<string, Tensor>): Tensor;
+  /** For each tensor where it hangs on elements that moved. */
+  touched(moved: Tensor): readonly Tensor[];
   /** The shapes of the tensors. */
   readonly tensors: ReadonlyMap<string, readonly number[]>;
 }
@@ -91,6 +93,10 @@ export function runFormat(
       return new Map(
         held.tensors.map((each, at) => [nameOf(each), made[at] ?? { shape: [], data: new Float64Array() }]),
       );
+    },
+    touched(moved) {
+      const input = parameter({ shape, type: "bool" }, "moved");
+      return run(() => held.touched?.(input) ?? [], [[input, moved]], new Map());
     },
     decode(known) {
       const [made] = run(() => [held.decode()], [], known);

@@ -795,7 +795,7 @@ const formats: Mutation[] = [
     one(
       draft.variables.filter(({ initial }) => initial.from === "held"),
       random,
-      (of) => (of.initial = { from: "zero" }) !== undefined,
+      (of) => void (of.initial = { from: "zero" }),
     ),
   ),
   make("held tensors", "a tensor that nothing is held in", (draft, random) =>
