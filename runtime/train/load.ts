@@ -11,7 +11,7 @@ import type { StoredAdapter } from "../checkpoint/peft.ts";
 import { readChunks, type SafetensorsFile } from "../checkpoint/safetensors.ts";
 import type { Session } from "../launch/session.ts";
 import { checkAdapter, type Continued } from "./adapters.ts";
-import { copyEncoded, encodedReading, encodingsIn, type EncodedReading } from "./held.ts";
+import { copyEncoded, encodedReading, encodingsIn, type EncodedReading } from "./encoded.ts";
 
 export type { Continued } from "./adapters.ts";
 
