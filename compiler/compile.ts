@@ -2,12 +2,15 @@
 // recipe and the model said, and every mistake. Pure: no file system, clock, device or console; the same inputs give the same plan.
 import { problem, type Diagnostic } from "../grammar/diagnostic.ts";
 import { elaborate, type AdapterFacts, type Saved } from "./elaborate/elaborate.ts";
+import type { Generating } from "./elaborate/generate-programs.ts";
+import type { Merge } from "./elaborate/merging.ts";
 import { readRecipe, type Front, type Run } from "./front.ts";
 import { interpret } from "./ir/interpret.ts";
 import type { Module, ScalarExpression } from "./ir/graph.ts";
 import { chooseKernel, inPlaceCandidates } from "./kernels/choose.ts";
 import { kernelGradients } from "./kernels/library.ts";
 import type { Read } from "./language/resolve.ts";
+import type { Purpose, Tuned } from "./language/purposes.ts";
 import type { Settings } from "./language/settings.ts";
 import type { Checkpointing } from "./passes/checkpoint.ts";
 import { buildPlan } from "./plan/build.ts";
@@ -16,19 +19,25 @@ import { desktop } from "./profile/builtin.ts";
 import { stages } from "./stages.ts";
 import { seal, type Verification, type Verified } from "./verify/verify.ts";
 
-export interface CompileOptions {
-  /** How the user names the recipe's file; other paths are taken from it. */
-  readonly path: string;
-  /** The text of a file, or undefined where there is none. */
-  readonly read: Read;
+/** What a recipe that has been read is planned for. */
+export interface PlanOptions {
   /** The device to plan for; the built-in profile `desktop` where absent. */
   readonly profile?: DeviceProfile;
   /** Bytes allowed, instead of the recipe's `memory`. */
   readonly memory?: number;
+  /** What the plan is for; training and evaluating where absent. */
+  readonly purposes?: readonly Purpose[];
+}
+
+export interface CompileOptions extends PlanOptions {
+  /** How the user names the recipe's file; other paths are taken from it. */
+  readonly path: string;
+  /** The text of a file, or undefined where there is none. */
+  readonly read: Read;
   /** Changes of the form `path=value`. */
   readonly set?: readonly string[];
-  /** Plans a program "logits" too: the score of every word at every position of a micro-batch, for tools that want to see them. */
-  readonly logits?: boolean;
+  /** What is run instead of what training begins with: there is one compilation then, of the last stage. */
+  readonly tuned?: Tuned;
 }
 
 /** What a run has to know beside the plan. */
@@ -38,6 +47,10 @@ export interface Facts {
   readonly parameters: { readonly total: number; readonly trainable: number };
   /** The learning rate of a step, for the log. */
   readonly rate: ScalarExpression;
+  /** How words are given to a plan that writes a text. */
+  readonly generating: Pick<Generating, "piece" | "inFront"> | undefined;
+  /** How adapters are put into the weights, in a plan for that. */
+  readonly merges: readonly Merge[];
 }
 
 export interface Compilation {
@@ -58,19 +71,26 @@ export interface Compilation {
 
 /** Compiles a recipe; of a recipe in stages, the first. */
 export function compile(text: string, options: CompileOptions): Compilation {
-  const front = readRecipe({ path: options.path, text }, options.read, options.set);
+  const front = readRecipe({ path: options.path, text }, options.read, options.set, options.tuned);
   return compileRun(front, front.runs[0], options);
 }
 
 /** Compiles a recipe's stages in order; a recipe without any is one. Where there are mistakes, the last tells them. */
 export function compileStages(text: string, options: CompileOptions): readonly Compilation[] {
-  const front = readRecipe({ path: options.path, text }, options.read, options.set);
+  return planStages(
+    readRecipe({ path: options.path, text }, options.read, options.set, options.tuned),
+    options,
+  );
+}
+
+/** The same for a recipe that has been read: for who must know what it says before saying what to plan for. */
+export function planStages(front: Front, options: PlanOptions): readonly Compilation[] {
   return front.runs.length === 0
     ? [compileRun(front, undefined, options)]
     : front.runs.map((run) => compileRun(front, run, options));
 }
 
-function compileRun(front: Front, run: Run | undefined, options: CompileOptions): Compilation {
+function compileRun(front: Front, run: Run | undefined, options: PlanOptions): Compilation {
   const { profile = desktop } = options;
   const modules = new Map<string, Module>();
   const settings = run?.input.settings ?? front.settings;
@@ -87,10 +107,14 @@ function compileRun(front: Front, run: Run | undefined, options: CompileOptions)
   if (settings === undefined || run === undefined) return failed(front.diagnostics);
 
   const { stage, input } = run;
-  const { elaborated, diagnostics: found } = elaborate({ ...input, logits: options.logits === true });
+  const { elaborated, diagnostics: found } = elaborate({
+    ...input,
+    ...(options.purposes === undefined ? {} : { purposes: options.purposes }),
+  });
   const diagnostics = [...front.diagnostics, ...found];
   if (elaborated === undefined) return failed(diagnostics);
-  const { trained, along, step, duringBackward, adapters, model, parameters, rate } = elaborated;
+  const { trained, along, step, duringBackward, lossScale, adapters, model, parameters, rate } = elaborated;
+  const { generating, merges } = elaborated;
   modules.set("elaborate", elaborated.module);
 
   const choices = {
@@ -98,8 +122,10 @@ function compileRun(front: Front, run: Run | undefined, options: CompileOptions)
     along,
     step,
     duringBackward,
+    lossScale,
     checkpoint: policyOf(settings),
     kernelGradients,
+    precision: settings.precision.value === "f32" ? undefined : settings.precision.value,
     profile,
   };
   let { module } = elaborated;
@@ -118,9 +144,11 @@ function compileRun(front: Front, run: Run | undefined, options: CompileOptions)
       batch: settings.batch.value,
       accumulation,
       rows,
-      tokens: settings.data.length.value,
+      tokens: elaborated.tokens,
+      room: elaborated.room,
       vocabulary: elaborated.vocabulary,
       learns: elaborated.learns,
+      ranks: elaborated.ranks,
     },
     parameters,
     step,
@@ -135,7 +163,7 @@ function compileRun(front: Front, run: Run | undefined, options: CompileOptions)
     return failed([...diagnostics, ...obstacles]);
   }
   const verification = seal(built.plan);
-  const facts = { adapters, model, parameters, rate };
+  const facts = { adapters, model, parameters, rate, generating, merges };
   return {
     stage,
     plan: verification.verified,
@@ -157,5 +185,27 @@ function policyOf(settings: Settings): Checkpointing {
 function decisionsOf(settings: Settings): Decision[] {
   const { value } = settings.checkpoint;
   const chosen = typeof value === "object" ? `every ${value.every}` : value;
-  return [{ what: "checkpoint", chosen, why: "said by the recipe, or its default", considered: [] }];
+  const why = "said by the recipe, or its default";
+  return [{ what: "checkpoint", chosen, why, considered: [] }, ...precisionDecisions(settings)];
+}
+
+/** Which types were chosen under mixed precision, and what stays in f32 all the same. */
+function precisionDecisions({ precision: { value } }: Settings): readonly Decision[] {
+  if (value === "f32") return [];
+  const { compute, store, lossScale } = value;
+  const scaled =
+    lossScale === "none"
+      ? "no loss scale"
+      : `loss scale ${lossScale === "dynamic" ? "dynamic, from 65536" : lossScale}`;
+  const why =
+    "said by the recipe, or its default; in f32 stay sums of products, weights that train, their gradients and optimizer states, " +
+    "norms, softmax, attention's statistics, logits and loss, and rows of an odd length";
+  return [
+    {
+      what: "precision",
+      chosen: `products in ${compute}, activations in ${store}, ${scaled}`,
+      why,
+      considered: [],
+    },
+  ];
 }

@@ -13,6 +13,7 @@ import { checkRecipe } from "./language/recipe.ts";
 import { resolve, type Read, type Scope } from "./language/resolve.ts";
 import { quantizationOf } from "./language/quantization.ts";
 import { misfits } from "./language/learning.ts";
+import { tunedSettings, type Tuned } from "./language/purposes.ts";
 import { applySetting } from "./language/set.ts";
 import type { HeldAs, Settings } from "./language/settings.ts";
 
@@ -32,8 +33,16 @@ export interface Run {
   readonly input: ElaborationInput;
 }
 
-/** Changes of the form `path=value`, as `--set` takes them. */
-export function readRecipe(source: Source, read: Read, changes: readonly string[] = []): Front {
+/**
+ * Changes of the form `path=value`, as `--set` takes them. With `tuned` there is one run, that of the last stage, which begins with
+ * what that says.
+ */
+export function readRecipe(
+  source: Source,
+  read: Read,
+  changes: readonly string[] = [],
+  tuned?: Tuned,
+): Front {
   const { scope, diagnostics: found } = resolve(source, read);
   const diagnostics = [...found, ...checkDefinitions(scope)];
   const [written, second] = scope.root.recipes;
@@ -67,7 +76,12 @@ export function readRecipe(source: Source, read: Read, changes: readonly string[
   if (settings === undefined || diagnostics.some(({ severity }) => severity === "error"))
     return { settings, runs: [], input: undefined, diagnostics };
   const whole = [{ name: undefined, settings }];
-  const gathered = (settings.stages.length > 0 ? settings.stages : whole).flatMap((stage): Run[] => {
+  const stages = settings.stages.length > 0 ? settings.stages : whole;
+  const wanted =
+    tuned === undefined
+      ? stages
+      : stages.slice(-1).map((last) => ({ ...last, settings: tunedSettings(last.settings, tuned) }));
+  const gathered = wanted.flatMap((stage): Run[] => {
     const input = gatherInput(stage.settings, scope, source, read, diagnostics);
     return input === undefined ? [] : [{ stage: stage.name, input }];
   });

@@ -3,6 +3,7 @@
 import type { Direction } from "./elaborate/method.ts";
 import type { Trained } from "./elaborate/step.ts";
 import type { Module, Program, Region, StepRun } from "./ir/graph.ts";
+import { narrowKernels } from "./kernels/library.ts";
 import { accumulate } from "./passes/accumulate.ts";
 import { batch } from "./passes/batch.ts";
 import { checkpoint, type Checkpointing } from "./passes/checkpoint.ts";
@@ -12,6 +13,7 @@ import { fuse } from "./passes/fuse.ts";
 import type { Analyses } from "./passes/fuse-units.ts";
 import { joinLoops } from "./passes/loops.ts";
 import { absorb } from "./passes/loops-absorb.ts";
+import { precise, type Precision } from "./passes/precision.ts";
 import { simplify } from "./passes/simplify.ts";
 import { unite } from "./passes/unite.ts";
 import type { DeviceProfile } from "./plan/plan.ts";
@@ -25,6 +27,10 @@ export interface Choices {
   readonly duringBackward?: boolean;
   readonly checkpoint: Checkpointing;
   readonly kernelGradients: KernelGradients;
+  /** What the loss is multiplied by before backpropagation: a number, or the variable that holds it. */
+  readonly lossScale?: number | string | undefined;
+  /** The types of products and activations; f32 if unsaid. */
+  readonly precision?: Precision | undefined;
   readonly profile: DeviceProfile;
 }
 
@@ -56,10 +62,15 @@ export const stages: readonly Stage[] = [
     },
   },
   {
+    name: "precision",
+    why: "activations get their 16-bit types while gradients still follow from them, and before bytes are counted",
+    run: (module, { precision }) => (precision === undefined ? module : mixed(module, precision)),
+  },
+  {
     name: "differentiate",
     why: "the forward step gains the gradients of what trains and nothing else, added to those of earlier micro-batches",
-    run: (module, { trained, along, kernelGradients }) => {
-      const request = { loss: "loss", slope: "slope", trained, along, kernelGradients };
+    run: (module, { trained, along, kernelGradients, lossScale: scale }) => {
+      const request = { loss: "loss", slope: "slope", trained, along, kernelGradients, scale };
       const done = changed(module, "micro", (program) => accumulate(program, request));
       const directions = new Set(along.map(({ direction }) => direction));
       return { ...done, variables: done.variables.filter(({ name }) => !directions.has(name)) };
@@ -160,5 +171,22 @@ function changed(module: Module, name: string, change: (program: Program) => Pro
   return {
     ...module,
     programs: module.programs.map((program) => (program.name === name ? change(program) : program)),
+  };
+}
+
+/** The programs that take what a micro-batch brings in mixed precision; updates and first values stay in f32. */
+function mixed(module: Module, precision: Precision): Module {
+  const brought = module.variables.filter(({ kind, type, initial }) => {
+    return kind === "io" && type === "i32" && initial.from === "host";
+  });
+  const batch = new Set(brought.map(({ name }) => name));
+  const weights = new Set(module.variables.filter(({ kind }) => kind !== "io").map(({ name }) => name));
+  return {
+    ...module,
+    programs: module.programs.map((program) =>
+      program.reads.some((name) => batch.has(name))
+        ? precise(program, weights, precision, narrowKernels)
+        : program,
+    ),
   };
 }

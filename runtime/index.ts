@@ -5,6 +5,7 @@ export type { Allocated, LaunchOptions, Session } from "./launch/session.ts";
 export { ClosedError, DeviceLostError } from "./launch/watch.ts";
 export { verify, type Verification, type Verified } from "../compiler/verify/verify.ts";
 export { batches, type Batch, type Batches } from "./data/batches.ts";
-export { buildRows, type Document, type Rows } from "./data/rows.ts";
+export { collectDocuments, type Document, type Documents } from "./data/documents.ts";
+export { layOut, type Rows } from "./data/rows.ts";
 export { train, TrainingError, type Trained, type TrainOptions } from "./train/loop.ts";
 export type { EvaluationLine, LogLine, StepLine, TrainEvent } from "./train/lines.ts";

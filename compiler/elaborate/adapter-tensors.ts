@@ -12,6 +12,7 @@ import {
   type FunctionMeaning,
   type Meaning,
 } from "./meaning.ts";
+import { movingOf } from "./moving.ts";
 import { truth } from "./operators.ts";
 import { declaredShape, join, methodMeaning, type Part, type Place } from "./parts.ts";
 import { asTensor } from "./tensors.ts";
@@ -53,6 +54,7 @@ export function adapterOwner(
         adapter: use.settings.alias,
         trainable: true,
         rate: rateOf(ws, env, declaration),
+        moving: movingOf(ws, env, declaration, dimensions),
         estimated: use.estimates(join(use.settings.alias, place.path, key)),
         span: declaration.span,
         shape: dimensions.map(({ size }) => size),

@@ -18,7 +18,9 @@ import {
   type Passed,
   type RecordMeaning,
 } from "./meaning.ts";
+import type { AdaptedPart, MergeStep } from "./merging.ts";
 import { located, type Part } from "./parts.ts";
+import { drawRanks, type Draws } from "./ranks.ts";
 import { whole } from "./sizes.ts";
 import { drawing, fail, type Workspace } from "./workspace.ts";
 
@@ -28,6 +30,8 @@ export interface AdapterUse {
   readonly settings: AdapterSettings;
   /** The recipe's options as arguments of the definition. */
   readonly options: readonly Passed[];
+  /** Positions that every document of a packed row begins with, for the adapter to fill; 0 where it fills none. */
+  readonly room: number;
   /** Whether a method estimates the gradient of a tensor of this name. */
   readonly estimates: (name: string) => boolean;
   /** Modules with options of their own. */
@@ -38,14 +42,17 @@ export interface AdapterUse {
   readonly parts: string[];
   /** Tensors that belong to the whole model and not to one part, by key. */
   readonly shared: Map<string, Declared>;
+  /** The ranks that are drawn for it. */
+  readonly draws: Draws;
   /** The fields of `adapter_config.json` that the definition names. */
   readonly fields: Map<string, Meaning>;
 }
 
-/** A model's adapters, and what its architecture declares. */
+/** A model's adapters, what its architecture declares, and the parts that were adapted, in order. */
 export interface Adapting {
   readonly adapters: readonly AdapterUse[];
   readonly model: RecordMeaning;
+  readonly adapted: AdaptedPart[];
 }
 
 /** Whether a selection such as "attention", "all_linear" or "q_proj" means a part. */
@@ -60,27 +67,30 @@ export function wrapped(
   ws: Workspace,
   record: RecordMeaning,
   part: Part,
-  { adapters, model }: Adapting,
+  { adapters, model, adapted: parts }: Adapting,
 ): RecordMeaning {
   let result = record;
+  const steps: MergeStep[] = [];
   for (const use of adapters) {
     if (!use.definition.on.some(({ text }) => text === part.what)) continue;
     const selections = use.settings.on.map(({ value }) => value);
     const chosen = selections.filter((selection) => selects(selection, part));
     if (selections.length > 0 ? chosen.length === 0 : part.role === "head") continue;
     for (const selection of chosen) use.answered.add(selection);
-    result = adapted(ws, result, part, use, model);
+    result = adapted(ws, result, part, use, model, steps);
   }
+  if (steps.length > 0) parts.push({ place: part.place, base: record, steps });
   return result;
 }
 
-/** The part with one adapter; as it is where the adapter declares nothing for it. */
+/** The part with one adapter, which joins the steps; as it is where the adapter declares nothing for it. */
 function adapted(
   ws: Workspace,
   base: RecordMeaning,
   part: Part,
   use: AdapterUse,
   model: RecordMeaning,
+  steps: MergeStep[],
 ): RecordMeaning {
   const { definition } = use;
   const own: Declared[] = [];
@@ -89,6 +99,8 @@ function adapted(
   const run = (owner: Owner, options: readonly Passed[]): Environment => {
     const env = inner(scope, owner);
     bindParameters(ws, env, definition.name.text, definition.parameters, options, use.settings.span);
+    const { alias, span } = use.settings;
+    drawRanks(ws, env, definition, { alias, whole: use.options, own: options, draws: use.draws, span });
     evaluateStatements(ws, env, definition.body.statements);
     return env;
   };
@@ -96,7 +108,9 @@ function adapted(
   if (groups.length > 0) run({ peft: peftFields(ws, use, () => true) }, use.options);
   scope.bindings.set("by_part", byPart(groups.length > 0 ? part.place.path : undefined));
   const env = run(adapterOwner(ws, part, use, own, groups.length > 0), optionsOf(groups, use.options));
-  const forward = env.bindings.get("forward");
+  const isPacked = use.room > 0 && part.what === "model";
+  const forward = env.bindings.get(isPacked ? "packed" : "forward");
+  if (isPacked && forward === undefined) return notPacked(use);
   if (forward === undefined && own.length === 0) return base;
   if (own.some(({ key }) => !use.shared.has(key))) use.parts.push(part.place.path);
   if (forward?.kind !== "function" || base.call === undefined) {
@@ -107,6 +121,8 @@ function adapted(
       "needs forward(…)",
     );
   }
+  const merge = env.bindings.get("merge");
+  steps.push({ use, merge: merge?.kind === "function" ? merge : undefined });
   const plain = base.call;
   const call: FunctionMeaning = {
     kind: "function",
@@ -159,7 +175,10 @@ function given(ws: Workspace, base: RecordMeaning, part: Part, model: RecordMean
 /**
  * How many positions an adapter puts in front of every row's own: its method `front`, which sees the adapter's options alone.
  */
-export function positionsInFront(ws: Workspace, { definition, options, settings }: AdapterUse): number {
+export function positionsInFront(
+  ws: Workspace,
+  { definition, options, settings }: Pick<AdapterUse, "definition" | "options" | "settings">,
+): number {
   const front = definition.body.statements.find(
     (statement) => statement.kind === "method" && statement.name.text === "front",
   );
@@ -167,4 +186,16 @@ export function positionsInFront(ws: Workspace, { definition, options, settings 
   const env = inner(undefined);
   bindParameters(ws, env, definition.name.text, definition.parameters, options, settings.span);
   return whole(callBody(ws, env, front, [], front.span), front.span);
+}
+
+/** The positions in front are the model's own only where an adapter of the model adds them; attention's stand beside the row. */
+export function addsPositions({ definition }: Pick<AdapterUse, "definition">): boolean {
+  return definition.on.some(({ text }) => text === "model");
+}
+
+/** An adapter that puts positions in front of a whole row, where a row is several documents. */
+function notPacked({ definition, settings }: AdapterUse): never {
+  const message = `adapter '${definition.name.text}' does not say what it does with rows of several documents`;
+  const related = [{ span: definition.name.span, label: "it has no method 'packed'" }];
+  return fail("FTL0748", settings.span, message, "write pack: false", { related });
 }

@@ -5,6 +5,8 @@ import type { TensorType, Value } from "../ir/graph.ts";
 import { applied, chunks } from "./chunks.ts";
 import { iterate } from "./iterate.ts";
 import {
+  boolean,
+  none,
   number,
   poison,
   type Dimension,
@@ -272,6 +274,8 @@ export const builtins: Readonly<Record<string, Builtin>> = Object.fromEntries([
     const [x, share] = [given.need(0, "x"), given.need(1, "share")];
     return dropped(ws, x.meaning, share, at);
   }),
+  builtin("past", (ws) => ws.past ?? none),
+  builtin("continues", (ws) => boolean(ws.past?.kind === "variable")),
   builtin("chunks", (ws, given, at) => {
     const [f, ...tensors] = given.all;
     const each = given.maybe("each");

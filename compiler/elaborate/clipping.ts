@@ -3,6 +3,7 @@ import type { Span } from "../../grammar/source.ts";
 import type { Value } from "../ir/graph.ts";
 import type { GradientSource } from "./gradient-source.ts";
 import { number, type Declared, type Meaning, type TensorMeaning } from "./meaning.ts";
+import { ofMoving } from "./moving.ts";
 import { perPart } from "./stacks.ts";
 import { asTensor, elementwise, tensor } from "./tensors.ts";
 import { emit, type Workspace } from "./workspace.ts";
@@ -16,7 +17,11 @@ export function gradientNorm(
 ): Meaning {
   const squares = weights.map((weight): Meaning => {
     const sums = perPart(ws, weight, beside(weight), span, (parameter, part) =>
-      sumOfSquares(ws, asTensor(ws, estimate(parameter, part).gradient, span).value, span),
+      sumOfSquares(
+        ws,
+        asTensor(ws, ofMoving(ws, parameter, estimate(parameter, part).gradient, span), span).value,
+        span,
+      ),
     );
     return scalar(ws, weight.parts === undefined ? sums : sumOf(ws, sums, span), span);
   });

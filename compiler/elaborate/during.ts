@@ -34,10 +34,10 @@ export function conflicts(settings: Settings, optimizer: Definition): readonly D
     const why = "gradients of several micro-batches would have to be kept to be added";
     found.push(conflict(accumulation.span, "accumulation", why, "write accumulation 1"));
   }
-  if (precision.value !== "f32" && precision.value.lossScale !== 1) {
+  if (precision.value !== "f32" && precision.value.lossScale !== "none") {
     const why =
       "whether a step overflows is known only after the last gradient, when weights have changed already";
-    found.push(conflict(precision.span, "loss scaling", why, "write loss_scale: 1, or precision f32"));
+    found.push(conflict(precision.span, "loss scaling", why, "write loss_scale: none, or precision f32"));
   }
   if (method !== undefined) {
     const why = "it estimates gradients without one, or for all parameters at once";

@@ -4,9 +4,10 @@ import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import type { Definition } from "../../grammar/syntax.ts";
 import { distinct } from "../diagnostics/distinct.ts";
 import type { Module, ScalarExpression } from "../ir/graph.ts";
+import { usual, type Purpose } from "../language/purposes.ts";
 import type { Constant, HeldAs, Settings } from "../language/settings.ts";
-import type { Learning } from "../plan/plan.ts";
-import { positionsInFront, type AdapterUse } from "./adapters.ts";
+import type { DrawnRank, Learning } from "../plan/plan.ts";
+import { addsPositions, positionsInFront, type AdapterUse } from "./adapters.ts";
 import { callDefinition } from "./functions.ts";
 import { constantMeaning, type Declared, type Meaning, type Passed, type RecordMeaning } from "./meaning.ts";
 import { conflicts } from "./during.ts";
@@ -14,16 +15,20 @@ import { encodePrograms, noEncoding } from "./encode-programs.ts";
 import { formatUse, type FormatUse } from "./formats.ts";
 import { unmatched } from "./groups.ts";
 import type { Job } from "./job.ts";
+import { generatePrograms, type Generating } from "./generate-programs.ts";
+import { scaledWithoutGradient } from "./loss-scale.ts";
 import { initializeProgram } from "./initialize-program.ts";
 import { evaluateProgram, logitsProgram } from "./loss-programs.ts";
+import { mergePrograms, noMerging, type AdaptedPart, type Merge } from "./merging.ts";
 import { buildModel, type ModelChoice } from "./model.ts";
 import { matcher } from "./patterns.ts";
+import { ranksOutside } from "./ranks.ts";
 import { gather, holderOf, isDrawn, type Beginnings } from "./programs.ts";
 import { rateOf } from "./schedule.ts";
 import { trainsBy, unmatchedTrain } from "./selection.ts";
-import { trainingStep, type TrainingStep } from "./step.ts";
+import { trainingStep, withoutStep, type TrainingStep } from "./step.ts";
 import { buildTask, chooseTask, learningOf, modulesToSave, type ChosenTask } from "./task.ts";
-import { guarded, type Library, type Workspace } from "./workspace.ts";
+import { fail, guarded, type Library, type Workspace } from "./workspace.ts";
 import { problem } from "../../grammar/diagnostic.ts";
 
 export interface ElaborationInput {
@@ -40,8 +45,8 @@ export interface ElaborationInput {
   readonly formats: { readonly weights: Definition | undefined; readonly state: Definition | undefined };
   /** Rows of a micro-batch. */
   readonly rows: number;
-  /** Adds the program "logits". */
-  readonly logits?: boolean;
+  /** What programs are wanted; training and evaluating where unsaid. */
+  readonly purposes?: readonly Purpose[];
 }
 
 /** A trained variable and the names its parts have in files, one a part. */
@@ -76,6 +81,15 @@ export interface Elaborated extends Omit<TrainingStep, "programs"> {
   readonly vocabulary: number;
   /** What the host brings to be learned. */
   readonly learns: Learning;
+  /** The ranks that the host draws. */
+  readonly ranks: readonly DrawnRank[];
+  /** How words are to be given to the programs that write a text, where there are such. */
+  readonly generating: Pick<Generating, "piece" | "inFront"> | undefined;
+  /** How each adapted part's weights take its adapters in. */
+  readonly merges: readonly Merge[];
+  /** Positions of a row, and how many every document in it leaves free for adapters to fill. */
+  readonly tokens: number;
+  readonly room: number;
 }
 
 export interface Elaboration {
@@ -104,77 +118,106 @@ export function elaborate(input: ElaborationInput): Elaboration {
 
 function build(ws: Workspace, input: ElaborationInput): Elaborated {
   const { settings } = input;
+  const fronts: number[] = [];
   const adapters = settings.adapters.flatMap((use, index): AdapterUse[] => {
     const definition = input.adapters[index];
     if (definition === undefined) return [];
+    const options = passedOptions(use.options);
+    const front = positionsInFront(ws, { definition, options, settings: use });
+    fronts.push(front);
     return [
       {
         definition,
         settings: use,
-        options: passedOptions(use.options),
+        options,
+        room: isPacked(settings) && addsPositions({ definition }) ? front : 0,
         groups: use.groups.map(({ patterns, options }) => ({ patterns, options: passedOptions(options) })),
         estimates: estimatesBy(settings),
         answered: new Set(),
         parts: [],
         shared: new Map(),
+        draws: new Map(),
         fields: new Map(),
       },
     ];
   });
-  const front = adapters.reduce((sum, use) => sum + positionsInFront(ws, use), 0);
+  const inFront = adapters.map((use, index) => ({ use, count: fronts[index] ?? 0 }));
+  const front = fronts.reduce((sum, each) => sum + each, 0);
+  const room = roomOf(adapters, front);
   ws.length = { ...ws.length, value: ws.length.value + front };
   const chosen = chooseTask(ws, input.task, passedOptions(settings.head.options), settings.head.span);
   const isAdded = matcher(modulesToSave(chosen));
   const selected = trainsBy(settings.model.train);
+  const wanted = new Set(input.purposes ?? usual);
+  const adapted: AdaptedPart[] = [];
   const choice: ModelChoice = {
-    frozen: frozenType(settings, input.config),
-    format: formatOf(settings.model.weights?.value, input.formats.weights),
+    // What is merged is computed from all digits of the file.
+    frozen: wanted.has("merge") ? "f32" : frozenType(settings, input.config),
+    format: wanted.has("merge") ? undefined : formatOf(settings.model.weights?.value, input.formats.weights),
     trains: (name) => selected(name) || (adapters.length > 0 && isAdded(name)),
     estimates: estimatesBy(settings),
     isAdded,
     adapters,
+    adapted,
     task: chosen.record,
   };
   const model = buildModel(ws, input.architecture, input.config, choice);
   const task = buildTask(ws, chosen, model, choice);
   for (const use of adapters) reportUnanswered(ws, use);
+  const ranks = adapters.flatMap(({ draws }) => [...draws.values()]);
+  ws.diagnostics.push(...ranksOutside(settings.evaluation?.ranks ?? [], ranks));
 
   const job: Job = {
     rows: input.rows,
-    tokens: settings.data.length.value,
+    tokens: settings.data.length.value + room,
     rowsSpan: settings.batch.span,
     tokensSpan: settings.data.length.span,
-    front,
+    front: front - room,
+    room,
     optimizer: input.optimizer,
     optimizerOptions: passedOptions(settings.optimizer.options),
+    optimizerSpan: settings.optimizer.name.span,
     groups: settings.groups.map(({ patterns, options }) => ({ patterns, options: passedOptions(options) })),
     schedule: input.schedule,
     scheduleOptions: passedOptions(settings.schedule.options),
     clip: settings.clip?.value,
     state: stateOf(settings, input.formats.state),
+    lossScale: lossScaleOf(settings),
     method: methodOf(input),
     span: settings.span,
   };
   const beginnings: Beginnings = { randomWeights: settings.model.init !== undefined };
   const evaluation = evaluateProgram(ws, task, job);
   const vocabulary = model.fields.get("vocabulary");
-  const logits = input.logits === true ? [logitsProgram(ws, task, job)] : [];
   const weights = unique(evaluation.declared);
   const trainable = weights.filter((declared) => declared.trainable);
-  ws.diagnostics.push(...unmatchedTrain(settings.model.train, weights), ...unmatched(trainable, job.groups));
-  ws.diagnostics.push(...conflicts(settings, input.optimizer));
-  const { programs: ofStep, ...step } = trainingStep(ws, task, trainable, job);
-  const declared = unique([...ofStep, evaluation, ...logits].flatMap((each) => each.declared));
+  ws.diagnostics.push(...unmatchedTrain(settings.model.train, weights));
+  if (wanted.has("train")) {
+    ws.diagnostics.push(
+      ...unmatched(trainable, job.groups),
+      ...conflicts(settings, input.optimizer),
+      ...scaledWithoutGradient(settings),
+    );
+  }
+  const { programs: ofStep, ...step } = wanted.has("train")
+    ? trainingStep(ws, task, trainable, job)
+    : withoutStep;
+  const asRows = inFront.filter(({ use }) => use.definition.on.some(({ text }) => text === "model"));
+  const rowsInFront = asRows.reduce((sum, { count }) => sum + count, 0);
+  const generating = wanted.has("generate") ? generatePrograms(ws, task, job, rowsInFront) : undefined;
+  const merging = wanted.has("merge") ? mergePrograms(ws, adapted, settings.span) : noMerging;
+  const running = [
+    ...ofStep,
+    ...(wanted.has("evaluate") ? [evaluation] : []),
+    ...(wanted.has("score") ? [logitsProgram(ws, task, job)] : []),
+    ...(generating?.programs ?? []),
+    ...merging.programs,
+  ];
+  const declared = unique(running.flatMap((each) => each.declared));
   const drawn = declared.filter((each) => isDrawn(each, beginnings));
   const initialize = initializeProgram(ws, drawn, declared, settings.span);
   const encoding = beginnings.randomWeights ? noEncoding : encodePrograms(ws, declared, settings.span);
-  const programs = [
-    ...ofStep,
-    evaluation,
-    ...logits,
-    ...encoding.programs,
-    ...(drawn.length > 0 ? [initialize] : []),
-  ];
+  const programs = [...running, ...encoding.programs, ...(drawn.length > 0 ? [initialize] : [])];
   const module: Module = {
     name: settings.name,
     variables: gather(
@@ -194,7 +237,31 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
     rate: rateOf(ws, job),
     vocabulary: vocabulary?.kind === "number" ? vocabulary.value : 0,
     learns: learningOf(task),
+    ranks,
+    generating: generating && { piece: generating.piece, inFront: generating.inFront },
+    merges: merging.merges,
+    tokens: job.tokens,
+    room,
   };
+}
+
+function lossScaleOf({ precision }: Settings): Job["lossScale"] {
+  if (precision.value === "f32" || precision.value.lossScale === "none") return undefined;
+  return precision.value.lossScale;
+}
+
+/** Whether a row may hold several documents. */
+function isPacked({ data, evaluation }: Settings): boolean {
+  return data.pack || evaluation?.pack === true;
+}
+
+/** Room is numbered by the positions of a document, so one adapter has all that is in front. */
+function roomOf(adapters: readonly AdapterUse[], front: number): number {
+  const [first, second] = adapters.filter(({ room }) => room > 0);
+  if (first === undefined || (second === undefined && first.room === front)) return first?.room ?? 0;
+  const message =
+    "several adapters put positions in front of a row, which rows of several documents cannot have";
+  return fail("FTL0748", (second ?? first).settings.span, message, "write pack: false");
 }
 
 function methodOf({ settings, method }: ElaborationInput): Job["method"] {
@@ -343,7 +410,10 @@ function frozenType(settings: Settings, config: RecordMeaning): "f32" | "f16" | 
 
 /** The value with the place in the recipe that says it, for those who refuse it. */
 function saidBy(meaning: Meaning, said: Passed["span"]): Meaning {
-  return meaning.kind === "number" || meaning.kind === "string" || meaning.kind === "boolean"
+  return meaning.kind === "number" ||
+    meaning.kind === "string" ||
+    meaning.kind === "boolean" ||
+    meaning.kind === "list"
     ? { ...meaning, said }
     : meaning;
 }

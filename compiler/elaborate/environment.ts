@@ -12,6 +12,8 @@ export interface Owner {
   bitsandbytes?(fields: Fields, env: Environment): void;
   /** Gives a state or the weight a new value; only where a body may assign. */
   assign?(name: string, meaning: Meaning, statement: Statement, env: Environment): void;
+  /** What is assigned is seen by the rest of the body alone: the body runs for several programs. */
+  readonly passing?: boolean;
 }
 
 export interface Environment {

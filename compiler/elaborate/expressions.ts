@@ -25,6 +25,7 @@ import {
   type FunctionMeaning,
   type Meaning,
   type Passed,
+  type RangeMeaning,
 } from "./meaning.ts";
 import { combine, member, plainEqual, truth, truthOf } from "./operators.ts";
 import { whole } from "./sizes.ts";
@@ -107,7 +108,8 @@ function evaluateStatement(ws: Workspace, env: Environment, statement: Statement
           "not a state of this definition",
         );
       }
-      rebind(env, statement.target.text, value);
+      if (env.owner.passing === true) env.bindings.set(statement.target.text, value);
+      else rebind(env, statement.target.text, value);
       env.owner.assign?.(statement.target.text, value, statement, env);
       return none;
     }
@@ -165,8 +167,11 @@ export function evaluate(ws: Workspace, env: Environment, expression: Expression
     case "binary":
       return binary(ws, env, expression);
     case "range": {
-      const end = (side: Expression | undefined): number | undefined =>
-        side === undefined ? undefined : whole(evaluate(ws, env, side), side.span);
+      const end = (side: Expression | undefined): RangeMeaning["first"] => {
+        if (side === undefined) return undefined;
+        const meaning = evaluate(ws, env, side);
+        return meaning.kind === "scalar" ? meaning : whole(meaning, side.span);
+      };
       return {
         kind: "range",
         first: end(expression.first),

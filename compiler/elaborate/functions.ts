@@ -26,6 +26,7 @@ import {
   type TensorMeaning,
   type VariableMeaning,
 } from "./meaning.ts";
+import { ranksMeaning } from "./ranks.ts";
 import { whole } from "./sizes.ts";
 import { asTensor, origins, tensor } from "./tensors.ts";
 import { fail, traced, type Workspace } from "./workspace.ts";
@@ -172,11 +173,11 @@ function conformAt(
 }
 
 function conformNamed(name: string, meaning: Meaning, span: Span, declared: Span): Meaning {
+  if (name === "ranks") return ranksMeaning(meaning, span);
   const kinds: Readonly<Record<string, readonly Meaning["kind"][]>> = {
     number: ["number", "scalar", "none"],
     boolean: ["boolean", "none"],
     string: ["string", "none"],
-    ranks: ["number", "range"],
     steps: ["number", "scalar", "none"],
   };
   const wanted = kinds[name];

@@ -23,6 +23,8 @@ export interface GradientSource {
   loss(): Meaning;
   /** The norm of all gradients together. */
   norm(): Meaning;
+  /** What its estimates of gradients are to be multiplied by, where that is not 1. */
+  unit?(): Meaning;
   /** What a tensor's estimates are made from, in parts as it is. */
   beside(weight: Declared): readonly Declared[];
   /** In the region of the parameter, a tensor or a part of one: then `part` is its layer's number there. */

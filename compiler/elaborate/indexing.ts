@@ -1,20 +1,22 @@
 // `x[…]`: on lists at compile time; on tensors one index for each axis from the first, where a number takes one slice and drops
 // the axis, a range keeps a part, `..` stands for all axes that nothing else speaks of, and a whole-number tensor gathers rows. The
-// number of a layer takes the slice by the loop's counter.
+// number of a layer takes the slice by the loop's counter. A range that ends at a scalar of the step keeps the axis's size, and is zero from there on.
 import type { Span } from "../../grammar/source.ts";
 import {
   describe,
+  number,
   poison,
   shapeText,
   type Dimension,
   type Meaning,
   type RangeMeaning,
+  type ScalarMeaning,
   type TensorMeaning,
 } from "./meaning.ts";
-import { anonymous, asTensor, tensor } from "./tensors.ts";
+import { anonymous, asTensor, casted, elementwise, tensor } from "./tensors.ts";
 import { emit, fail, read, type Workspace } from "./workspace.ts";
 
-interface IndexArgument {
+export interface IndexArgument {
   readonly meaning: Meaning;
   readonly span: Span;
 }
@@ -38,6 +40,7 @@ export function indexed(
   const spread = expand(indices, dimensions, span);
   const starts: number[] = [];
   const kept: (Dimension | undefined)[] = [];
+  const bounds: Bound[] = [];
   spread.forEach((index, axis) => {
     const dimension = dimensions[axis] ?? anonymous(1, span);
     if (index === undefined) {
@@ -52,9 +55,10 @@ export function indexed(
       );
       kept.push(undefined);
     } else if (meaning.kind === "range") {
-      const [first, last] = ends(meaning, dimension, index.span);
+      const { first, last, bound } = openEnds(ws, meaning, dimension, index.span);
       starts.push(first);
       kept.push(last - first === dimension.size ? dimension : anonymous(last - first, index.span));
+      if (bound !== undefined) bounds.push({ axis, bound });
     } else {
       fail(
         "FTL0714",
@@ -66,7 +70,12 @@ export function indexed(
   });
   const sizes = kept.map((dimension) => dimension?.size ?? 1);
   const whole = sizes.every((size, axis) => size === dimensions[axis]?.size);
-  const part = whole ? value : emit(ws, span, "slice", [value], { starts, sizes });
+  const cut = whole ? value : emit(ws, span, "slice", [value], { starts, sizes });
+  const part = bounds.reduce(
+    (x, { axis, bound }) =>
+      emit(ws, span, "until", [x, casted(ws, asTensor(ws, bound, span).value, "u32", span)], { axis }),
+    cut,
+  );
   const remaining = kept.flatMap((dimension) => dimension ?? []);
   if (remaining.length === kept.length) return tensor(part, remaining);
   return tensor(emit(ws, span, "reshape", [part], { shape: remaining.map(({ size }) => size) }), remaining);
@@ -107,8 +116,28 @@ function fromList(elements: readonly Meaning[], indices: readonly IndexArgument[
   );
 }
 
+/** Where an axis of what is kept ends early. */
+interface Bound {
+  readonly axis: number;
+  readonly bound: Meaning;
+}
+
+/** As `ends`; a last that only the step knows is a bound, counted from the first, on what is kept of the axis. */
+function openEnds(
+  ws: Workspace,
+  range: RangeMeaning,
+  dimension: Dimension,
+  span: Span,
+): { readonly first: number; readonly last: number; readonly bound: Meaning | undefined } {
+  const open = typeof range.last === "object" ? range.last : undefined;
+  const [first, last] = ends(open === undefined ? range : { ...range, last: undefined }, dimension, span);
+  if (open === undefined) return { first, last, bound: undefined };
+  const past = number((range.inclusive ? 1 : 0) - first);
+  return { first, last, bound: elementwise(ws, "add", [open, past], span) };
+}
+
 /** One entry an axis, undefined where the whole axis is kept. */
-function expand(
+export function expand(
   indices: readonly IndexArgument[],
   dimensions: readonly Dimension[],
   span: Span,
@@ -126,7 +155,16 @@ function expand(
 
 /** First and one past the last, within the axis. */
 function ends(range: RangeMeaning, dimension: Dimension, span: Span): readonly [number, number] {
-  const place = (value: number): number => (value < 0 ? value + dimension.size : value);
+  const place = (value: number | ScalarMeaning): number => {
+    if (typeof value !== "number")
+      return fail(
+        "FTL0714",
+        span,
+        "this end is known in each step only",
+        "only the last end of a tensor's part may be",
+      );
+    return value < 0 ? value + dimension.size : value;
+  };
   const first = place(range.first ?? 0);
   const last = range.last === undefined ? dimension.size : place(range.last) + (range.inclusive ? 1 : 0);
   if (first < 0 || last > dimension.size || first > last) {

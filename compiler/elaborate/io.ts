@@ -4,7 +4,13 @@ import type { ElementType } from "../ir/graph.ts";
 import type { Learned } from "../language/learning.ts";
 import type { Declared } from "./meaning.ts";
 
-function hostVariable(name: string, shape: readonly number[], type: ElementType, span: Span): Declared {
+/** A variable that the host writes. */
+export function hostVariable(
+  name: string,
+  shape: readonly number[],
+  type: ElementType,
+  span: Span,
+): Declared {
   const common = {
     name,
     local: name,

@@ -7,6 +7,7 @@ import type { ElementType } from "../ir/graph.ts";
 import { evaluateStatements } from "./expressions.ts";
 import { bindParameters } from "./functions.ts";
 import type { FormatUse } from "./formats.ts";
+import type { LossScale } from "./loss-scale.ts";
 import type { Group } from "./groups.ts";
 import type { FunctionMeaning, Passed } from "./meaning.ts";
 import { methodMeaning } from "./parts.ts";
@@ -19,12 +20,16 @@ export interface Job {
   /** Where the recipe says how many rows and positions there are. */
   readonly rowsSpan: Span;
   readonly tokensSpan: Span;
-  /** Positions that adapters put in front of every row's own. */
+  /** Positions of every row that adapters put in front of it, so that its own count from there. */
   readonly front: number;
+  /** Positions that every document leaves free for adapters to fill, which `tokens` includes once. */
+  readonly room: number;
   readonly optimizer: Definition;
   readonly optimizerOptions: readonly Passed[];
   /** What the optimizer's states that are one number a weight are held in. */
   readonly state: { readonly type: ElementType } | { readonly format: FormatUse };
+  /** Where the recipe chooses the optimizer. */
+  readonly optimizerSpan: Span;
   readonly groups: readonly Group[];
   /** How gradients are had: by backpropagation if undefined. */
   readonly method:
@@ -32,6 +37,8 @@ export interface Job {
   readonly schedule: Definition;
   readonly scheduleOptions: readonly Passed[];
   readonly clip: number | undefined;
+  /** What the loss is multiplied by while its gradients are made; undefined: nothing, and no step is skipped. */
+  readonly lossScale: LossScale | undefined;
   readonly span: Span;
 }
 

@@ -34,6 +34,8 @@ export function repeated(
   const shared = new Map<string, { readonly declared: Declared; readonly value: Value }>();
   const stacked: Value[] = [];
   const stacks: Value[] = [];
+  const written: Value[] = [];
+  const kept: Declared[] = [];
   let last: TensorMeaning = tensor(carried, x.dimensions);
   for (const [place, { frame, arguments: taken, result }] of turn.entries()) {
     if (result === undefined) return poison;
@@ -58,11 +60,15 @@ export function repeated(
       }
     }
     last = tensor(relabelled(result.value, known, number), result.dimensions);
+    for (const { declared, value } of frame.writes?.values() ?? []) {
+      written.push(relabelled(value, known, number));
+      kept.push(stackOf(declared, layersAt(steps, run, place), number));
+    }
   }
 
   const region: Region = {
     parameters: [...standing, ...[...shared.values()].map(({ value }) => value), carried, ...stacked],
-    results: [last.value],
+    results: [last.value, ...written],
   };
   const constants = [
     ...fixed.map(({ value }) => value),
@@ -75,10 +81,14 @@ export function repeated(
     reverse: false,
     ...(run.period === 1 ? {} : { blocks: run.period }),
   };
-  const [y] = applyAll("repeat", [...constants, x.value, ...stacks], attributes, [region], {
+  const [y, ...left] = applyAll("repeat", [...constants, x.value, ...stacks], attributes, [region], {
     ...ws.origin,
     source: layer.span,
   });
+  for (const [index, declared] of kept.entries()) {
+    const value = left[index];
+    if (value !== undefined) ws.frame.writes?.set(declared.name, { declared, value });
+  }
   return y === undefined ? poison : tensor(y, last.dimensions);
 }
 
@@ -95,7 +105,8 @@ function numbersOf(ws: Workspace, { first, period, turns }: Run, place: number, 
 /** The tensor of one name in some layers, as one variable with the layers along its first axis. */
 function stackOf(declared: Declared, steps: readonly Step[], number: string): Declared {
   const parts = steps.map(({ frame }) => {
-    const found = [...frame.reads.values()].find((each) => each.declared.local === declared.local);
+    const all = [...frame.reads.values(), ...(frame.writes?.values() ?? [])];
+    const found = all.find((each) => each.declared.local === declared.local);
     return found?.declared ?? declared;
   });
   const name = declared.shown.replaceAll("{i}", number);

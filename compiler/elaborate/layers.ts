@@ -38,7 +38,7 @@ export function layerRecord(
   { ownerAt, adapted }: Layering,
 ): RecordMeaning {
   const range = evaluate(ws, env, layer.range);
-  if (range.kind !== "range" || range.first === undefined || range.last === undefined) {
+  if (range.kind !== "range" || typeof range.first !== "number" || typeof range.last !== "number") {
     return fail(
       "FTL0703",
       layer.range.span,
@@ -122,12 +122,15 @@ function traceLayers(
 }
 
 /** The frame with another layer's variables in the places of its own. */
-function exchanged({ reads }: Frame, declared: ReadonlyMap<string, Declared>): Frame {
-  const entries = [...reads.values()].map((read) => {
-    const own = declared.get(read.declared.local);
-    return read.declared.layer === undefined || own === undefined ? read : { ...read, declared: own };
-  });
-  return { reads: new Map(entries.map((read) => [read.declared.name, read])) };
+function exchanged({ reads, writes }: Frame, declared: ReadonlyMap<string, Declared>): Frame {
+  const own = (list: Frame["reads"] | undefined): Frame["reads"] => {
+    const entries = [...(list?.values() ?? [])].map((each) => {
+      const like = declared.get(each.declared.local);
+      return each.declared.layer === undefined || like === undefined ? each : { ...each, declared: like };
+    });
+    return new Map(entries.map((each) => [each.declared.name, each]));
+  };
+  return { reads: own(reads), writes: own(writes) };
 }
 
 function traceLayer(
@@ -153,15 +156,23 @@ function traceLayer(
     const y = forward.call(passed, { kind: "missing", span: at });
     return y.kind === "poison" ? undefined : asTensor(ws, y, at);
   };
-  const { result, frame } = traced(ws, () => drawing(ws, draws, work));
+  const { result, frame } = traced(ws, () => drawing(ws, draws, work), {
+    reads: new Map(),
+    writes: new Map(),
+  });
   if (result === undefined) return { arguments: stands, frame, result, key: "" };
   const reads = [...frame.reads.values()].map(({ value }) => value);
+  const written = [...(frame.writes?.values() ?? [])];
   return {
     arguments: stands,
     frame,
     result,
     key: [
-      structure({ parameters: [...stands, ...reads], results: [result.value] }),
+      structure({
+        parameters: [...stands, ...reads],
+        results: [result.value, ...written.map(({ value }) => value)],
+      }),
+      ...written.map(({ declared }) => declared.local),
       ...[...frame.reads.values()].map(({ declared }) => treatment(declared)),
     ].join("\n"),
   };

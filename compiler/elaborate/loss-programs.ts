@@ -1,7 +1,7 @@
 // The programs that run the model, written once for all models and tasks:
 //   micro       the loss of one micro-batch, divided by what the batch learns; its gradient is added by later passes
 //   evaluate    the summed loss of one micro-batch, not divided; where the task predicts classes, those of the rows
-//   logits      on request: the task's scores of one micro-batch
+//   logits      the task's scores of one micro-batch, for those who want to see them
 import { stateVariable } from "./io.ts";
 import type { Job } from "./job.ts";
 import type { Meaning } from "./meaning.ts";

@@ -46,6 +46,7 @@ export interface NumberMeaning {
 export interface ListMeaning {
   readonly kind: "list";
   readonly elements: readonly Meaning[];
+  readonly said?: Span;
 }
 
 /** Named fields: a config, or a module's weights. `open`: a missing field means none; otherwise it is a mistake. */
@@ -59,10 +60,11 @@ export interface RecordMeaning {
   readonly call?: FunctionMeaning | undefined;
 }
 
+/** An end may be a scalar of the step, such as a drawn rank. */
 export interface RangeMeaning {
   readonly kind: "range";
-  readonly first: number | undefined;
-  readonly last: number | undefined;
+  readonly first: number | ScalarMeaning | undefined;
+  readonly last: number | ScalarMeaning | undefined;
   readonly inclusive: boolean;
 }
 
@@ -113,8 +115,9 @@ export interface Passed {
 export interface FunctionMeaning {
   readonly kind: "function";
   readonly label: string;
-  /** How many parameters a method has. */
+  /** How many parameters a method has, and their names. */
   readonly parameters?: number;
+  readonly names?: readonly string[];
   /** `at` is the whole call. */
   readonly call: (passed: readonly Passed[], at: Expression) => Meaning;
 }
@@ -158,6 +161,8 @@ export interface Declared extends TensorType {
   readonly trainable: boolean;
   /** Its learning rate in units of the recipe's; 1 if unsaid. */
   readonly rate?: number;
+  /** The elements that a step changes, as an index of the tensor says a part of it: a range for each axis, from the first; all if unsaid. */
+  readonly moving?: readonly (RangeMeaning | undefined)[] | undefined;
   /** It trains, and a method estimates its gradient: nothing is propagated back to it. */
   readonly estimated?: boolean;
   /** What holds it where that is not a tensor of its own type. */

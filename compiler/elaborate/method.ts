@@ -39,6 +39,7 @@ import {
   type TensorMeaning,
 } from "./meaning.ts";
 import { eachPart, movable } from "./method-weights.ts";
+import { confined } from "./moving.ts";
 import { methodMeaning } from "./parts.ts";
 import { traceProgram, type Traced, type Write } from "./programs.ts";
 import { asTensor, elementwise } from "./tensors.ts";
@@ -343,12 +344,17 @@ function sourceOf(
       if (isExact.has(parameter.name)) {
         const sum = parameterMeaning(gradientOf(parameter));
         const mean = elementwise(ws, "multiply", [sum, share], span);
-        return { w: parameterMeaning(parameter), gradient: mean, moves: undefined };
+        return confined(
+          ws,
+          parameter,
+          { w: parameterMeaning(parameter), gradient: mean, moves: undefined },
+          span,
+        );
       }
       const w = recording.moved(movable(ws, parameter, part, outside, span));
       const found = gradient(w);
-      if (found.kind !== "tuple") return { w, gradient: found, moves: undefined };
-      return { w, gradient: found.elements[0] ?? poison, moves: found.elements[1] };
+      const [estimated = poison, moves] = found.kind === "tuple" ? found.elements : [found];
+      return confined(ws, parameter, { w, gradient: estimated, moves }, span);
     },
     cleared: () => exact.map((weight) => clearedTo(ws, gradientOf(weight), span)),
   };

@@ -1,6 +1,7 @@
 // A model made from its architecture's definition and a config: parts that are modules, weights with their names in the
 // checkpoint, layers that become one repeat, adapters around the parts a recipe selects. What comes out is a record whose call is
 // the architecture's forward; nothing is traced until it is called.
+import type { Span } from "../../grammar/source.ts";
 import type { Declaration, Definition, Table } from "../../grammar/syntax.ts";
 import type { ElementType } from "../ir/graph.ts";
 import { wrapped, type Adapting, type AdapterUse } from "./adapters.ts";
@@ -11,12 +12,15 @@ import { bindParameters } from "./functions.ts";
 import { layerRecord } from "./layers.ts";
 import {
   number,
+  shapeText,
   type Declared,
   type Dimension,
   type Meaning,
   type Passed,
   type RecordMeaning,
+  type VariableMeaning,
 } from "./meaning.ts";
+import type { AdaptedPart } from "./merging.ts";
 import {
   declaredShape,
   inside,
@@ -28,7 +32,7 @@ import {
   type Place,
 } from "./parts.ts";
 import { dimensionsOf } from "./sizes.ts";
-import { asTensor } from "./tensors.ts";
+import { asTensor, casted } from "./tensors.ts";
 import { fail, traced, type Workspace } from "./workspace.ts";
 
 /** How the recipe wants the model's own weights. */
@@ -43,6 +47,8 @@ export interface ModelChoice {
   /** Whether a method estimates the gradient of what trains under this name. */
   estimates(name: string): boolean;
   readonly adapters: readonly AdapterUse[];
+  /** Takes the parts that are adapted. */
+  readonly adapted: AdaptedPart[];
   /** The task's name and options. */
   readonly task: RecordMeaning;
 }
@@ -62,7 +68,7 @@ export function buildModel(
     fields: bindings,
     open: false,
   };
-  const adapting = { adapters: choice.adapters, model: declares };
+  const adapting = { adapters: choice.adapters, adapted: choice.adapted, model: declares };
   const env: Environment = { bindings, parent: undefined, owner: ownerAt(ws, root, choice, adapting) };
   env.bindings.set("length", { kind: "number", value: ws.length.value, said: ws.length.span });
   env.bindings.set("task", choice.task);
@@ -75,13 +81,26 @@ export function buildModel(
 
 /** Gives meaning to what stands in the body of an architecture, a layer or a module at `place`. */
 export function ownerAt(ws: Workspace, place: Place, choice: ModelChoice, adapting: Adapting): Owner {
+  const states = new Map<string, VariableMeaning>();
   return {
     declare: (declaration, env) => {
+      const { name, what } = declaration;
+      if (what.text === "state") {
+        const state = stateMeaning(ws, env, place, declaration);
+        states.set(name.text, state);
+        env.bindings.set(name.text, state);
+        return;
+      }
       const meaning =
-        declaration.what.text === "weight"
+        what.text === "weight"
           ? weight(ws, env, place, declaration, choice)
           : part(ws, env, place, declaration, choice, adapting);
-      env.bindings.set(declaration.name.text, meaning);
+      env.bindings.set(name.text, meaning);
+    },
+    passing: true,
+    assign: (name, meaning, { span }) => {
+      const state = states.get(name);
+      if (state !== undefined) keep(ws, state, meaning, span);
     },
     table: (table, env) => env.bindings.set(table.name.text, tableMeaning(ws, env, place, table)),
     layer: (layer, env) =>
@@ -99,6 +118,51 @@ export function ownerAt(ws: Workspace, place: Place, choice: ModelChoice, adapti
 
 function pathOf(ws: Workspace, env: Environment, declaration: Declaration): string {
   return declaration.at === undefined ? declaration.name.text : interpolate(ws, env, declaration.at);
+}
+
+/** What a module keeps on the device from program to program, such as the keys of the positions so far. */
+function stateMeaning(
+  ws: Workspace,
+  env: Environment,
+  outer: Place,
+  declaration: Declaration,
+): VariableMeaning {
+  const place = inside(outer, pathOf(ws, env, declaration));
+  const dimensions = declaredShape(ws, env, declaration);
+  const variable: Declared = {
+    name: place.path,
+    local: place.local,
+    shown: place.shown,
+    layer: place.layer,
+    module: place.module,
+    kind: "activations",
+    from: "state",
+    key: place.path,
+    initial: declaration.initial === undefined ? undefined : evaluate(ws, env, declaration.initial),
+    trainable: false,
+    span: declaration.span,
+    shape: dimensions.map(({ size }) => size),
+    type: "f32",
+  };
+  place.declared?.set(variable.local, variable);
+  return { kind: "variable", variable, dimensions };
+}
+
+/** Leaves a value in a state at the end of the program. */
+function keep(ws: Workspace, { variable, dimensions }: VariableMeaning, meaning: Meaning, span: Span): void {
+  const given = asTensor(ws, meaning, span);
+  if (given.value.shape.join() !== variable.shape.join()) {
+    const message = `the state has the shape ${shapeText(dimensions)}, its new value ${shapeText(given.dimensions)}`;
+    fail("FTL0715", span, message, "does not fit");
+  }
+  const { writes } = ws.frame;
+  if (ws.past === undefined)
+    fail("FTL0707", span, `'${variable.shown}' is kept where rows come in pieces only`, "ask past() first");
+  if (writes === undefined) {
+    const message = `'${variable.shown}' cannot be kept where parts of rows are worked on`;
+    fail("FTL0707", span, message, "inside chunks or iterate");
+  }
+  writes.set(variable.name, { declared: variable, value: casted(ws, given.value, variable.type, span) });
 }
 
 function weight(
@@ -235,6 +299,8 @@ function part(
     if (dimension !== undefined) dimensions.set(text, number(dimension.size, { ...dimension, label: text }));
   });
   for (const [name, meaning] of dimensions) own.bindings.set(name, meaning);
+  if (!dimensions.has("length"))
+    own.bindings.set("length", { kind: "number", value: ws.length.value, said: ws.length.span });
   const options = declaration.options.map((option): Passed => {
     const name = option.path.map(({ text }) => text).join(".");
     return { name, meaning: evaluate(ws, env, option.value), span: option.span };

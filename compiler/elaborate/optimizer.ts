@@ -3,24 +3,35 @@
 // for a part of a stack is a stack too.
 import type { Span } from "../../grammar/source.ts";
 import type { Declaration, Method } from "../../grammar/syntax.ts";
-import { sizeOf } from "../ir/graph.ts";
+import { sizeOf, type Value } from "../ir/graph.ts";
+import { operationOf } from "../ops/index.ts";
+import { nodesBetween } from "../passes/rebuild.ts";
 import { inner, type Environment } from "./environment.ts";
 import { evaluate, evaluateStatements } from "./expressions.ts";
 import { heldIn } from "./formats.ts";
 import { bindParameters, callBody } from "./functions.ts";
 import { parameterMeaning, type Estimate } from "./gradient-source.ts";
 import { withoutMethod, type Job } from "./job.ts";
-import { number, type Declared, type Holding, type Meaning, type Passed } from "./meaning.ts";
+import {
+  number,
+  type Declared,
+  type Holding,
+  type Meaning,
+  type Passed,
+  type TensorMeaning,
+} from "./meaning.ts";
 import { truth } from "./operators.ts";
 import { declaredShape } from "./parts.ts";
 import type { Write } from "./programs.ts";
-import { anonymous, asTensor, casted, elementwise } from "./tensors.ts";
+import { anonymous, asTensor, casted, elementwise, tensor } from "./tensors.ts";
 import { emit, fail, read, type Workspace } from "./workspace.ts";
 
 /** What an update is told beside the parameter. */
 export interface Step extends Estimate {
   /** What the gradient is multiplied by: 1, or less where the norm of all gradients is clipped. */
   readonly factor: Meaning;
+  /** Whether the step is made at all; always if undefined. */
+  readonly applies: Meaning | undefined;
   /** The schedule's share of the rate. */
   readonly rate: Meaning;
   /** The optimizer's options for this parameter. */
@@ -102,12 +113,15 @@ export function updateParameter(
     passed.map((meaning) => ({ name: undefined, meaning, span })),
     span,
   );
+  const still = { w, g, moves: step.moves, parameter, job };
   const written = (variable: Declared, before: Meaning, meaning: Meaning | undefined): readonly Write[] => {
     if (meaning === undefined) return [];
-    if (variable.held !== undefined) return heldWrites(ws, variable.held, step.moves, before, meaning, span);
-    const after = step.moves === undefined ? meaning : kept(ws, step.moves, meaning, before, span);
-    const { value } = asTensor(ws, after, span);
-    return [{ declared: variable, value: casted(ws, value, variable.type, span) }];
+    const after = asTensor(ws, meaning, span);
+    const moved =
+      step.moves === undefined ? after.value : kept(ws, after, before, { ...still, moves: step.moves });
+    if (variable.held !== undefined) return heldWrites(ws, variable.held, step, moved, span);
+    const value = casted(ws, applied(ws, step, moved, before, span), variable.type, span);
+    return [{ declared: variable, value }];
   };
   return [
     ...written(parameter, w, assigned.get("w") ?? w),
@@ -134,38 +148,82 @@ function isSigned(ws: Workspace, env: Environment, { options }: Declaration): bo
 function heldWrites(
   ws: Workspace,
   held: Holding,
-  moves: Meaning | undefined,
-  before: Meaning,
-  after: Meaning,
+  { moves, applies }: Step,
+  after: Value,
   span: Span,
 ): readonly Write[] {
+  const written = held.encode(after);
   const where = moves === undefined ? undefined : asTensor(ws, moves, span);
   const asWhole = where !== undefined && where.dimensions.length === 0;
-  const value = where === undefined || asWhole ? after : kept(ws, where, after, before, span);
-  const written = held.encode(asTensor(ws, value, span).value);
-  const moved = where === undefined || asWhole ? undefined : held.touched?.(where.value);
+  const touched = where === undefined || asWhole ? undefined : held.touched?.(where.value);
+  const spread = (condition: Value, { shape }: Value): Value =>
+    emit(ws, span, "broadcast", [condition], { shape });
   return held.tensors.flatMap((declared, index): readonly Write[] => {
     const made = written[index];
     if (made === undefined) return [];
-    const condition = asWhole
-      ? emit(ws, span, "broadcast", [where.value], { shape: made.shape })
-      : moved?.[index];
-    if (condition === undefined) return [{ declared, value: made }];
-    return [{ declared, value: emit(ws, span, "select", [condition, made, read(ws, declared)]) }];
+    const conditions = [
+      asWhole ? spread(where.value, made) : touched?.[index],
+      applies === undefined ? undefined : spread(asTensor(ws, applies, span).value, made),
+    ].filter((each) => each !== undefined);
+    const value = conditions.reduce(
+      (now, condition) => emit(ws, span, "select", [condition, now, read(ws, declared)]),
+      made,
+    );
+    return [{ declared, value }];
   });
 }
 
-/** The new value where the parameter moves, the old one elsewhere; a state of another shape moves only as a whole. */
-function kept(ws: Workspace, moves: Meaning, after: Meaning, before: Meaning, span: Span): Meaning {
+/** The new value where the update is made at all, the old one where its step is skipped. */
+function applied(ws: Workspace, { applies }: Step, after: Value, before: Meaning, span: Span): Value {
+  if (applies === undefined) return after;
+  const old = asTensor(ws, before, span);
+  return asTensor(ws, elementwise(ws, "select", [applies, tensor(after, old.dimensions), old], span), span)
+    .value;
+}
+
+/** What decides which elements of a parameter and of its states an update leaves as they are. */
+interface Still {
+  readonly w: Meaning;
+  readonly g: Meaning;
+  readonly moves: Meaning;
+  readonly parameter: Declared;
+  readonly job: Job;
+}
+
+/**
+ * The new value where the parameter moves, the old one elsewhere; a state of another shape moves only as a whole. Where a definition says
+ * that a part moves, no element may hang on another either: what does not move would take part in what does.
+ */
+function kept(ws: Workspace, after: TensorMeaning, before: Meaning, still: Still): Value {
+  const { w, g, moves, parameter, job } = still;
+  const { span } = job;
   const where = asTensor(ws, moves, span);
-  const { dimensions } = asTensor(ws, before, span);
-  const sizes = [where.dimensions, dimensions].map((list) => list.map(({ size }) => size).join(" "));
-  if (where.dimensions.length > 0 && sizes[0] !== sizes[1])
-    return fail(
+  const sizes = [where, asTensor(ws, before, span)].map(({ value }) => value.shape.join(" "));
+  const isSame = where.dimensions.length === 0 || sizes[0] === sizes[1];
+  if (parameter.moving !== undefined) {
+    const given = [w, g].map((meaning) => asTensor(ws, meaning, span).value);
+    if (!isSame || !isElementwise(after.value, new Set(given))) {
+      const name = job.optimizer.name.text;
+      const message = `'${name}' changes the weights of a tensor together, and only a part of '${parameter.shown}' moves in a step`;
+      fail("FTL0745", job.optimizerSpan, message, "choose an elementwise optimizer, such as adamw or sgd", {
+        related: [{ span: parameter.span, label: "moves in part" }],
+      });
+    }
+  }
+  if (!isSame)
+    fail(
       "FTL0740",
       span,
       "this method moves single weights, and the optimizer keeps a state that is not one number a weight",
       "choose an elementwise optimizer",
     );
-  return elementwise(ws, "select", [where, after, before], span);
+  return asTensor(ws, elementwise(ws, "select", [where, after, before], span), span).value;
+}
+
+/** Whether each element of a value hangs on the same element of its inputs and on scalars alone. */
+function isElementwise(value: Value, given: ReadonlySet<Value>): boolean {
+  return nodesBetween([value], given).every(({ operation }) => {
+    const { kind } = operationOf(operation).lowering;
+    return kind !== "reduce" && kind !== "product" && kind !== "region" && kind !== "scatter";
+  });
 }

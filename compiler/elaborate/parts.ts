@@ -70,6 +70,7 @@ export function methodMeaning(ws: Workspace, env: Environment, method: Method): 
     kind: "function",
     label: method.name.text,
     parameters: method.parameters.length,
+    names: method.parameters.map(({ name }) => name.text),
     call: (passed, at) => callBody(ws, env, method, passed, at.span),
   };
 }

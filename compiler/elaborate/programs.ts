@@ -23,15 +23,18 @@ export interface Traced {
   readonly declared: readonly Declared[];
 }
 
-/** Traces `work` as a program that leaves what it returns; in a frame that several programs share, where one is given. */
+/**
+ * Traces `work` as a program that leaves what it returns and what modules keep; in a frame that several programs share, where one is
+ * given: there nothing is kept.
+ */
 export function traceProgram(
   ws: Workspace,
   name: string,
   work: () => readonly Write[],
   shared?: Frame,
 ): Traced {
-  const { result, frame } = traced(ws, work, shared);
-  return assemble(name, frame, result);
+  const { result, frame } = traced(ws, work, shared ?? { reads: new Map(), writes: new Map() });
+  return assemble(name, frame, [...result, ...(frame.writes?.values() ?? [])]);
 }
 
 /** Of what the frame has read, the program reads what its results hang on. */

@@ -5,6 +5,7 @@ import { backpropagated } from "./backpropagation.ts";
 import { updatesDuringBackward } from "./during.ts";
 import { gradientOf } from "./gradient-source.ts";
 import type { Job } from "./job.ts";
+import { scaleName } from "./loss-scale.ts";
 import { microProgram } from "./loss-programs.ts";
 import type { Declared } from "./meaning.ts";
 import { methodStep, type Direction } from "./method.ts";
@@ -20,7 +21,7 @@ export interface Trained {
 }
 
 export interface TrainingStep {
-  /** "micro" first. */
+  /** "micro" first; none where nothing is to train. */
   readonly programs: readonly Traced[];
   readonly step: readonly StepRun[];
   /** Whether gradients are used while they are made: "micro" and "update" are to become one, which then is the whole step. */
@@ -29,7 +30,18 @@ export interface TrainingStep {
   readonly trained: readonly Trained[];
   /** What forward-mode differentiation is to move along. */
   readonly along: readonly Direction[];
+  /** What the loss is multiplied by before backpropagation: a number, or the variable that holds it. */
+  readonly lossScale?: number | string;
 }
+
+/** Of a plan that is not for training. */
+export const withoutStep: TrainingStep = {
+  programs: [],
+  step: [],
+  duringBackward: false,
+  trained: [],
+  along: [],
+};
 
 /** `weights`: everything that trains. */
 export function trainingStep(
@@ -42,13 +54,23 @@ export function trainingStep(
   const trained = exact.map((weight) => ({ weight: weight.name, gradient: gradientOf(weight).name }));
   if (job.method === undefined) {
     const micro = microProgram(ws, task, job);
-    const update = updateProgram(ws, weights, backpropagated(ws, weights, job.span), job);
+    const { lossScale } = job;
+    const source = backpropagated(ws, weights, lossScale, job.span);
+    const update = updateProgram(ws, weights, source, job);
     const duringBackward = updatesDuringBackward(job.optimizer);
     const step: readonly StepRun[] = [
       { program: "micro", each: "micro-batch" },
       ...(duringBackward ? [] : [{ program: "update", each: "step" } as const]),
     ];
-    return { programs: [micro, update], step, duringBackward, trained, along: [] };
+    const scaled = lossScale === "dynamic" ? scaleName : lossScale;
+    return {
+      programs: [micro, update],
+      step,
+      duringBackward,
+      trained,
+      along: [],
+      ...(scaled === undefined ? {} : { lossScale: scaled }),
+    };
   }
   const estimated = weights.filter((weight) => weight.estimated === true);
   const method = methodStep(ws, { ...job.method, estimated, exact });

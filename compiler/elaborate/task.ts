@@ -56,6 +56,7 @@ export function buildTask(
 ): Task {
   const { peft: _, ...owner } = ownerAt(ws, { path: "", local: "", shown: "", layer: undefined }, choice, {
     adapters: choice.adapters,
+    adapted: choice.adapted,
     model,
   });
   const env = inner(undefined, owner);
@@ -73,24 +74,34 @@ export function modulesToSave({ peft }: ChosenTask): readonly string[] {
   return said.elements.flatMap((each) => (each.kind === "string" ? [each.value] : []));
 }
 
-/** Calls a method of the task with what its parameters name of the micro-batch. */
-export function callTask(ws: Workspace, task: Task, name: string, job: Job): Meaning {
+/** Calls a method of the task with what its parameters name of the micro-batch, or of what else brings words. */
+export function callTask(
+  ws: Workspace,
+  task: Task,
+  name: string,
+  job: Job,
+  bring: (name: BatchVariable) => Meaning | undefined = (each) => ofMicroBatch(ws, job, each),
+): Meaning {
   const method = task.fields.get(name);
   if (method?.kind !== "function") return withoutMethod(task.definition, name);
-  const batch = batchVariables(job.rows, job.tokens, job.span);
-  const sizes = { rows: anonymous(job.rows, job.rowsSpan), tokens: anonymous(job.tokens, job.tokensSpan) };
   const passed = parametersOf(task.definition, name).map(({ text, span }): Passed => {
-    if (!isBrought(text)) {
-      const known = Object.keys(batch).join(", ");
+    const meaning = isBrought(text) ? bring(text) : undefined;
+    if (meaning === undefined) {
+      const known = ["ids", "positions", "segments", ...learned].join(", ");
       fail("FTL0733", span, `a micro-batch brings no '${text}'`, `it brings ${known}`);
     }
-    const value = read(ws, batch[text]);
-    const plain = tensor(value, value.shape.length === 1 ? [sizes.rows] : [sizes.rows, sizes.tokens]);
-    const shifted = text === "positions" && job.front > 0;
-    const meaning = shifted ? elementwise(ws, "add", [plain, number(job.front)], span) : plain;
     return { name: text, meaning, span: job.span };
   });
   return method.call(passed, { kind: "missing", span: job.span });
+}
+
+function ofMicroBatch(ws: Workspace, job: Job, name: BatchVariable): Meaning {
+  const batch = batchVariables(job.rows, job.tokens, job.span);
+  const sizes = { rows: anonymous(job.rows, job.rowsSpan), tokens: anonymous(job.tokens, job.tokensSpan) };
+  const value = read(ws, batch[name]);
+  const plain = tensor(value, value.shape.length === 1 ? [sizes.rows] : [sizes.rows, sizes.tokens]);
+  const shifted = name === "positions" && job.front > 0;
+  return shifted ? elementwise(ws, "add", [plain, number(job.front)], job.span) : plain;
 }
 
 function isBrought(name: string): name is BatchVariable {

@@ -14,7 +14,16 @@ import {
 } from "./meaning.ts";
 import { arithmetic, logic } from "../plan/scalars.ts";
 import { registerType } from "../ops/wgsl.ts";
-import { emit, fail, read, Silenced, scalarSlot, scalarSlots, type Workspace } from "./workspace.ts";
+import {
+  emit,
+  fail,
+  read,
+  Silenced,
+  scalarSlot,
+  scalarSlots,
+  tablePlace,
+  type Workspace,
+} from "./workspace.ts";
 import { scalarsVariable } from "./io.ts";
 
 /** Operations whose result is a float whatever goes in. */
@@ -51,8 +60,9 @@ export function asTensor(ws: Workspace, meaning: Meaning, span: Span): TensorMea
         [],
       );
     case "scalar": {
-      const slot = scalarSlot(ws, meaning.expression, span);
-      const all = read(ws, scalarsVariable(scalarSlots, span));
+      const { now } = ws;
+      const slot = (now === undefined ? scalarSlot : tablePlace)(ws, meaning.expression, span);
+      const all = now ?? read(ws, scalarsVariable(scalarSlots, span));
       const one = emit(ws, span, "slice", [all], { starts: [slot], sizes: [1] });
       return tensor(emit(ws, span, "reshape", [one], { shape: [] }), []);
     }

@@ -6,7 +6,7 @@ import type { Definition } from "../../grammar/syntax.ts";
 import { apply, inferTypes, parameter } from "../ir/build.ts";
 import type { Attributes, HostScalar, Origin, Region, ScalarExpression, Value } from "../ir/graph.ts";
 import type { Said } from "../language/settings.ts";
-import type { Declared, Meaning, Passed } from "./meaning.ts";
+import type { Declared, Meaning, NumberMeaning, Passed, VariableMeaning } from "./meaning.ts";
 
 /** Carries a diagnostic out of an expression. */
 export class Problem extends Error {
@@ -28,6 +28,8 @@ export interface Library {
 /** A region being traced: the variables it has read so far, by name, in order. */
 export interface Frame {
   readonly reads: Map<string, { readonly declared: Declared; readonly value: Value }>;
+  /** What states of modules are given, by variable; absent where nothing can be kept: in work on parts of rows. */
+  readonly writes?: Map<string, { readonly declared: Declared; readonly value: Value }>;
   /** What variables hold that the program has given a value already, where it is to be read in their place. */
   readonly made?: ReadonlyMap<string, Value>;
 }
@@ -57,10 +59,14 @@ export interface Workspace {
   /** Positions of a row, with those that adapters put in front, and where the recipe says them: the name `length` in architectures. */
   length: Said<number>;
   readonly scalars: HostScalar[];
+  /** The scalars of the step in the region at hand, where the device takes them from a table by its count of updates. */
+  now?: Value | undefined;
   frame: Frame;
   origin: Origin;
   /** Absent where nothing is dropped: outside of training. */
   draws?: Draws | undefined;
+  /** Where rows come in pieces: how many positions came before, a number or a variable of the host's. */
+  past?: NumberMeaning | VariableMeaning | undefined;
 }
 
 /** Slots of the variable "scalars"; it fills one unit of the usual alignment, 256 bytes. */
@@ -129,6 +135,17 @@ export function traced<T>(
   }
 }
 
+/** Runs `work` on pieces of rows that `past` positions came before. */
+export function after<T>(ws: Workspace, past: NonNullable<Workspace["past"]>, work: () => T): T {
+  const outer = ws.past;
+  ws.past = past;
+  try {
+    return work();
+  } finally {
+    ws.past = outer;
+  }
+}
+
 /** Runs `work` with other draws. */
 export function drawing<T>(ws: Workspace, draws: Draws | undefined, work: () => T): T {
   const outer = ws.draws;
@@ -137,6 +154,17 @@ export function drawing<T>(ws: Workspace, draws: Draws | undefined, work: () => 
     return work();
   } finally {
     ws.draws = outer;
+  }
+}
+
+/** Runs `work` with the step's scalars taken from a table. */
+export function taking<T>(ws: Workspace, now: Value | undefined, work: () => T): T {
+  const outer = ws.now;
+  ws.now = now;
+  try {
+    return work();
+  } finally {
+    ws.now = outer;
   }
 }
 
@@ -153,14 +181,39 @@ export function within<T>(ws: Workspace, path: string, work: () => T): T {
 
 /** The slot of a host scalar in the variable "scalars"; equal expressions share one. */
 export function scalarSlot(ws: Workspace, expression: ScalarExpression, span: Span): number {
-  const name = scalarText(expression);
+  return slotsFor(ws, scalarText(expression), [expression], span);
+}
+
+/** Numbers that an update can have while the host does not know which it is: reports of steps are read one or two later. */
+export const updateRows = 4;
+
+/** The place of a host scalar in a table: what it is for the update that the host names, and for those after it. */
+export function tablePlace(ws: Workspace, expression: ScalarExpression, span: Span): number {
+  const rows = Array.from({ length: updateRows }, (_, row) => later(expression, row));
+  return slotsFor(ws, `table of ${scalarText(expression)}`, rows, span) / updateRows;
+}
+
+/** Slots side by side, from a multiple of their number on. */
+function slotsFor(ws: Workspace, name: string, expressions: readonly ScalarExpression[], span: Span): number {
   const known = ws.scalars.findIndex((scalar) => scalar.name === name);
   if (known !== -1) return known;
-  if (ws.scalars.length === scalarSlots) {
+  const first = Math.ceil(ws.scalars.length / expressions.length) * expressions.length;
+  if (first + expressions.length > scalarSlots) {
     fail("FTL0702", span, `more than ${scalarSlots} different scalars of the step are used`, "one too many");
   }
-  ws.scalars.push({ name, expression });
-  return ws.scalars.length - 1;
+  while (ws.scalars.length < first) ws.scalars.push({ name: `unused ${ws.scalars.length}`, expression: 0 });
+  expressions.forEach((expression, row) =>
+    ws.scalars.push({ name: row === 0 ? name : `${name} (${row} later)`, expression }),
+  );
+  return first;
+}
+
+/** The expression for an update so many later. */
+function later(expression: ScalarExpression, row: number): ScalarExpression {
+  if (row === 0 || typeof expression === "number") return expression;
+  if ("name" in expression)
+    return expression.name === "update" ? { apply: "add", to: [expression, row] } : expression;
+  return { apply: expression.apply, to: expression.to.map((operand) => later(operand, row)) };
 }
 
 /** A host scalar as text: "power(0.9, update)". */

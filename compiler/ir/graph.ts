@@ -63,10 +63,12 @@ export interface Region {
 }
 
 /** What a variable is for; the plan's totals are kept by it. */
-export type VariableKind = "weights" | "adapter" | "gradients" | "optimizer" | "constants" | "io";
+export type VariableKind =
+  "weights" | "adapter" | "gradients" | "optimizer" | "activations" | "constants" | "io";
 
 /**
- * A tensor that outlives a program: weights, optimizer state, gradients, tables, what the host writes and reads.
+ * A tensor that outlives a program: weights, optimizer state, gradients, what a module keeps from program to program ("activations"),
+ * tables, what the host writes and reads.
  * `stack` is true when the first axis counts the layers of a repeated block; its parts may lie apart.
  */
 export interface Variable extends TensorType {
@@ -184,7 +186,9 @@ export function makeNode(
 
 /** How many elements a shape holds. */
 export function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
+  let product = 1;
+  for (const size of shape) product *= size;
+  return product;
 }
 
 /** Bytes of one element in memory. */

@@ -70,7 +70,15 @@ function readModule(reader: Reader): Module {
   return { name, variables, scalars, programs, ...(held.length === 0 ? {} : { held }) };
 }
 
-const KINDS: readonly VariableKind[] = ["weights", "adapter", "gradients", "optimizer", "constants", "io"];
+const KINDS: readonly VariableKind[] = [
+  "weights",
+  "adapter",
+  "gradients",
+  "optimizer",
+  "activations",
+  "constants",
+  "io",
+];
 
 function readVariable(reader: Reader): Variable {
   const name = reader.string();

@@ -1,6 +1,7 @@
 // What an attention call asks for, read from its node: sizes, scale, cap, who sees whom, and which inputs and outputs are
 // what. Undefined where the node is something that no attention kernel computes: other types, other shapes, a gradient into the statistics.
 import type { Node, TensorType } from "../ir/graph.ts";
+import { FLOATS } from "../ops/check.ts";
 
 export interface AttentionSizes {
   readonly rows: number;
@@ -55,7 +56,7 @@ export function readForward(node: Node): ForwardCall | undefined {
   const [o, lse] = node.outputs;
   if (sizes === undefined || o === undefined || lse === undefined) return undefined;
   const { rows, tokens, heads, width } = sizes;
-  if (!isTensor(o, [rows, tokens, heads, width]) || !isTensor(lse, [rows, heads, tokens])) return undefined;
+  if (!isVectors(o, [rows, tokens, heads, width]) || !isTensor(lse, [rows, heads, tokens])) return undefined;
   return { sizes, q: 0, k: 1, v: 2, segments: 3, outO: 0, outLse: 1 };
 }
 
@@ -67,10 +68,11 @@ export function readBackward(node: Node): BackwardCall | undefined {
   const [dO, , , , , o, lse] = node.inputs;
   if (sizes === undefined || dO === undefined || o === undefined || lse === undefined) return undefined;
   const { rows, tokens, heads, width } = sizes;
-  if (!isTensor(dO, [rows, tokens, heads, width]) || !isTensor(o, [rows, tokens, heads, width]))
+  if (!isVectors(dO, [rows, tokens, heads, width]) || !isVectors(o, [rows, tokens, heads, width]))
     return undefined;
   if (!isTensor(lse, [rows, heads, tokens])) return undefined;
-  if (node.outputs.length !== to.length || node.outputs.some(({ type }) => type !== "f32")) return undefined;
+  if (node.outputs.length !== to.length || !node.outputs.every((output) => isVectors(output)))
+    return undefined;
   const place = (input: number): number | undefined => {
     const index = to.indexOf(input);
     return index < 0 ? undefined : index;
@@ -103,13 +105,19 @@ function readSizes(node: Node, first: number): AttentionSizes | undefined {
   if (rows * tokens * heads * groups * width === 0 || heads % groups !== 0 || width > widest)
     return undefined;
   const fits =
-    isTensor(q, [rows, tokens, heads, width]) &&
-    isTensor(k, [rows, keys, groups, width]) &&
-    isTensor(v, [rows, keys, groups, width]) &&
+    isVectors(q, [rows, tokens, heads, width]) &&
+    isVectors(k, [rows, keys, groups, width]) &&
+    isVectors(v, [rows, keys, groups, width]) &&
     isTensor(segments, [rows, tokens], "i32");
   if (!fits) return undefined;
   const seen = { window: Math.min(tokens, Math.ceil(window)), causal, prefix, keys };
   return { rows, tokens, heads, groups, width, scale, cap, ...seen };
+}
+
+/** Vectors in f32, or of an even width in 16 bits: pairs of elements share a word. */
+function isVectors(found: TensorType, shape: readonly number[] = found.shape): boolean {
+  const isPaired = found.type === "f32" || (shape.at(-1) ?? 1) % 2 === 0;
+  return FLOATS.includes(found.type) && isPaired && isTensor(found, shape, found.type);
 }
 
 function isTensor(found: TensorType, shape: readonly number[], type: TensorType["type"] = "f32"): boolean {

@@ -1,12 +1,12 @@
 // The tensors that one dispatch of attention binds, the WGSL functions that read and write them, and the kernel made of both.
-// A head's vector is read and written in quads: four neighbouring elements, zero past its end. A value that stands at several
+// A head's vector is read and written in quads: four neighbouring elements, zero past its end; in 16 bits two elements lie in a word. A value that stands at several
 // inputs is bound once. What is never asked for has no binding.
-import { sizeOf, type Node, type TensorType } from "../ir/graph.ts";
+import { bytesOf, sizeOf, type Node, type TensorType } from "../ir/graph.ts";
 import type { DeviceProfile, KernelBinding } from "../plan/plan.ts";
 import type { BackwardCall, ForwardCall } from "./attention-call.ts";
 import { spread } from "./draft.ts";
 import type { BoundValue, Kernel, Layouts } from "./kernel.ts";
-import { touched } from "./memory.ts";
+import { packed, touched } from "./memory.ts";
 
 const LANES = ["x", "y", "z", "w"] as const;
 
@@ -36,6 +36,8 @@ export class Bindings {
   readonly #layouts: Layouts;
   readonly #bound: Bound[] = [];
   readonly #functions: string[] = [];
+  /** What those functions call. */
+  readonly #helpers = new Set<string>();
   readonly #names = new Map<string, string>();
 
   constructor(node: Node, layouts: Layouts) {
@@ -46,35 +48,63 @@ export class Bindings {
   /** Declares `read_NAME(row, token, head, quad)` of an input [rows, tokens, heads, width]. */
   readVectors(name: string, input: number): void {
     const bound = this.#input(name, input);
+    const { tensor, wide } = bound;
     const head = `fn read_${name}(row: u32, token: u32, head: u32, quad: u32) -> vec4<f32> {`;
-    if (bound.wide) {
-      this.#functions.push(`${head}\n  return ${bound.name}[${quadAt(bound)}];\n}`);
+    const is16 = bytesOf[tensor.type] === 2;
+    if (wide) {
+      const whole = `${bound.name}[${quadAt(bound)}]`;
+      const lines = is16
+        ? [
+            `let words = ${whole};`,
+            `return vec4<f32>(${halvesOf(tensor, "words.x")}, ${halvesOf(tensor, "words.y")});`,
+          ]
+        : [`return ${whole};`];
+      this.#declare(head, lines);
       return;
     }
-    const width = bound.tensor.shape[3] ?? 1;
-    const lanes = LANES.map((lane, index) => {
-      const read = `value.${lane} = ${bound.name}[at + ${index}u];`;
-      return index === 0 ? read : `if (quad * 4u + ${index}u < ${width}u) { ${read} }`;
-    });
-    const lines = [`let at = ${elementAt(bound)};`, "var value = vec4<f32>();", ...lanes, "return value;"];
-    this.#functions.push([head, ...lines.map((line) => `  ${line}`), "}"].join("\n"));
+    const width = tensor.shape[3] ?? 1;
+    const lanes = is16
+      ? ["xy", "zw"].map((pair, index) => {
+          const read = `value.${pair} = ${halvesOf(tensor, `${bound.name}[at / 2u + ${index}u]`)};`;
+          return index === 0 ? read : `if (quad * 4u + 2u < ${width}u) { ${read} }`;
+        })
+      : LANES.map((lane, index) => {
+          const read = `value.${lane} = ${bound.name}[at + ${index}u];`;
+          return index === 0 ? read : `if (quad * 4u + ${index}u < ${width}u) { ${read} }`;
+        });
+    this.#declare(head, [
+      `let at = ${elementAt(bound)};`,
+      "var value = vec4<f32>();",
+      ...lanes,
+      "return value;",
+    ]);
   }
 
   /** Declares `put_NAME(row, token, head, quad, value)` of an output [rows, tokens, heads, width]. */
   putVectors(name: string, output: number): void {
     const bound = this.#output(name, output);
+    const { tensor, wide } = bound;
+    const { type } = tensor;
     const head = `fn put_${name}(row: u32, token: u32, head: u32, quad: u32, value: vec4<f32>) {`;
-    if (bound.wide) {
-      this.#functions.push(`${head}\n  ${bound.name}[${quadAt(bound)}] = value;\n}`);
+    const pack = (low: string, high: string): string =>
+      packed(type, `value.${low}`, `value.${high}`, (text) => void this.#helpers.add(text.trimEnd()));
+    const is16 = bytesOf[type] === 2;
+    if (wide) {
+      const whole = is16 ? `vec2<u32>(${pack("x", "y")}, ${pack("z", "w")})` : "value";
+      this.#declare(head, [`${bound.name}[${quadAt(bound)}] = ${whole};`]);
       return;
     }
-    const width = bound.tensor.shape[3] ?? 1;
-    const lanes = LANES.map((lane, index) => {
-      const write = `${bound.name}[at + ${index}u] = value.${lane};`;
-      return index === 0 ? write : `if (quad * 4u + ${index}u < ${width}u) { ${write} }`;
-    });
-    const lines = [`let at = ${elementAt(bound)};`, ...lanes];
-    this.#functions.push([head, ...lines.map((line) => `  ${line}`), "}"].join("\n"));
+    const width = tensor.shape[3] ?? 1;
+    const lanes = is16
+      ? [pack("x", "y"), pack("z", "w")].map((word, index) => {
+          const write = `${bound.name}[at / 2u + ${index}u] = ${word};`;
+          return index === 0 ? write : `if (quad * 4u + 2u < ${width}u) { ${write} }`;
+        })
+      : LANES.map((lane, index) => {
+          const write = `${bound.name}[at + ${index}u] = value.${lane};`;
+          return index === 0 ? write : `if (quad * 4u + ${index}u < ${width}u) { ${write} }`;
+        });
+    this.#declare(head, [`let at = ${elementAt(bound)};`, ...lanes]);
   }
 
   /** Declares `read_segment(row, token)`. */
@@ -123,9 +153,10 @@ export class Bindings {
     const wgsl = [
       ...this.#bound.map(
         ({ name, tensor, wide }, index) =>
-          `@group(0) @binding(${index}) var<storage, read_write> ${name}: array<${wide ? "vec4<f32>" : tensor.type}>;`,
+          `@group(0) @binding(${index}) var<storage, read_write> ${name}: array<${elementOf(tensor, wide)}>;`,
       ),
       ...text.globals,
+      ...this.#helpers,
       ...this.#functions,
       `@compute @workgroup_size(${workgroupSize.join(", ")})`,
       "fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {",
@@ -135,9 +166,10 @@ export class Bindings {
       "}",
       "",
     ].join("\n");
-    const bindings = this.#bound.map(({ name, value, elements }): KernelBinding => {
+    const bindings = this.#bound.map(({ name, value, tensor, elements }): KernelBinding => {
       const writes = value.output !== undefined;
-      return { name, access: "read_write", reads: !writes, writes, bytes: elements * 4 };
+      const bytes = Math.ceil((elements * bytesOf[tensor.type]) / 4) * 4;
+      return { name, access: "read_write", reads: !writes, writes, bytes };
     });
     return {
       about: text.about,
@@ -151,6 +183,10 @@ export class Bindings {
       flops: Math.round(text.flops),
       bytes: bindings.reduce((total, { bytes }) => total + bytes, 0),
     };
+  }
+
+  #declare(head: string, lines: readonly string[]): void {
+    this.#functions.push([head, ...lines.map((line) => `  ${line}`), "}"].join("\n"));
   }
 
   #input(name: string, input: number): Bound {
@@ -213,6 +249,19 @@ export function bindBackward(
   if (all) bindings.readVectors("o", call.o);
   bindings.readStatistics(call.lse);
   return bindings;
+}
+
+/** The type of an element of a binding's array: a vector's quad, or what a word holds. */
+function elementOf({ type }: TensorType, wide: boolean): string {
+  if (bytesOf[type] === 2) return wide ? "vec2<u32>" : "u32";
+  return wide ? "vec4<f32>" : type;
+}
+
+/** The two 16-bit elements of a word as a vec2<f32>. */
+function halvesOf({ type }: TensorType, word: string): string {
+  return type === "f16"
+    ? `unpack2x16float(${word})`
+    : `bitcast<vec2<f32>>(vec2<u32>(${word} << 16u, ${word} & 0xffff0000u))`;
 }
 
 function quadAt({ tensor, stride }: Bound): string {

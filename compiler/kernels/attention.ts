@@ -1,6 +1,7 @@
 // The kernels of the library function attention_with_statistics and of its gradients (stdlib/functions/attention.ftl is the
 // meaning). Two ways, by the profile: an invocation a query on processors, tiles in workgroup memory on GPUs. What neither can
-// do, such as values stored in 16 bits, is declined, and the function's body is compiled instead.
+// do is declined, and the function's body is compiled instead. Queries, keys, values and what is made of them may be stored in 16 bits;
+// arithmetic and statistics are f32.
 import type { BackwardCall } from "./attention-call.ts";
 import { readBackward, readForward } from "./attention-call.ts";
 import { directForward, directKeys, directQueries } from "./attention-direct.ts";
@@ -12,6 +13,7 @@ import type { LibraryKernel } from "./library.ts";
 export const attention: LibraryKernel = {
   name: "attention",
   backward: "attention_backward",
+  narrow: { inputs: [0, 1, 2], outputs: [0] },
   choose(node, layouts, profile) {
     const call = readForward(node);
     if (call === undefined || layouts.inPlace.length > 0) return undefined;

@@ -45,24 +45,25 @@ export function inPlaceCandidates(
   const { template, region } = read(node);
   const drafter = templates.get(template);
   if (drafter === undefined) return [];
-  const { scene, workgroupSize } = draftOnce(drafter, { region, layouts: plainLayouts, profile });
-  const { memory } = scene;
   const shared = readByMany(region, template);
-  // Where several invocations share a row, results of one element a row are written while others may still read theirs.
-  const rows = template === "row" && workgroupSize[0] > 1 ? (foldsIn(region)[0]?.kept ?? 0) : -1;
-  return region.results.flatMap((result, output) => {
-    if (sizeOf(result.shape) === rows || region.results.indexOf(result) !== output) return [];
-    const own = new Set(
-      memory.stored.filter((store) => store.output === output).map(({ address }) => address.key),
-    );
+  const alike = region.results.flatMap((result, output) => {
+    if (region.results.indexOf(result) !== output) return [];
     return region.parameters.flatMap((parameter, input) => {
       if (shared.has(parameter) || parameter.type !== result.type) return [];
-      if (sizeOf(parameter.shape) !== sizeOf(result.shape)) return [];
-      const loads = memory.loaded.filter((load) => load.input === input);
-      return loads.length > 0 && loads.every(({ address }) => own.has(address.key))
-        ? [[output, input] as const]
-        : [];
+      return sizeOf(parameter.shape) === sizeOf(result.shape) ? [[output, input] as const] : [];
     });
+  });
+  // Most products and many others have no such pair, and need no draft.
+  if (alike.length === 0) return [];
+  const { scene, workgroupSize } = draftOnce(drafter, { region, layouts: plainLayouts, profile });
+  const { memory } = scene;
+  // Where several invocations share a row, results of one element a row are written while others may still read theirs.
+  const rows = template === "row" && workgroupSize[0] > 1 ? (foldsIn(region)[0]?.kept ?? 0) : -1;
+  return alike.filter(([output, input]) => {
+    if (sizeOf(region.results[output]?.shape ?? []) === rows) return false;
+    const own = memory.stored.flatMap((store) => (store.output === output ? [store.address.key] : []));
+    const loads = memory.loaded.filter((load) => load.input === input);
+    return loads.length > 0 && loads.every(({ address }) => own.includes(address.key));
   });
 }
 

@@ -5,6 +5,7 @@ import type { DeviceProfile } from "../plan/plan.ts";
 import type { Kernel, Layouts } from "./kernel.ts";
 import { Memory } from "./memory.ts";
 import { sceneOf, type Scene } from "./trace.ts";
+import type { Writer } from "./writer.ts";
 
 /** What a kernel is to compute. */
 export interface Task {
@@ -170,6 +171,16 @@ export function busyGroups(profile: DeviceProfile): number {
 /** The smallest power of two that is not below a number. */
 export function powerOfTwo(least: number): number {
   return 2 ** Math.max(0, Math.ceil(Math.log2(least)));
+}
+
+/** Counts four lanes by writing two: the third and fourth add what the second adds to the first. */
+export function countLanes({ memory }: Scene, writer: Writer, write: (lane: number) => void): void {
+  write(0);
+  const loads = new Map(memory.loads);
+  const { flops } = writer.count;
+  write(1);
+  for (const [input, both] of memory.loads) memory.loads.set(input, 3 * both - 2 * (loads.get(input) ?? 0));
+  writer.count.flops = 3 * writer.count.flops - 2 * flops;
 }
 
 /** Elements that one invocation computes side by side: groups of four where sizes allow, pairs where 16 bits are stored. */

@@ -1,9 +1,9 @@
 // Kernels without sums: every output element is an expression of the same place, one invocation for a few neighbours.
 // All results have as many elements; shapes may differ.
 import { sizeOf } from "../ir/graph.ts";
-import { describe, has16Bit, isSerial, lanesFor, powerOfTwo, type Drafter } from "./draft.ts";
+import { countLanes, describe, has16Bit, isSerial, lanesFor, powerOfTwo, type Drafter } from "./draft.ts";
 import { add, constant, scale, unravel, variable } from "./index.ts";
-import { NoExpression, Tracer, type Scene } from "./trace.ts";
+import { NoExpression, Tracer } from "./trace.ts";
 import { Writer } from "./writer.ts";
 
 export const draftMap: Drafter = ({ region, profile, survey }, scene) => {
@@ -34,11 +34,11 @@ export const draftMap: Drafter = ({ region, profile, survey }, scene) => {
   const at = region.results.map(({ shape }) => places.map((flat) => unravel(flat, shape)));
   if (survey === true && lanes === 4) {
     const lane = (number: number): void =>
-      region.results.forEach((result, index) => tracer.expression(result, at[index]?.[number] ?? []));
+      region.results.forEach((result, index) => tracer.stored(result, at[index]?.[number] ?? []));
     countLanes(scene, writer, lane);
   } else {
     const values = region.results.map((result, index) =>
-      (at[index] ?? []).map((place) => tracer.expression(result, place)),
+      (at[index] ?? []).map((place) => tracer.stored(result, place)),
     );
     // All loads come before the first store: an output may lie over an input.
     region.results.forEach((_, index) =>
@@ -57,13 +57,3 @@ export const draftMap: Drafter = ({ region, profile, survey }, scene) => {
     flops: writer.count.flops,
   };
 };
-
-/** Counts four lanes by writing two: the third and fourth add what the second adds to the first. */
-function countLanes({ memory }: Scene, writer: Writer, write: (lane: number) => void): void {
-  write(0);
-  const loads = new Map(memory.loads);
-  const { flops } = writer.count;
-  write(1);
-  for (const [input, both] of memory.loads) memory.loads.set(input, 3 * both - 2 * (loads.get(input) ?? 0));
-  writer.count.flops = 3 * writer.count.flops - 2 * flops;
-}

@@ -39,16 +39,39 @@ export function directTile(task: TileTask): TileText {
   for (let i = 0; i < rowsEach; i++) lines.push(...each(quads, (j) => `var c${i}_${j} = vec4<f32>();`));
 
   const steps = Math.floor(k / 4);
+  const turns = turnsOf(task, steps);
+  lines.push(...turns.declare);
   if (steps > 0) {
     lines.push(
-      `for (var k4 = 0u; k4 < ${steps}u * once; k4++) {`,
+      `for (var k4 = 0u; k4 < ${turns.count} * once; k4++) {`,
       ...group(task, 4, "k4").map((line) => `  ${line}`),
       "}",
     );
   }
-  if (k % 4 !== 0) lines.push("{", ...group(task, k % 4, `${steps}u`).map((line) => `  ${line}`), "}");
+  if (k % 4 !== 0)
+    lines.push(`${turns.rest}{`, ...group(task, k % 4, `${steps}u`).map((line) => `  ${line}`), "}");
   lines.push(...finish(task));
   return { globals: [], body: lines.map((line) => `  ${line}`).join("\n"), workgroupMemory: 0 };
+}
+
+/** How often the loop runs, and under which condition the steps after it: not at all where every output is behind an end. */
+function turnsOf(
+  { ends }: TileTask,
+  steps: number,
+): { readonly declare: readonly string[]; readonly count: string; readonly rest: string } {
+  const inside = [
+    ...(ends.m === undefined ? [] : [`m0 < ${ends.m}`]),
+    ...(ends.n === undefined ? [] : [`n0 < ${ends.n}`]),
+  ];
+  const conditions = [...inside, ...(ends.k === undefined ? [] : [`${steps * 4}u < ${ends.k}`])];
+  if (conditions.length === 0) return { declare: [], count: `${steps}u`, rest: "" };
+  const most = ends.k === undefined ? `${steps}u` : `min(${steps}u, (${ends.k} + 3u) / 4u)`;
+  const count = inside.length === 0 ? most : `select(0u, ${most}, ${inside.join(" && ")})`;
+  return {
+    declare: steps === 0 ? [] : [`let turns = ${count};`],
+    count: "turns",
+    rest: `if (${conditions.join(" && ")}) `,
+  };
 }
 
 /** A coordinate kept inside. */

@@ -21,7 +21,8 @@ export function sharedTile(task: TileTask): TileText {
   const left = staging(task, "left");
   const right = staging(task, "right");
 
-  const compute: string[] = [`for (var k = 0u; k < ${inner}u; k++) {`];
+  const turns = turnsOf(task, steps);
+  const compute: string[] = [`for (var k = 0u; k < ${turns.depth}; k++) {`];
   for (let i = 0; i < rowQuads; i++)
     compute.push(`  let a${i} = left_block[k * ${(rows + 4) / 4}u + ${i * down}u + local.y];`);
   for (let j = 0; j < columnQuads; j++)
@@ -31,6 +32,7 @@ export function sharedTile(task: TileTask): TileText {
       compute.push(`  c${i}_${j} += a${i >> 2}.${LANES[i & 3] ?? "x"} * b${j};`);
   }
   compute.push("}");
+  const own = turns.own === undefined ? compute : [`if (${turns.own}) {`, ...compute, "}"];
 
   const lines = [
     `let thread = local.y * ${across}u + local.x;`,
@@ -39,18 +41,20 @@ export function sharedTile(task: TileTask): TileText {
   ];
   for (let i = 0; i < rowsEach; i++)
     for (let j = 0; j < columnQuads; j++) lines.push(`var c${i}_${j} = vec4<f32>();`);
-  lines.push(...left.declare, ...right.declare, ...left.fetch("0u"), ...right.fetch("0u"));
+  const first = [...left.fetch("0u"), ...right.fetch("0u")];
+  lines.push(...left.declare, ...right.declare, ...turns.declare);
+  lines.push(...(turns.isSure ? first : ["if (turns > 0u) {", ...first, "}"]));
   lines.push(
-    `for (var step = 0u; step < ${steps}u; step++) {`,
+    `for (var step = 0u; step < ${turns.count}; step++) {`,
     ...[...left.put, ...right.put, "workgroupBarrier();"].map((line) => `  ${line}`),
     ...(steps > 1
       ? [
-          `  if (step < ${steps - 1}u) {`,
+          `  if (${turns.isSure ? `step < ${steps - 1}u` : "step + 1u < turns"}) {`,
           ...[...left.fetch("(step + 1u)"), ...right.fetch("(step + 1u)")].map((line) => `    ${line}`),
           "  }",
         ]
       : []),
-    ...[...compute, "workgroupBarrier();"].map((line) => `  ${line}`),
+    ...[...own, "workgroupBarrier();"].map((line) => `  ${line}`),
     "}",
   );
   for (let i = 0; i < rowsEach; i++) {
@@ -68,6 +72,39 @@ export function sharedTile(task: TileTask): TileText {
     ],
     body: lines.map((line) => `  ${line}`).join("\n"),
     workgroupMemory: workgroupMemoryOf(tile),
+  };
+}
+
+interface Turns {
+  readonly declare: readonly string[];
+  /** Blocks along the inner axis; none where the whole tile is behind an end, unless `isSure`. */
+  readonly count: string;
+  readonly isSure: boolean;
+  /** Steps of a block. */
+  readonly depth: string;
+  /** The condition under which an invocation has outputs before the ends. */
+  readonly own: string | undefined;
+}
+
+/** The loops of a tile: constant ones, which GPUs like best, unless an axis ends early. */
+function turnsOf({ tile: { inner }, ends }: TileTask, steps: number): Turns {
+  const inside = (m: string, n: string): string | undefined => {
+    const conditions = [
+      ...(ends.m === undefined ? [] : [`${m} < ${ends.m}`]),
+      ...(ends.n === undefined ? [] : [`${n} < ${ends.n}`]),
+    ];
+    return conditions.length === 0 ? undefined : conditions.join(" && ");
+  };
+  const whole = inside("m0", "n0");
+  if (whole === undefined && ends.k === undefined)
+    return { declare: [], count: `${steps}u`, isSure: true, depth: `${inner}u`, own: undefined };
+  const most = ends.k === undefined ? `${steps}u` : `min(${steps}u, (${ends.k} + ${inner - 1}u) / ${inner}u)`;
+  return {
+    declare: [`let turns = ${whole === undefined ? most : `select(0u, ${most}, ${whole})`};`],
+    count: "turns",
+    isSure: false,
+    depth: ends.k === undefined ? `${inner}u` : `min(${inner}u, ${ends.k} - step * ${inner}u)`,
+    own: inside("m0 + local.y * 4u", "n0 + local.x * 4u"),
   };
 }
 

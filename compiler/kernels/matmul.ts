@@ -2,6 +2,7 @@
 import { sizeOf } from "../ir/graph.ts";
 import type { DeviceProfile, Tile } from "../plan/plan.ts";
 import { describe, type Draft, type Drafter } from "./draft.ts";
+import { endsText, type Ends } from "./ends.ts";
 import { directTile } from "./matmul-direct.ts";
 import { sharedTile } from "./matmul-shared.ts";
 import { finishText, lanesOfResult, operandText, productIn, readingOf } from "./product.ts";
@@ -17,6 +18,8 @@ export interface TileTask {
   readonly right: { readonly lanes: 1 | 4; readonly along: "inner" | "outer" };
   /** Neighbouring columns that `finish` stores. */
   readonly lanes: 1 | 2 | 4;
+  /** Where the axes end early. A tile saves the work behind; what it makes of it is right all the same, for operands are zero there. */
+  readonly ends: Ends;
 }
 
 /** The first tile of the profile's table that is small enough for the product. */
@@ -36,25 +39,26 @@ export const draftMatmul: Drafter = (task, scene): Draft => {
   const tile = pickTile(profile, m, n, k);
   const lanes = lanesOfResult(product, region);
   const [left, right] = [readingOf(product, "left", task), readingOf(product, "right", task)];
+  const { ends, resolve, ...early } = endsText(product, region, scene, tile.kind === "shared");
   const functions = [
-    operandText(product, "left", left, scene, batches * m * k),
-    operandText(product, "right", right, scene, batches * n * k),
-    finishText(product, lanes, region, scene),
+    operandText(product, "left", left, scene, batches * m * k, resolve),
+    operandText(product, "right", right, scene, batches * n * k, resolve),
+    finishText(product, lanes, region, scene, resolve),
   ];
   const tiles = [Math.ceil(m / tile.rows), Math.ceil(n / tile.columns)] as const;
-  const text =
-    tile.kind === "shared"
-      ? sharedTile({ tile, batches, m, n, k, left, right, lanes })
-      : directTile({ tile, batches, m, n, k, left, right, lanes });
+  const work: TileTask = { tile, batches, m, n, k, left, right, lanes, ends };
+  const text = tile.kind === "shared" ? sharedTile(work) : directTile(work);
   return {
     about: describe("matmul", region),
     scene,
-    globals: text.globals,
+    globals: [...text.globals, ...early.globals],
     functions: functions.map((each) => each.text),
-    body: [order(tiles[0], tiles[1], batches), text.body].join("\n"),
+    body: [order(tiles[0], tiles[1], batches), ...early.lines.map((line) => `  ${line}`), text.body].join(
+      "\n",
+    ),
     workgroupSize: [tile.columns / tile.columnsEach, tile.rows / tile.rowsEach, 1],
     groups: tiles[0] * tiles[1] * batches,
-    workgroupMemory: text.workgroupMemory,
+    workgroupMemory: text.workgroupMemory + early.workgroupMemory,
     flops: 2 * sizeOf([batches, m, n, k]) + functions.reduce((total, { flops }) => total + flops, 0),
   };
 };

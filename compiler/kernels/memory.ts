@@ -4,7 +4,7 @@
 // (`wide`). 16-bit floats lie two in a u32 and four in a vec2<u32>; they are f32 in registers and rounded by the store. An
 // output over an input is one binding. Bindings that the text never touches do not exist.
 import { bytesOf, sizeOf, type ElementType, type TensorType } from "../ir/graph.ts";
-import { literal } from "../ops/wgsl.ts";
+import { halves, literal } from "../ops/wgsl.ts";
 import type { KernelBinding } from "../plan/plan.ts";
 import { add, aligned, constant, dot, stridesOf, type Index } from "./index.ts";
 import type { BoundValue, Layouts } from "./kernel.ts";
@@ -22,13 +22,6 @@ interface Binding {
 }
 
 const LANES = ["x", "y", "z", "w"] as const;
-
-const packBf16 = `fn ftl_bf16(x: f32) -> u32 {
-  let bits = bitcast<u32>(x);
-  let rounded = (bits + 0x7fffu + ((bits >> 16u) & 1u)) >> 16u;
-  return select(rounded, (bits >> 16u) | 0x40u, (bits & 0x7fffffffu) > 0x7f800000u);
-}
-`;
 
 export class Memory {
   /** Names of the bindings with an access that is no part of an aligned group of four. */
@@ -85,7 +78,9 @@ export class Memory {
     const address = dot(coordinates, strides);
     const parts = writer.namesOf(address);
     this.loaded.push({ input, address });
-    this.loads.set(input, (this.loads.get(input) ?? 0) + writer.timesOf(parts));
+    // What stands at one place for a whole kernel, such as a scalar of the step, comes from the cache after the first time.
+    const times = parts.length === 0 ? 1 : writer.timesOf(parts);
+    this.loads.set(input, (this.loads.get(input) ?? 0) + times);
     const { name, type } = binding;
     const is16 = bytesOf[type] === 2;
     if (binding.wide) {
@@ -218,10 +213,15 @@ export class Memory {
   }
 
   #pack(type: ElementType, low: string, high: string): string {
-    if (type === "f16") return `pack2x16float(vec2<f32>(${low}, ${high}))`;
-    this.functions.add(packBf16);
-    return `(ftl_bf16(${low}) | (ftl_bf16(${high}) << 16u))`;
+    return packed(type, low, high, (text) => void this.functions.add(text));
   }
+}
+
+/** Two elements of a 16-bit type as one word; `use` is told of the functions that the text calls. */
+export function packed(type: ElementType, low: string, high: string, use: (text: string) => void): string {
+  const { bits, pack } = halves[type === "f16" ? "f16" : "bf16"];
+  use(pack);
+  return `(${bits}(${low}) | (${bits}(${high}) << 16u))`;
 }
 
 /** The elements from the first to the last one that is there. */

@@ -4,11 +4,12 @@
 //   finish(batch, m, n, value)              stores the results at one element, or at neighbouring columns
 import { sizeOf, type Node, type Region, type Value } from "../ir/graph.ts";
 import { operationOf } from "../ops/index.ts";
+import { boundsOf } from "./ends.ts";
 import { has16Bit, nodesOf, type Task } from "./draft.ts";
 import { add, constant, ravel, scale, unravel, variable, type Index } from "./index.ts";
 import { plainLayouts } from "./kernel.ts";
 import { Memory } from "./memory.ts";
-import { NoExpression, sceneOf, Tracer, type Scene } from "./trace.ts";
+import { NoExpression, sceneOf, Tracer, type Resolve, type Scene } from "./trace.ts";
 import { Writer } from "./writer.ts";
 
 export interface Product {
@@ -124,11 +125,12 @@ export function operandText(
   reading: Reading,
   scene: Scene,
   times: number,
+  resolve?: Resolve,
 ): { readonly text: string; readonly flops: number } {
   const writer = new Writer(times);
   const { lanes, along } = reading;
   const batch = variable("batch", product.batches);
-  const tracer = new Tracer(scene, writer);
+  const tracer = new Tracer(scene, writer, resolve);
   const outer = side === "left" ? product.m : product.n;
   const name = side === "left" ? "m" : "n";
   const values = Array.from({ length: lanes }, (_, lane) => {
@@ -166,6 +168,7 @@ export function finishText(
   lanes: 1 | 2 | 4,
   region: Region,
   scene: Scene,
+  resolve: Resolve = () => undefined,
 ): { readonly text: string; readonly flops: number } {
   const { batches, m, n, result } = product;
   const total = batches * m * n;
@@ -176,7 +179,7 @@ export function finishText(
   const start = add(add(scale(variable("batch", batches), m * n), scale(variable("m", m), n)), column);
   const places = Array.from({ length: lanes }, (_, lane) => add(start, constant(lane)));
   const tracer = new Tracer(scene, writer, (value, at) => {
-    if (value !== result) return undefined;
+    if (value !== result) return resolve(value, at);
     const key = ravel(at, result.shape).key;
     const lane = places.findIndex((place) => place.key === key);
     if (lane < 0) return undefined;
@@ -184,7 +187,7 @@ export function finishText(
   });
   const stores = region.results.map((value) => {
     const at = places.map((place) => unravel(place, value.shape));
-    return { at, values: at.map((place) => tracer.expression(value, place)) };
+    return { at, values: at.map((place) => tracer.stored(value, place)) };
   });
   stores.forEach(({ at, values }, output) => scene.memory.store(writer, output, at, values));
   const type = lanes === 1 ? "f32" : `vec${lanes}<f32>`;
@@ -209,9 +212,26 @@ export function surveyProduct(
   const scene = sceneOf(region, memory);
   const { batches, m, n, k } = product;
   const single: Reading = { lanes: 1, along: "inner" };
-  const left = operandText(product, "left", single, scene, batches * m * k * Math.ceil(n / tile.columns));
-  const right = operandText(product, "right", single, scene, batches * k * n * Math.ceil(m / tile.rows));
+  // Bounds are read once, not for every element.
+  const bounds = Object.values(boundsOf(product, region));
+  const resolve: Resolve = (value) => (bounds.includes(value) ? "end" : undefined);
+  const left = operandText(
+    product,
+    "left",
+    single,
+    scene,
+    batches * m * k * Math.ceil(n / tile.columns),
+    resolve,
+  );
+  const right = operandText(
+    product,
+    "right",
+    single,
+    scene,
+    batches * k * n * Math.ceil(m / tile.rows),
+    resolve,
+  );
   lanesOfResult(product, region);
-  const finish = finishText(product, lanesOfResult(product, region) === 1 ? 1 : 2, region, scene);
+  const finish = finishText(product, lanesOfResult(product, region) === 1 ? 1 : 2, region, scene, resolve);
   return { scene, flops: left.flops + right.flops + finish.flops, product };
 }

@@ -4,7 +4,7 @@
 import { sizeOf, type Value } from "../ir/graph.ts";
 import { describe, has16Bit, isSerial, powerOfTwo, turns, type Drafter, type Task } from "./draft.ts";
 import { finished, foldsIn, joinParts, type Fold } from "./folds.ts";
-import { unravel, variable, zero, type Index } from "./index.ts";
+import { add, constant, scale, unravel, variable, zero, type Index } from "./index.ts";
 import { NoExpression, Tracer } from "./trace.ts";
 import { Writer } from "./writer.ts";
 
@@ -15,30 +15,40 @@ export const draftReduce: Drafter = (task, scene) => {
   if (first === undefined) throw new NoExpression("no fold");
   const { kept, folded } = first;
   const agree = folds.every((fold) => fold.level === 0 && fold.kept === kept && fold.folded === folded);
-  if (!agree || has16Bit(region) || region.results.some(({ shape }) => sizeOf(shape) !== kept)) {
+  // Two results of 16 bits share a word, so one invocation makes both.
+  const lanes = has16Bit(region) ? 2 : 1;
+  if (!agree || kept % lanes !== 0 || region.results.some(({ shape }) => sizeOf(shape) !== kept)) {
     throw new NoExpression("no common results");
   }
-  const { side, threads } = shareOut(kept, folded, task);
-  const writer = new Writer(kept * threads);
-  const all = kept % side === 0;
+  const units = kept / lanes;
+  const { side, threads } = shareOut(units, folded, task);
+  const writer = new Writer(units * threads);
+  const all = units % side === 0;
   writer.line(all ? `let result = group * ${side}u + local.x;` : `let place = group * ${side}u + local.x;`);
-  if (!all) writer.line(`let result = min(place, ${kept - 1}u);`);
+  if (!all) writer.line(`let result = min(place, ${units - 1}u);`);
   writer.declare("result");
   if (threads > 1) writer.line(`let own = local.y * ${side}u + local.x;`);
-  const result = variable("result", kept);
-  const registers = new Map<Value, string>();
-  const tracer = new Tracer(
-    scene,
-    writer,
-    finished(registers, () => result),
+  const results = Array.from({ length: lanes }, (_, lane) =>
+    add(scale(variable("result", units), lanes), constant(lane)),
   );
-
-  const named = folds.map((fold, slot) => {
-    const part = writer.fresh("part");
-    writer.line(`var ${part} = ${fold.identity};`);
-    writer.declare(part);
-    return { fold, part, scratch: `scratch_${slot}` };
+  const registers = results.map(() => new Map<Value, string>());
+  const resolves = results.map((result, lane) => finished(registers[lane] ?? new Map(), () => result));
+  const tracer = new Tracer(scene, writer, (value, at) => {
+    for (const resolve of resolves) {
+      const found = resolve(value, at);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   });
+
+  const named = folds.flatMap((fold, slot) =>
+    results.map((result, lane) => {
+      const part = writer.fresh("part");
+      writer.line(`var ${part} = ${fold.identity};`);
+      writer.declare(part);
+      return { fold, part, lane, result, scratch: `scratch_${slot * lanes + lane}` };
+    }),
+  );
   const steps = Math.ceil(folded / threads);
   const guarded = folded % threads !== 0;
   writer.open(`for (var step = 0u; step < ${turns(steps, task.profile)}; step++)`, {
@@ -48,7 +58,7 @@ export const draftReduce: Drafter = (task, scene) => {
   writer.line(threads === 1 ? "let item = step;" : `let item = step * ${threads}u + local.y;`);
   if (guarded) writer.open(`if (item < ${folded}u)`, { names: ["item"] });
   const item = variable("item", folded);
-  for (const { fold, part } of named) {
+  for (const { fold, part, result } of named) {
     const element = tracer.expression(fold.source, placeOf(fold, result, item));
     writer.line(`${part} = ${fold.combine(part, element)};`);
   }
@@ -56,15 +66,15 @@ export const draftReduce: Drafter = (task, scene) => {
   writer.close();
 
   const wholes = joinParts(writer, named, threads, side, "own", "local.y", "local.x");
-  folds.forEach((fold, index) => registers.set(fold.result, wholes[index] ?? ""));
-  const conditions = [...(all ? [] : [`place < ${kept}u`]), ...(threads > 1 ? ["local.y == 0u"] : [])];
+  named.forEach(({ fold, lane }, index) => registers[lane]?.set(fold.result, wholes[index] ?? ""));
+  const conditions = [...(all ? [] : [`place < ${units}u`]), ...(threads > 1 ? ["local.y == 0u"] : [])];
   if (conditions.length > 0)
     writer.open(`if (${conditions.join(" && ")})`, { conditional: true, times: 1 / threads });
   const stores = region.results.map((value) => {
-    const at = unravel(result, value.shape);
-    return { at, element: tracer.expression(value, at) };
+    const at = results.map((result) => unravel(result, value.shape));
+    return { at, elements: at.map((place) => tracer.stored(value, place)) };
   });
-  stores.forEach(({ at, element }, index) => scene.memory.store(writer, index, [at], [element]));
+  stores.forEach(({ at, elements }, index) => scene.memory.store(writer, index, at, elements, true));
   if (conditions.length > 0) writer.close();
   return {
     about: describe("reduce", region),
@@ -78,13 +88,13 @@ export const draftReduce: Drafter = (task, scene) => {
     functions: [],
     body: writer.text(),
     workgroupSize: [side, threads, 1],
-    groups: Math.ceil(kept / side),
+    groups: Math.ceil(units / side),
     workgroupMemory: threads === 1 ? 0 : named.length * threads * side * 4,
     flops: writer.count.flops + folds.length * kept * folded,
   };
 };
 
-/** Results side by side, and invocations for each of them. */
+/** Results (or pairs of them) side by side, and invocations for each of them. */
 function shareOut(
   kept: number,
   folded: number,

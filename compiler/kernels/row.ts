@@ -2,11 +2,19 @@
 // belong to one result of a fold; some invocations share it. Each stage folds along the row, reading memory again for what it
 // needs; the last walk writes the results that have an element for each column, and one invocation those of one a row.
 import { bytesOf, sizeOf, type Region, type Value } from "../ir/graph.ts";
-import type { DeviceProfile } from "../plan/plan.ts";
-import { describe, isSerial, powerOfTwo, turns, type Draft, type Drafter, type Task } from "./draft.ts";
+import {
+  countLanes,
+  describe,
+  isSerial,
+  powerOfTwo,
+  turns,
+  type Draft,
+  type Drafter,
+  type Task,
+} from "./draft.ts";
 import { finished, foldsIn, foldsRows, joinParts, type Fold } from "./folds.ts";
 import { add, constant, scale, unravel, variable, type Index } from "./index.ts";
-import { NoExpression, Tracer, type Scene } from "./trace.ts";
+import { NoExpression, Tracer } from "./trace.ts";
 import { Writer } from "./writer.ts";
 
 /** How the rows are shared out. */
@@ -53,7 +61,7 @@ export const draftRow: Drafter = (task, scene): Draft => {
     });
     const width = stage[0]?.folded ?? 1;
     const lanes = lanesAlong(width, false);
-    walkRow(writer, width, lanes, threads, task.profile, (column) => {
+    walkRow(tracer, task, width, lanes, threads, (column) => {
       for (const { fold, part } of named) {
         for (const place of column) {
           const flat = add(scale(row, width), place);
@@ -68,7 +76,7 @@ export const draftRow: Drafter = (task, scene): Draft => {
   }
 
   if (!all) writer.open(`if (place < ${rows}u)`, { conditional: true });
-  writeRows(tracer, region, rows, row, threads, scene, task.profile);
+  writeRows(tracer, task, rows, row, threads);
   if (!all) writer.close();
   return {
     about: describe("row", region),
@@ -131,12 +139,13 @@ function alongRow({ source }: Fold, flat: Index): readonly Index[] {
   return unravel(flat, source.shape);
 }
 
+/** Visits the elements of a row, some neighbours at once. */
 function walkRow(
-  writer: Writer,
+  { scene, writer }: Tracer,
+  { profile, survey }: Task,
   width: number,
   lanes: number,
   threads: number,
-  profile: DeviceProfile,
   visit: (column: readonly Index[]) => void,
 ): void {
   const units = width / lanes;
@@ -146,8 +155,13 @@ function walkRow(
   const guarded = units % threads !== 0;
   // Work is counted by rows and invocations; here each of them takes its share of the units.
   const times = units / threads;
+  const visitAll = (): void => {
+    if (survey === true && lanes === 4)
+      countLanes(scene, writer, (lane) => visit(column.slice(lane, lane + 1)));
+    else visit(column);
+  };
   if (steps === 1 && threads === 1) {
-    visit(column);
+    visitAll();
     return;
   }
   writer.open(`for (var step = 0u; step < ${turns(steps, profile)}; step++)`, {
@@ -157,21 +171,14 @@ function walkRow(
   writer.line(threads === 1 ? "let unit = step;" : `let unit = step * ${threads}u + local.x;`);
   // What depends on the unit stays under the condition; what depends on the row alone may leave it.
   if (guarded) writer.open(`if (unit < ${units}u)`, { names: ["unit"] });
-  visit(column);
+  visitAll();
   if (guarded) writer.close();
   writer.close();
 }
 
-function writeRows(
-  tracer: Tracer,
-  region: Region,
-  rows: number,
-  row: Index,
-  threads: number,
-  scene: Scene,
-  profile: DeviceProfile,
-): void {
-  const { writer } = tracer;
+function writeRows(tracer: Tracer, task: Task, rows: number, row: Index, threads: number): void {
+  const { writer, scene } = tracer;
+  const { region, survey } = task;
   const results = region.results.map((result, index) => ({
     result,
     index,
@@ -185,11 +192,12 @@ function writeRows(
       width,
       here.some(({ result }) => bytesOf[result.type] === 2),
     );
-    walkRow(writer, width, lanes, threads, profile, (column) => {
+    walkRow(tracer, task, width, lanes, threads, (column) => {
       const stores = here.map(({ result, index }) => {
         const at = column.map((place) => unravel(add(scale(row, width), place), result.shape));
-        return { index, at, values: at.map((place) => tracer.expression(result, place)) };
+        return { index, at, values: at.map((place) => tracer.stored(result, place)) };
       });
+      if (survey === true) return;
       for (const { index, at, values } of stores) scene.memory.store(writer, index, at, values);
     });
   }

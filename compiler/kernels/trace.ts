@@ -1,9 +1,9 @@
 // From a value and the coordinates of one of its elements to WGSL that computes it: elementwise operations by their records,
 // views by what they do to coordinates, joins by branches, gathers by reading an index, inputs by loads. What was computed
 // for the same element is not computed again.
-import type { Node, Region, TensorType, Value } from "../ir/graph.ts";
+import { bytesOf, type Node, type Region, type TensorType, type Value } from "../ir/graph.ts";
 import { operationOf } from "../ops/index.ts";
-import type { Lowering } from "../ops/operation.ts";
+import { functionsOf, type Lowering } from "../ops/operation.ts";
 import { literal, registerType } from "../ops/wgsl.ts";
 import { add, bounded, constant, isConstant, variable, zero, type Index } from "./index.ts";
 import { readIndex } from "./index-text.ts";
@@ -54,6 +54,15 @@ export class Tracer {
     return name;
   }
 
+  /** The element for a store, which rounds 16-bit values by itself. */
+  stored(value: Value, at: readonly Index[]): string {
+    const { lowering } = operationOf(value.node.operation);
+    const [source] = value.node.inputs;
+    const rounds = lowering.kind === "elementwise" && lowering.rounds === true && bytesOf[value.type] === 2;
+    if (!rounds || source?.type !== "f32" || this.#inputs.has(value)) return this.expression(value, at);
+    return this.expression(source, at);
+  }
+
   #compute(value: Value, coordinates: readonly Index[]): string {
     const input = this.#inputs.get(value);
     if (input !== undefined) return this.scene.memory.load(this.writer, input, coordinates);
@@ -63,8 +72,8 @@ export class Tracer {
     switch (lowering.kind) {
       case "elementwise": {
         const parts = node.inputs.map((each) => this.expression(each, coordinates));
-        if (lowering.functions !== undefined) this.scene.functions.add(lowering.functions);
         const types = node.inputs.map(({ type }) => type);
+        for (const text of functionsOf(lowering, value.type, types)) this.scene.functions.add(text);
         const text = lowering.wgsl(parts, node.attributes, value.type, types);
         if (parts.includes(text)) return text;
         return this.writer.define("v", text, parts, { flops: record.cost });
@@ -77,6 +86,8 @@ export class Tracer {
       }
       case "view":
         return this.#view(value, node, lowering, coordinates);
+      case "until":
+        return this.#until(value, node, lowering.axis(node.attributes), coordinates);
       case "join":
         return this.#join(value, node, lowering.axis(node.attributes), coordinates);
       case "gather":
@@ -133,6 +144,18 @@ export class Tracer {
       const parts = at.flatMap((each) => this.writer.namesOf(each));
       return variable(this.writer.define("i", written, parts), size);
     });
+  }
+
+  /** Loaded whatever the bound is, so that neighbours are still read at once; what cannot lie below it is zero. */
+  #until(value: Value, node: Node, axis: number, at: readonly Index[]): string {
+    const [source, bound] = node.inputs;
+    if (source === undefined || bound === undefined) throw new NoExpression(`${node.operation} of nothing`);
+    const element = this.expression(source, at);
+    const limit = this.expression(bound, at.slice(0, bound.shape.length));
+    const place = at[axis] ?? zero;
+    const parts = [element, limit, ...this.writer.namesOf(place)];
+    const text = `select(${literal(0, value.type)}, ${element}, ${this.writer.index(place)} < ${limit})`;
+    return this.writer.define("v", text, parts);
   }
 
   #join(value: Value, node: Node, axis: number, at: readonly Index[]): string {

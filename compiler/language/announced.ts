@@ -3,7 +3,7 @@
 import type { DefinitionKind } from "../../grammar/syntax.ts";
 
 const announced: Partial<Readonly<Record<DefinitionKind, readonly string[]>>> = {
-  adapter: ["dylora", "qalora"],
+  adapter: ["qalora"],
 };
 
 /** The announced names of a kind. */

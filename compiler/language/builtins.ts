@@ -90,6 +90,12 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map(
       "f, xs*, each",
       "applies f to a few rows at a time, so that one part's results exist at once; `each` is the width of a row",
     ),
+    builtin(
+      "past",
+      "",
+      "how many positions of its rows earlier calls brought, where rows come in pieces; none where they come whole",
+    ),
+    builtin("continues", "", "whether this call goes on with rows that earlier calls began"),
     builtin("iterate", "f, x, times", "f applied to x, to what that gives, and so on: so many times"),
   ].map((entry) => [entry.name, entry]),
 );
@@ -100,7 +106,7 @@ export const constants: ReadonlyMap<string, string> = new Map([["pi", "3.14159â€
 /** Names that a kind of definition is given, with a description. Adapters also get the dimensions of the module they are `on`. */
 export const contextual: Readonly<Record<DefinitionKind, ReadonlyMap<string, string>>> = {
   function: new Map(),
-  module: new Map(),
+  module: new Map([["length", "positions of a row, with those that adapters put in front"]]),
   architecture: new Map([
     ["length", "positions of a row"],
     ["task", "the task by its `name`, and its options by theirs; none where it has no such option"],
@@ -150,5 +156,9 @@ export const typeNames: ReadonlyMap<string, string> = new Map([
   ["boolean", "true or false"],
   ["string", "a text or a word"],
   ["steps", "steps: `100 steps`, or a share of the run such as `3%`"],
-  ["ranks", "a rank or a range of ranks: `8`, `1..64`"],
+  [
+    "ranks",
+    "a rank or a range of ranks: `8`, `1..64`; its `first`, its `last`, and the one that is `drawn(how, p)` each step",
+  ],
+  ["draws", "how a rank is drawn: `uniform`, `geometric`, or a list of ranks that are taken in turn"],
 ]);

@@ -55,6 +55,8 @@ export function readOptions(
   common: readonly string[],
   complete: boolean,
   report: Report,
+  /** Definitions of the same kind that take a range of ranks. */
+  ranged: readonly string[] = [],
 ): ReadonlyMap<string, Said<Constant>> {
   const read = new Map<string, Said<Constant>>();
   for (const entry of options) {
@@ -73,7 +75,7 @@ export function readOptions(
     }
     const subject = {
       label: `'${written}'`,
-      report: parameter === undefined ? report : pointing(parameter, report),
+      report: parameter === undefined ? report : pointing(parameter, entry.value, ranged, report),
     };
     const value = (parameter === undefined ? loose : formOf(parameter)).read(entry.value, subject);
     if (value !== undefined) read.set(written, { value, span: entry.value.span });
@@ -101,13 +103,31 @@ function needed(
   }
 }
 
-/** Adds the parameter's place to what a form reports. */
-function pointing(parameter: Parameter, report: Report): Report {
+/** Adds the parameter's place to what a form reports; where a range stands for one number, also who would take it. */
+function pointing(
+  parameter: Parameter,
+  value: Expression,
+  ranged: readonly string[],
+  report: Report,
+): Report {
+  const takers = value.kind === "range" && !isRanked(parameter) ? ranged.join(", ") : "";
   return (found) =>
     report({
       ...found,
+      label: takers === "" ? found.label : `${found.label}; ${takers} takes one`,
       related: [...found.related, { span: parameter.span, label: "the parameter is declared here" }],
     });
+}
+
+function isRanked({ type }: Parameter): boolean {
+  return type?.kind === "named" && type.name.text === "ranks";
+}
+
+/** Definitions of a kind that take a range of ranks. */
+export function rangedNames(kind: DefinitionKind, scope: Scope, from: string): readonly string[] {
+  return scope
+    .names(kind, from)
+    .filter((name) => scope.lookup(kind, name, from)?.parameters.some(isRanked) === true);
 }
 
 /** The form of a parameter's value: by its type, or by its default where it has no type. */
@@ -150,7 +170,9 @@ function typed(parameter: Parameter): Form<Constant> {
           ? steps
           : name === "ranks"
             ? ranks
-            : loose;
+            : name === "draws"
+              ? draws
+              : loose;
 }
 
 const number: Form<Constant> = {
@@ -245,6 +267,22 @@ const ranks: Form<Constant> = {
     if (first === undefined || end === undefined) return undefined;
     const last = value.inclusive ? end : end - 1;
     return last >= first ? { kind: "range", first, last } : outside(value, subject, ranks.expected);
+  },
+};
+
+const draws: Form<Constant> = {
+  expected: "uniform, geometric, or a list of ranks such as [8, 4, 2, 1]",
+  read(value, subject) {
+    if (value.kind !== "list") {
+      const said = wordOf(value) ?? (value.kind === "string" ? plainText(value) : undefined);
+      return said === "uniform" || said === "geometric"
+        ? { kind: "string", value: said }
+        : wrong(value, subject, draws.expected);
+    }
+    const elements = value.elements.map((entry) => rank.read(entry, subject));
+    return elements.every((entry) => entry !== undefined)
+      ? { kind: "list", elements: elements.map((each) => ({ kind: "number", value: each })) }
+      : undefined;
   },
 };
 

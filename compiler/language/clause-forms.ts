@@ -129,7 +129,7 @@ export const named = (expected: string): Form<string> => ({
   },
 });
 
-export const lossScale = either(word("dynamic"), (value) => value.kind === "reference", positive);
+export const lossScale = either(word("dynamic", "none"), (value) => value.kind !== "number", positive);
 
 export const checkpoint: Form<Settings["checkpoint"]["value"]> = {
   expected: "none, every N blocks, sqrt or auto",

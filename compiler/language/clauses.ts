@@ -112,7 +112,7 @@ export const clauses = {
     options: {
       compute: option(word("f16", "bf16", "f32"), "the type of matrix products"),
       store: option(word("f16", "bf16", "f32"), "the type in which activations are kept"),
-      loss_scale: option(lossScale, "dynamic, or a fixed factor"),
+      loss_scale: option(lossScale, "dynamic, a fixed factor, or none"),
     },
   }),
   data: clause({
@@ -138,6 +138,10 @@ export const clauses = {
       every: option(
         everyForm("a number of steps, such as 100 steps"),
         "steps between evaluations; only at the end if unsaid",
+      ),
+      ranks: option(
+        listOf(count, "ranks, such as [1, 8, 64]"),
+        "ranks to evaluate at, of an adapter that has a range of them; the largest if unsaid",
       ),
     },
   }),

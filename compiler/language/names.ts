@@ -108,12 +108,18 @@ function checkParts(
   for (const method of methods) {
     const inner = new Environment(env);
     bindParameters(method.parameters, method.result, inner, checking);
-    const assigns =
-      ["update", "step", "encode"].includes(method.name.text) &&
-      ["optimizer", "method", "format"].includes(checking.definition.what);
+    const assigns = assigning[checking.definition.what] === method.name.text;
     checkBody(method.body, new Environment(inner), assigns ? "updating body" : "body", checking);
   }
 }
+
+/** The method of a kind of definition that may give states new values. */
+const assigning: Partial<Readonly<Record<Definition["what"], string>>> = {
+  optimizer: "update",
+  method: "step",
+  module: "forward",
+  format: "encode",
+};
 
 function checkSequence(
   statements: readonly Statement[],
@@ -225,7 +231,10 @@ function checkSimple(statement: Statement, env: Environment, place: Place, check
       checkExpression(statement.value, env, checking, place);
       const target = env.find(statement.target.text);
       if (target === undefined) unknownName("name", statement.target, env.names(), checking);
-      else if (target.what !== "state" && target.what !== "parameter") {
+      else if (
+        target.what !== "state" &&
+        (target.what !== "parameter" || checking.definition.what === "module")
+      ) {
         const related = target.span === undefined ? [] : [{ span: target.span, label: `a ${target.what}` }];
         const message = `'${statement.target.text}' cannot be given a new value`;
         checking.report(

@@ -1,13 +1,13 @@
 // Which statements may stand where, as a table; and the methods that each kind of definition must have.
 import type { DefinitionKind } from "../../grammar/syntax.ts";
 
-/** A kind of definition, or one of the places inside: a layer, a method's body, the body of `update`, `step` or `encode`. */
+/** A kind of definition, or one of the places inside: a layer, a method's body, a body that may assign. */
 export type Place = DefinitionKind | "layer" | "body" | "updating body";
 
 /** Kinds of statement; a declaration is `weight`, `train`, `state`, `tensor` or, for a module, `part`. */
 export const places: Readonly<Record<Place, ReadonlySet<string>>> = {
   function: new Set(["let", "require", "if", "result"]),
-  module: new Set(["let", "table", "weight", "part", "method", "require", "if"]),
+  module: new Set(["let", "table", "weight", "state", "part", "method", "require", "if"]),
   architecture: new Set(["let", "table", "weight", "part", "layer", "method", "require", "example", "if"]),
   layer: new Set(["let", "table", "weight", "part", "method", "require", "if"]),
   adapter: new Set(["let", "table", "train", "part", "method", "peft", "require", "example", "if"]),
@@ -24,7 +24,7 @@ export const places: Readonly<Record<Place, ReadonlySet<string>>> = {
 export function placeName(place: Place): string {
   if (place === "body") return "the body of a method";
   if (place === "updating body")
-    return "'update' of an optimizer, 'step' of a method or 'encode' of a format";
+    return "'update' of an optimizer, 'step' of a method, 'encode' of a format or 'forward' of a module";
   return `${/^[aeiou]/.test(place) ? "an" : "a"} ${place}`;
 }
 

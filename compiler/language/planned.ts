@@ -14,11 +14,8 @@ interface PlannedRow {
   /** What to write meanwhile. */
   readonly instead: string;
   /** The places that ask for it. */
-  readonly where: (settings: Settings, at: Place) => readonly (Span | undefined)[];
+  readonly where: (settings: Settings) => readonly Span[];
 }
-
-/** Where the recipe says a setting, by its path, such as "data.pack"; else the clause. */
-type Place = (path: string) => Span | undefined;
 
 const data = (settings: Settings): readonly [string, DataSettings][] => [
   ["data", settings.data],
@@ -29,23 +26,7 @@ const data = (settings: Settings): readonly [string, DataSettings][] => [
 
 const spans = (items: readonly { readonly span: Span }[]): readonly Span[] => items.map((item) => item.span);
 
-const rowsWhere = (option: string, asks: (rows: DataSettings) => boolean): PlannedRow["where"] => {
-  return (settings, at) =>
-    data(settings).flatMap(([noun, rows]) => {
-      if (!asks(rows)) return [];
-      // What evaluation inherits is reported once, where data says it.
-      const said = at(`${noun}.${option}`);
-      return noun === "evaluation" && said === undefined ? [] : [said ?? rows.path.span];
-    });
-};
-
 const rows: readonly PlannedRow[] = [
-  {
-    code: "FTL0901",
-    what: "precision mixed",
-    instead: "write precision f32",
-    where: ({ precision }) => (precision.value === "f32" ? [] : [precision.span]),
-  },
   {
     code: "FTL0903",
     what: "accumulation auto",
@@ -62,38 +43,11 @@ const rows: readonly PlannedRow[] = [
     ],
   },
   {
-    code: "FTL0905",
-    what: "a range of ranks",
-    instead: "write one rank",
-    where: ({ adapters }) =>
-      adapters.flatMap((adapter) =>
-        spans([...adapter.options.values()].filter((said) => said.value.kind === "range")),
-      ),
-  },
-  {
-    code: "FTL0906",
-    what: "the format chat",
-    instead: "write text, prompt or tokens",
-    where: rowsWhere("format", ({ format }) => format === "chat"),
-  },
-  {
     code: "FTL0907",
     what: "Parquet files",
     instead: "use JSONL",
     where: (settings) =>
       spans(data(settings).flatMap(([, rows]) => (/\.parquet$/i.test(rows.path.value) ? [rows.path] : []))),
-  },
-  {
-    code: "FTL0908",
-    what: "packing several rows into one",
-    instead: "write pack: false",
-    where: rowsWhere("pack", ({ pack }) => pack),
-  },
-  {
-    code: "FTL0909",
-    what: "splitting off rows for evaluation",
-    instead: "name a file after 'evaluation'",
-    where: rowsWhere("split", ({ split }) => split > 0),
   },
   {
     code: "FTL0910",
@@ -124,18 +78,9 @@ const rows: readonly PlannedRow[] = [
 /** All that a checked recipe asks for and that is not built yet, stages included. */
 export function planned(whole: Settings, recipe: Recipe, scope: Scope): Diagnostic[] {
   const variants = [whole, ...whole.stages.map(({ settings }) => settings)];
-  const at: Place = (path) => {
-    const [noun, option] = path.split(".");
-    const clause = recipe.clauses.find((entry) => entry.noun.text === noun);
-    const said = clause?.body?.find((entry) => entry.kind === "option" && entry.path[0]?.text === option);
-    return said?.span;
-  };
   const found = variants.flatMap((settings) =>
     rows.flatMap((row) =>
-      row
-        .where(settings, at)
-        .filter((span) => span !== undefined)
-        .map((span) => problem(row.code, span, `not built yet: ${row.what}`, row.instead)),
+      row.where(settings).map((span) => problem(row.code, span, `not built yet: ${row.what}`, row.instead)),
     ),
   );
   const unknown = variants.flatMap((settings) => names(settings, recipe, scope));

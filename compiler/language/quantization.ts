@@ -26,7 +26,7 @@ export function quantizationOf({ fields }: Config, scope: Scope, from: string): 
   };
   const refuse = (what: string, label: string): Quantization => ({
     weights: undefined,
-    diagnostics: [problem("FTL0743", field("quant_method")?.span ?? span, what, label)],
+    diagnostics: [problem("FTL0749", field("quant_method")?.span ?? span, what, label)],
   });
   const method = text("quant_method") ?? "bitsandbytes";
   if (method !== "bitsandbytes" || !isTrue("load_in_4bit")) {

@@ -2,7 +2,7 @@
 import { problem } from "../../grammar/diagnostic.ts";
 import type { Clause, Definition } from "../../grammar/syntax.ts";
 import { together, unknownOption, type OptionRules, type ReadClause, type ReadRecipe } from "./clause.ts";
-import { findDefinition, readOptions } from "./chosen.ts";
+import { findDefinition, rangedNames, readOptions } from "./chosen.ts";
 import { clauses } from "./clauses.ts";
 import { group, groupPatterns, partGroup, stateTypes, type WrittenHeld } from "./clause-forms.ts";
 import { replace, type Report } from "./forms.ts";
@@ -34,6 +34,7 @@ function choose(
     Object.keys(clauses[kind === "task" ? "head" : kind].options),
     true,
     read.report,
+    rangedNames(kind, read.scope, read.path),
   );
   return { definition, chosen: { name, options, span: clause.clause.span } };
 }

@@ -34,6 +34,7 @@ export function dataOf(read: ReadRecipe): DataSettings | undefined {
     read.report(problem("FTL0308", split.span, "'split' leaves rows to learn from", "less than 100%"));
   }
   const kind = guess ?? "text";
+  unpacked(read, kind, pack);
   return {
     path,
     format: kind,
@@ -46,6 +47,7 @@ export function dataOf(read: ReadRecipe): DataSettings | undefined {
   };
 }
 
+/** `data` with a split holds out a share of its own rows; `evaluation` names no file then, and may say how those are read. */
 export function evaluationOf(
   read: ReadRecipe,
   data: DataSettings | undefined,
@@ -53,9 +55,9 @@ export function evaluationOf(
   const clause = read.one(clauses.evaluation);
   if (clause === undefined || data === undefined) {
     if (data === undefined || data.split === 0) return undefined;
-    return { ...data, every: undefined };
+    return { ...data, every: undefined, ranks: [] };
   }
-  const { format, length, pack, learn, shuffle, every } = clause.options;
+  const { format, length, pack, learn, shuffle, every, ranks } = clause.options;
   if (clause.clause.arguments.length === 0 && data.split === 0) {
     const related = [{ span: data.span, label: "which keeps no share for evaluation" }];
     const message = "there are no rows to evaluate on";
@@ -65,20 +67,34 @@ export function evaluationOf(
       }),
     );
   }
+  if (clause.argument !== undefined && data.split > 0) {
+    const related = [{ span: data.span, label: "keeps a share for evaluation" }];
+    const message = "evaluation names a file, and data keeps a share for it";
+    read.report(problem("FTL0312", clause.argument.span, message, "one of them, not both", { related }));
+  }
   const path = clause.argument ?? data.path;
   const kind =
     format?.value ?? (clause.argument === undefined ? undefined : formatOf(path.value)) ?? data.format;
+  const packed = pack ?? { value: data.pack, span: clause.clause.span };
+  if (pack !== undefined || kind !== data.format) unpacked(read, kind, packed);
   return {
     path,
     format: kind,
     length: length ?? data.length,
-    pack: pack?.value ?? data.pack,
+    pack: packed.value,
     learn: learn?.value ?? data.learn,
     shuffle: shuffle?.value ?? data.shuffle,
     split: clause.argument === undefined ? data.split : 0,
     every: every?.value,
+    ranks: ranks?.value ?? [],
     span: clause.clause.span,
   };
+}
+
+/** A row that has a class has one. */
+function unpacked(read: ReadRecipe, format: DataFormat, pack: Said<boolean> | undefined): void {
+  if (format !== "label" || pack?.value !== true) return;
+  read.report(problem("FTL0318", pack.span, "rows of format label are not packed", "write pack: false"));
 }
 
 export function precisionOf(read: ReadRecipe): Settings["precision"] {
@@ -99,10 +115,12 @@ export function precisionOf(read: ReadRecipe): Settings["precision"] {
     return { value: "f32", span: said.span };
   }
   const type = compute?.value ?? "f16";
+  // Methods have no gradients that could vanish.
+  const isEstimated = read.one(clauses.method) !== undefined;
   const value = {
     compute: type,
     store: store?.value ?? type,
-    lossScale: scale?.value ?? (type === "f16" ? ("dynamic" as const) : 1),
+    lossScale: scale?.value ?? (type === "f16" && !isEstimated ? ("dynamic" as const) : ("none" as const)),
   };
   return { value, span: clause.clause.span };
 }

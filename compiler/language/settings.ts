@@ -118,6 +118,8 @@ export interface DataSettings {
 export interface EvaluationSettings extends DataSettings {
   /** Steps between evaluations; `undefined`: only at the end. */
   readonly every: number | undefined;
+  /** Ranks of an adapter with a range of them to evaluate at; at the largest if none is said. */
+  readonly ranks: readonly Said<number>[];
 }
 
 export type Duration = { readonly kind: "steps" | "epochs" | "tokens"; readonly count: number };
@@ -135,7 +137,7 @@ export interface Settings {
     | {
         readonly compute: "f16" | "bf16" | "f32";
         readonly store: "f16" | "bf16" | "f32";
-        readonly lossScale: "dynamic" | number;
+        readonly lossScale: "dynamic" | "none" | number;
       }
   >;
   readonly data: DataSettings;

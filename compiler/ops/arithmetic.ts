@@ -77,6 +77,7 @@ export const add = binary({
   name: "add",
   about: "a + b",
   types: ARITHMETIC,
+  narrow: { takes: false, gives: "alike" },
   cost: 1,
   f: (a, b) => a + b,
   wgsl: (a, b) => `(${a} + ${b})`,

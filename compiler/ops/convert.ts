@@ -1,12 +1,16 @@
-// Change of type, and the end of a gradient's way. A cast to a 16-bit float rounds to nearest even; on the device such a
-// value is f32 in registers and is rounded where it is stored, so a kernel that stores it must be the one that casts.
+// Change of type, and the end of a gradient's way. A cast to a 16-bit float rounds to nearest even, on the device too, where such
+// a value is an f32 in registers that a 16-bit number is equal to.
+import type { ElementType } from "../ir/graph.ts";
 import { FLOATS, isElementType, misfit, sameType, wrongCount } from "./check.ts";
 import type { Operation } from "./operation.ts";
 import { round } from "./rounding.ts";
 import { linear } from "./tangents.ts";
-import { registerType } from "./wgsl.ts";
+import { halves, registerType } from "./wgsl.ts";
 
-/** Attribute `type`. To integers: truncated toward zero and clamped. To bool: whether it is not zero. */
+/**
+ * Attribute `type`. To integers: truncated toward zero and clamped. To bool: whether it is not zero. `exact`, where it is there and true:
+ * differentiation does not round what flows into the result, so that the gradient of a weight that is read in 16 bits is an f32.
+ */
 export const cast: Operation = {
   name: "cast",
   about: "the same number in another type",
@@ -35,9 +39,12 @@ export const cast: Operation = {
   },
   lowering: {
     kind: "elementwise",
+    rounds: true,
+    functions: (type, [from]) => (type === from ? [] : isHalf(type) ? halves[type].rounding : []),
     wgsl([x = ""], _, type, [from = "f32"]) {
       const [target, source] = [registerType(type), registerType(from)];
-      return target === source ? x : `${target}(${x})`;
+      const register = target === source ? x : `${target}(${x})`;
+      return type !== from && isHalf(type) ? `${halves[type].round}(${register})` : register;
     },
   },
   cost: 0,
@@ -52,6 +59,10 @@ export const cast: Operation = {
     { inputs: [{ shape: [3], type: "bf16", data: [1, 0.5, -0.25] }], attributes: { type: "f32" } },
   ],
 };
+
+function isHalf(type: ElementType): type is "f16" | "bf16" {
+  return type === "f16" || type === "bf16";
+}
 
 export const stop_gradient: Operation = {
   name: "stop_gradient",

@@ -12,6 +12,7 @@ import * as random from "./random.ts";
 import * as reductions from "./reductions.ts";
 import * as regions from "./regions.ts";
 import * as sources from "./sources.ts";
+import * as until from "./until.ts";
 import * as views from "./views.ts";
 
 const families: readonly object[] = [
@@ -27,6 +28,7 @@ const families: readonly object[] = [
   reductions,
   regions,
   sources,
+  until,
   views,
 ];
 

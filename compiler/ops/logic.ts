@@ -56,6 +56,24 @@ export const equal = binary({
   tries: [...pairs, ...truths],
 });
 
+/** By the bits of the number, because a device may take it for granted that there are no others than finite ones. */
+const ftl_is_finite = `fn ftl_is_finite(x: f32) -> bool {
+  return (bitcast<u32>(x) & 0x7f800000u) != 0x7f800000u;
+}
+`;
+
+export const is_finite = unary({
+  name: "is_finite",
+  about: "whether x is a number of f32, neither infinite nor none at all",
+  types: ["f32"],
+  gives: "bool",
+  cost: 1,
+  f: (x) => (Number.isFinite(Math.fround(x)) ? 1 : 0),
+  wgsl: (x) => `ftl_is_finite(${x})`,
+  functions: ftl_is_finite,
+  tries: [[-1.5, 0, 3e38, -1e39]],
+});
+
 export const and = binary({
   name: "and",
   about: "whether both hold",

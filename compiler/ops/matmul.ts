@@ -67,8 +67,10 @@ export const matmul: Operation = {
   gradient: (context) => {
     const { inputs, gradients, wants } = context;
     const [a, b] = inputs;
-    const [g] = gradients;
-    if (a === undefined || b === undefined || g === undefined) return [undefined, undefined];
+    const [given] = gradients;
+    if (a === undefined || b === undefined || given === undefined) return [undefined, undefined];
+    // Products of 16-bit operands have products of 16-bit operands as their gradients.
+    const g = a.type === b.type && a.type !== "f32" ? typed(context, given, a) : given;
     return [
       wants(0) ? gradientOfA(context, a, b, g) : undefined,
       wants(1) ? gradientOfB(context, a, b, g) : undefined,
@@ -91,6 +93,7 @@ export const matmul: Operation = {
     const own = builder.apply("broadcast", [aligned], { shape: [count, ...batch, ...b.shape.slice(-2)] });
     return builder.apply("matmul", [a, own], attributes);
   },
+  narrow: { takes: true, gives: "always" },
   lowering: { kind: "product" },
   cost: 2,
   samples: samples(),

@@ -60,14 +60,17 @@ export interface Forward {
 /**
  * How kernels compute the operation. Fusion and code generation know these classes and no operation by name.
  *   elementwise  output[i] = wgsl(input_0[i], …), all of one shape. The arguments are names or literals, so that a rule may
- *                repeat them; `type` is the output's, `types` the inputs'. 16-bit elements are f32 in registers: only the
- *                kernel's loads and stores know them, and a store rounds. `functions` is WGSL text, declarations that the
- *                expression calls: to be put once into each kernel that uses it (equal texts are one)
- *                `decodes`: its input is made of the tensors that a format holds its output in
+ *                repeat them; `type` is the output's, `types` the inputs'. 16-bit elements are f32 in registers: a store
+ *                rounds, and `rounds` says that the operation does no more than that to a 16-bit output, so that its input
+ *                may be stored instead. `decodes`: its input is made of the tensors that a format holds its output in.
+ *                `functions` is WGSL text, declarations that the expression calls: to be put once into each kernel that uses
+ *                it (equal texts are one); `functionsOf` gives it
  *   source       output[i] = wgsl(i), no tensor inputs (constants, counters); one u32 expression for each axis
  *   view         output[i] = input[index(i)]; `index` writes the input's coordinates as WGSL in those of the output, and
  *                `inside`, where given, the condition under which there is an element at all (zero elsewhere: padding; the
  *                coordinates wrap around there and must not be used). All coordinates are u32
+ *   until        output[i] = input 0 at i where i along `axis` is below input 1 at i's first coordinates, else zero. Nothing is left out of the
+ *                memory, so kernels load first and choose then; products bound their loops by it
  *   join         views of several inputs side by side along one axis (concatenation)
  *   reduce       folds some axes by an associative `combine` from `identity`; a fixed order within a kernel
  *   product      the matrix product; its tiles are in `compiler/kernels`
@@ -76,7 +79,8 @@ export interface Forward {
 export type Lowering =
   | {
       readonly kind: "elementwise";
-      readonly functions?: string;
+      readonly functions?: string | ((type: ElementType, types: readonly ElementType[]) => readonly string[]);
+      readonly rounds?: boolean;
       readonly decodes?: true;
       wgsl(
         args: readonly string[],
@@ -104,6 +108,7 @@ export type Lowering =
         output: readonly number[],
       ): string;
     }
+  | { readonly kind: "until"; axis(attributes: Attributes): number }
   | { readonly kind: "join"; axis(attributes: Attributes): number }
   | {
       readonly kind: "reduce";
@@ -165,6 +170,11 @@ export interface Operation {
     count: number,
     builder: Builder,
   ) => Value | undefined;
+  /**
+   * Under mixed precision: whether it takes its inputs in the type of products, and whether what it gives is kept in the type of
+   * storage, always or where an input is. Without this all is f32.
+   */
+  readonly narrow?: { readonly takes: boolean; readonly gives: "always" | "alike" };
   readonly lowering: Lowering;
   /** Floating-point operations for one output element (for products and reductions: for one step of the inner loop). */
   readonly cost: number;
@@ -172,3 +182,13 @@ export interface Operation {
 }
 
 export type Run = (region: Region, inputs: readonly Tensor[]) => readonly Tensor[];
+
+/** The declarations that the expression of an elementwise operation calls. */
+export function functionsOf(
+  { functions }: Extract<Lowering, { kind: "elementwise" }>,
+  type: ElementType,
+  types: readonly ElementType[],
+): readonly string[] {
+  if (functions === undefined) return [];
+  return typeof functions === "string" ? [functions] : functions(type, types);
+}

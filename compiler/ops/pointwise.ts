@@ -70,6 +70,8 @@ interface Unary {
   readonly name: string;
   readonly about: string;
   readonly types: readonly ElementType[];
+  /** The output's type where it is not the input's. */
+  readonly gives?: ElementType;
   readonly cost: number;
   f(x: number): number;
   wgsl(x: string, type: ElementType): string;
@@ -80,13 +82,13 @@ interface Unary {
 }
 
 export function unary(row: Unary): Operation {
-  const { name, about, types, cost, f } = row;
+  const { name, about, types, gives, cost, f } = row;
   return {
     name,
     about,
     infer(inputs) {
       const type = alike(inputs, 1, types);
-      return isMisfit(type) ? type : [type];
+      return isMisfit(type) ? type : [{ shape: type.shape, type: gives ?? type.type }];
     },
     evaluate([x], _, [output]) {
       const source = x?.data ?? new Float64Array();
@@ -112,6 +114,7 @@ interface Binary {
   readonly types: readonly ElementType[];
   /** The output's type where it is not the inputs' (comparisons give bool). */
   readonly gives?: ElementType;
+  readonly narrow?: NonNullable<Operation["narrow"]>;
   readonly cost: number;
   f(a: number, b: number): number;
   /** The same on integers, where that is not `f` wrapped around. */
@@ -143,6 +146,7 @@ export function binary(row: Binary): Operation {
       return [{ shape: a?.shape ?? [], data }];
     },
     ...(row.gradient === undefined ? {} : derivatives(row.gradient)),
+    ...(row.narrow === undefined ? {} : { narrow: row.narrow }),
     lowering: {
       kind: "elementwise",
       wgsl: ([a = "", b = ""], _, type) => row.wgsl(a, b, type),

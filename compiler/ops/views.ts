@@ -1,5 +1,5 @@
 // The same elements under another shape or order: nothing is computed, and kernels read through them. Any element type.
-import type { TensorType } from "../ir/graph.ts";
+import type { ElementType, TensorType, Value } from "../ir/graph.ts";
 import { sizeOf } from "../ir/graph.ts";
 import {
   broadcastShapes,
@@ -176,7 +176,10 @@ export const broadcast: Operation = {
   gradient({ builder, inputs: [x], gradients: [g], wants }) {
     if (x === undefined || g === undefined || !wants(0)) return [undefined];
     const axes = repeatedAxes(x, g);
-    const total = axes.length === 0 ? g : builder.apply("sum", [g], { axes });
+    const sum = (terms: Value): Value => builder.apply("sum", [terms], { axes });
+    const to = (value: Value, type: ElementType): Value => builder.apply("cast", [value], { type });
+    // 16-bit sums lose too much: they are made in f32.
+    const total = axes.length === 0 ? g : g.type === "f32" ? sum(g) : to(sum(to(g, "f32")), g.type);
     return [sameShape(total.shape, x.shape) ? total : builder.apply("reshape", [total], { shape: x.shape })];
   },
   tangent: linear,

@@ -7,7 +7,7 @@ import { apply, parameter } from "../ir/build.ts";
 import type { Program, Region, TensorType, Value } from "../ir/graph.ts";
 import { differentiate } from "./differentiate.ts";
 import type { KernelGradients } from "./differentiate-context.ts";
-import { at } from "./rebuild.ts";
+import { at, unrounded } from "./rebuild.ts";
 import { moveAlong } from "./tangent.ts";
 
 export interface Accumulation {
@@ -20,13 +20,15 @@ export interface Accumulation {
   /** The variable that the loss's growth along the directions is added to. */
   readonly slope?: string;
   readonly kernelGradients?: KernelGradients;
+  /** What the gradients are multiplied by: a number, or the variable that holds it. */
+  readonly scale?: number | string | undefined;
   /** What is done to the forward region first, such as cutting it into segments. */
   readonly before?: (region: Region) => Region;
 }
 
 export function accumulate(measured: Program, request: Accumulation): Program {
-  const { loss, slope, kernelGradients, before } = request;
-  const program = moving(measured, request);
+  const { loss, slope, kernelGradients, before, scale } = request;
+  const { program, seed } = scaledBy(scale, moving(measured, request));
   const of = program.writes.indexOf(loss);
   if (of < 0) throw new Error(`the program ${program.name} leaves nothing in ${loss}`);
   const trained = request.trained.filter(({ weight }) => program.reads.includes(weight));
@@ -35,6 +37,7 @@ export function accumulate(measured: Program, request: Accumulation): Program {
   const { parameters, results } = differentiate(region, {
     of,
     withRespectTo,
+    ...(seed === undefined ? {} : { seed }),
     ...(kernelGradients === undefined ? {} : { kernelGradients }),
   });
 
@@ -49,7 +52,7 @@ export function accumulate(measured: Program, request: Accumulation): Program {
     return value;
   };
   const added = (name: string, value: Value): Value =>
-    apply("add", [held(name, value), wide(value)], {}, [], value.node.origin);
+    apply("add", [held(name, value), unrounded(value)], {}, [], value.node.origin);
   const own = results
     .slice(0, program.writes.length)
     .map((value, index) =>
@@ -62,6 +65,20 @@ export function accumulate(measured: Program, request: Accumulation): Program {
     writes: [...program.writes, ...trained.map(({ gradient }) => gradient)],
     region: { parameters: given, results: [...own, ...sums] },
   };
+}
+
+/** The program that reads the scale, and the scale in its region. */
+function scaledBy(
+  scale: number | string | undefined,
+  program: Program,
+): { readonly program: Program; readonly seed?: Value } {
+  if (scale === undefined) return { program };
+  if (typeof scale === "number")
+    return { program, seed: apply("constant", [], { value: scale, type: "f32", shape: [] }) };
+  const seed = parameter({ shape: [], type: "f32" }, scale);
+  const { reads, region } = program;
+  const parameters = [...region.parameters, seed];
+  return { program: { ...program, reads: [...reads, scale], region: { ...region, parameters } }, seed };
 }
 
 /** The program with the loss's growth along the directions as one more result, in place of the directions. */
@@ -84,11 +101,4 @@ function moving(program: Program, { loss, slope, along = [] }: Accumulation): Pr
     writes: [...kept.map((index) => at(writes, index)), slope],
     region: { parameters: region.parameters, results: [...moved.results.slice(0, results.length), growth] },
   };
-}
-
-/** The value in f32, as it was before it was rounded to its weight's type. */
-function wide(value: Value): Value {
-  if (value.type === "f32") return value;
-  const [origin] = value.node.operation === "cast" ? value.node.inputs : [];
-  return origin?.type === "f32" ? origin : apply("cast", [value], { type: "f32" }, [], value.node.origin);
 }

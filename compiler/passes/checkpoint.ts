@@ -38,9 +38,7 @@ export function keeping(policy: Policy, isKept: (value: Value) => boolean): Poli
 /** Whether computing the value a second time costs about as much as reading it. */
 export function isCheap({ node }: Value): boolean {
   const { kind } = operationOf(node.operation).lowering;
-  return (
-    kind === "elementwise" || kind === "view" || kind === "source" || kind === "join" || kind === "gather"
-  );
+  return ["elementwise", "view", "until", "source", "join", "gather"].includes(kind);
 }
 
 /** From the inside out: what inner repeats save, the bodies around them may save in turn. */

@@ -13,7 +13,7 @@ import { pullCall } from "./differentiate-call.ts";
 import type { Context, KernelGradients } from "./differentiate-context.ts";
 import { prepare } from "./differentiate-prepare.ts";
 import { pullRepeat } from "./differentiate-repeat.ts";
-import { at } from "./rebuild.ts";
+import { at, unrounded } from "./rebuild.ts";
 import { isRepeat } from "./rebuild-repeat.ts";
 import { prune } from "./simplify-prune.ts";
 
@@ -63,9 +63,10 @@ function contextOf(kernels: KernelGradients): Context {
       const sums = new Map<Value, Value>();
       const give = (value: Value, gradient: Value | undefined): void => {
         if (gradient === undefined || !active.values.has(value)) return;
+        const flow = isExact(value) ? unrounded(gradient) : gradient;
         const list = flows.get(value);
-        if (list === undefined) flows.set(value, [gradient]);
-        else list.push(gradient);
+        if (list === undefined) flows.set(value, [flow]);
+        else list.push(flow);
       };
       const get = (value: Value): Value | undefined => {
         const list = flows.get(value);
@@ -112,5 +113,13 @@ function addAll(gradients: readonly Value[], of: Value): Value {
   const widen = (value: Value): Value =>
     value.type === "f32" ? value : builder.apply("cast", [value], { type: "f32" });
   const sum = rest.reduce((total, next) => builder.apply("add", [total, widen(next)]), widen(first));
-  return of.type === "f32" ? sum : builder.apply("cast", [sum], { type: of.type });
+  return of.type === "f32" || isExact(of) ? sum : builder.apply("cast", [sum], { type: of.type });
+}
+
+/** Whether a 16-bit value is one of which gradients are not rounded: a weight as it is read, or a view of it. */
+function isExact({ type, node }: Value): boolean {
+  if (type === "f32") return false;
+  const [source] = node.inputs;
+  if (operationOf(node.operation).lowering.kind === "view") return source !== undefined && isExact(source);
+  return node.attributes["exact"] === true;
 }

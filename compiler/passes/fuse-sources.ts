@@ -10,8 +10,8 @@ import { at, nodesBetween, rebuild } from "./rebuild.ts";
 import { buildRepeat, isRepeat, outputsOf, readRepeat } from "./rebuild-repeat.ts";
 
 /**
- * Each result that is made of nothing is a value of its own, so that it can be written where it belongs; and so is what a repeat
- * starts from, so that it need not lie in memory before and after for other readers.
+ * Each result that is made of nothing is a value of its own, so that it can be written where it belongs and nobody reads there what they
+ * can make themselves; and so is what a repeat starts from, so that it need not lie in memory before and after for other readers.
  */
 export function separateSources(region: Region): Region {
   const { parameters, results } = rebuild(region, (node, inputs, [body]) => {
@@ -22,13 +22,7 @@ export function separateSources(region: Region): Region {
     const outputs = buildRepeat({ ...loop, carried });
     return [...outputs.carried, ...outputs.collected];
   });
-  const seen = new Set<Value>();
-  const own = results.map((result) => {
-    const first = !seen.has(result);
-    seen.add(result);
-    return first ? result : copied(result);
-  });
-  return { parameters, results: own };
+  return { parameters, results: results.map(copied) };
 }
 
 function isMadeOfNothing(value: Value): boolean {

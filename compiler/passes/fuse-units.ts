@@ -1,6 +1,6 @@
 // The state of fusion: which values of a region lie in memory, and which of them each kernel writes. Everything else follows:
 // a kernel computes its outputs from the values in memory that others write, repeating whatever stands between.
-import { sizeOf, type Node, type Region, type Value } from "../ir/graph.ts";
+import { bytesOf, sizeOf, type Node, type Region, type Value } from "../ir/graph.ts";
 import { ravel, unravel, variable } from "../kernels/index.ts";
 import { readIndex } from "../kernels/index-text.ts";
 import { analyze, type Analysis } from "../kernels/analyze.ts";
@@ -178,9 +178,13 @@ function widest(
 /** Whether a value starts as a kernel's output. Views and sources are repeated by their readers, and so is what never reaches memory. */
 function isComputed(value: Value, users: ReadonlyMap<Value, readonly Node[]>): boolean {
   const { kind } = operationOf(value.node.operation).lowering;
-  if (kind === "reduce" || kind === "product" || kind === "scatter") return true;
+  // A product that is only rounded to 16 bits is stored so.
+  const [user, ...others] = users.get(value) ?? [];
+  if (kind === "product") return others.length > 0 || user === undefined || !isNarrowing(user);
+  if (kind === "reduce" || kind === "scatter") return true;
   if (kind === "join" && value.type !== "bool") return true;
   if (kind !== "elementwise" || value.type === "bool") return false;
+  if (isNarrowing(value.node)) return true;
   return !isReadInPlace(value, users);
 }
 
@@ -195,6 +199,15 @@ function isReadInPlace(value: Value, users: ReadonlyMap<Value, readonly Node[]>)
   if (kind === "view") return isReshape(user) && isReadInPlace(at(user.outputs, 0), users);
   if (kind === "gather") return user.inputs[0]?.shape.length === 1 && user.inputs[0] !== value;
   return kind === "elementwise";
+}
+
+/** Whether a node gives in 16 bits what it takes in 32, in rows that words of two elements hold. */
+function isNarrowing({ operation, inputs, outputs }: Node): boolean {
+  const [source] = inputs;
+  const [result] = outputs;
+  if (operationOf(operation).lowering.kind !== "elementwise") return false;
+  if (source === undefined || result === undefined || (result.shape.at(-1) ?? 1) % 2 !== 0) return false;
+  return bytesOf[result.type] < bytesOf[source.type];
 }
 
 export function addUnit(plan: FusionPlan, unit: Unit): void {

@@ -134,3 +134,12 @@ export function standIn(known: ReadonlyMap<Value, Value>, value: Value): Value {
   if (found === undefined) throw new Error(`a value of ${value.node.operation} was removed while in use`);
   return found;
 }
+
+/** The value in f32, as it was before it was rounded to 16 bits where that was the last that was done with it. */
+export function unrounded(value: Value): Value {
+  if (value.type === "f32") return value;
+  const [origin] = value.node.operation === "cast" ? value.node.inputs : [];
+  return origin?.type === "f32"
+    ? origin
+    : builderFor(value.node.origin).apply("cast", [value], { type: "f32" });
+}

@@ -71,12 +71,38 @@ const foldConstants: Rule = {
   },
 };
 
+/** The 16-bit value that an f32 is equal to: what a cast widened, the same views of it. */
+function beforeWidening(value: Value | undefined, builder: Builder): Value | undefined {
+  if (value?.type !== "f32") return undefined;
+  const { operation, inputs, attributes } = value.node;
+  const [source] = inputs;
+  if (operation === "cast") return source?.type === "f16" || source?.type === "bf16" ? source : undefined;
+  if (operationOf(operation).lowering.kind !== "view") return undefined;
+  const narrow = beforeWidening(source, builder);
+  return narrow && builder.apply(operation, [narrow], attributes);
+}
+
 /** A 16-bit number is the same after a cast to f32 and back. */
-const castBack = on("cast", "cast to f32 and back", ([x], { outputs: [y] }) => {
-  const [origin] = x?.node.operation === "cast" ? x.node.inputs : [];
-  const narrow = origin?.type === "f16" || origin?.type === "bf16";
-  return narrow && x?.type === "f32" && y?.type === origin.type ? origin : undefined;
+const castBack = on("cast", "cast to f32 and back", ([x], { outputs: [y] }, builder) => {
+  if (y?.type !== "f16" && y?.type !== "bf16") return undefined;
+  const narrow = beforeWidening(x, builder);
+  return narrow?.type === y.type ? narrow : undefined;
 });
+
+/** What takes 16-bit operands takes them as they are. */
+const narrowOperands: Rule = {
+  name: "16-bit operands without a cast",
+  apply({ operation, inputs, attributes }, builder) {
+    if (operationOf(operation).narrow?.takes !== true) return undefined;
+    const narrow = inputs.map((input) => beforeWidening(input, builder));
+    if (narrow.every((input) => input === undefined)) return undefined;
+    return builder.apply(
+      operation,
+      inputs.map((input, index) => narrow[index] ?? input),
+      attributes,
+    );
+  },
+};
 
 export const arithmeticRules: readonly Rule[] = [
   foldConstants,
@@ -93,6 +119,7 @@ export const arithmeticRules: readonly Rule[] = [
   involution("not"),
   on("cast", "cast to the same type", ([x], { outputs: [y] }) => (x?.type === y?.type ? x : undefined)),
   castBack,
+  narrowOperands,
   on("select", "select by a constant", ([condition, a, b]) => {
     const number = numberIn(condition);
     return number === undefined ? undefined : number === 0 ? b : a;
@@ -107,4 +134,9 @@ export const arithmeticRules: readonly Rule[] = [
 /** What may go once gradients have been built. */
 export const differentiatedRules: readonly Rule[] = [
   on("stop_gradient", "stop_gradient after differentiation", ([x]) => x),
+  on("cast", "exact cast after differentiation", ([x], { attributes: { type, exact } }, builder) =>
+    exact === true && x !== undefined && type !== undefined
+      ? builder.apply("cast", [x], { type })
+      : undefined,
+  ),
 ];

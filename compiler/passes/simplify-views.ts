@@ -5,6 +5,7 @@ import { sameShape } from "../ops/check.ts";
 import { operationOf } from "../ops/index.ts";
 import type { Builder } from "../ops/operation.ts";
 import { at } from "./rebuild.ts";
+import { endRules } from "./simplify-ends.ts";
 import { numberIn, on, type Rule } from "./simplify-rules.ts";
 
 /** A constant seen through a view is a constant; padding puts other elements in. */
@@ -246,4 +247,5 @@ export const viewRules: readonly Rule[] = [
   transposedOperand,
   transposedProduct,
   sharedOperand,
+  ...endRules,
 ];

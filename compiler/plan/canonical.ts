@@ -6,32 +6,30 @@ import type { PlanKernel } from "./plan.ts";
 
 /** JSON with sorted keys; of plain data only. */
 export function canonicalJson(value: unknown): string {
-  return JSON.stringify(ordered(value, new Map()));
+  return JSON.stringify(ordered(value));
 }
 
-/** The same data, every object's keys in sorted order. There are few shapes of objects and many objects: `orders` keeps each shape's. */
-function ordered(value: unknown, orders: Map<string, readonly string[]>): unknown {
+/** The same data, every object's keys in sorted order; what is in order already is not copied. */
+function ordered(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) {
     const items = value as readonly unknown[];
     let copy: unknown[] | undefined;
     for (let at = 0; at < items.length; at += 1) {
       const item = items[at];
-      const made = ordered(item, orders);
+      const made = ordered(item);
       if (made !== item) (copy ??= [...items])[at] = made;
     }
     return copy ?? value;
   }
   const keys = Object.keys(value);
-  const shape = keys.join();
-  const order = orders.get(shape) ?? keys.toSorted();
-  orders.set(shape, order);
-  let copy: Record<string, unknown> | undefined = order.every((key, at) => key === keys[at])
+  const sorted = keys.every((key, at) => at === 0 || (keys[at - 1] ?? "") < key);
+  let copy: Record<string, unknown> | undefined = sorted
     ? undefined
-    : Object.fromEntries(order.map((key) => [key, Reflect.get(value, key)]));
-  for (const key of order) {
+    : Object.fromEntries(keys.toSorted().map((key) => [key, Reflect.get(value, key)]));
+  for (const key of keys) {
     const field: unknown = Reflect.get(value, key);
-    const made = ordered(field, orders);
+    const made = ordered(field);
     if (made !== field) (copy ??= { ...value })[key] = made;
   }
   return copy ?? value;

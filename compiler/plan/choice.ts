@@ -34,8 +34,8 @@ export function chooser(source: KernelSource, profile: DeviceProfile): Chooser {
     return number;
   };
   const kernels = (node: Node, layouts: Layouts): readonly Kernel[] => {
-    const lying = JSON.stringify([layouts.inputStrides, layouts.outputStrides, layouts.inPlace]);
-    const key = `${structure(node)} ${lying}`;
+    const { inputStrides, outputStrides, inPlace } = layouts;
+    const key = `${structure(node)} ${inputStrides.join()} ${outputStrides.join()} ${inPlace.join(" ")}`;
     const known = chosen.get(key) ?? source.choose(node, layouts, profile);
     chosen.set(key, known);
     return known;

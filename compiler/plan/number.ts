@@ -59,25 +59,32 @@ export function numberTensors(
 ): Tensors {
   const entries: Entry[] = [];
   const known = new Map<Room, { readonly whole: Entry; readonly ranges: Map<string, Entry> }>();
+  const met = new Map<Place, { readonly whole: Entry; readonly own: Entry }>();
   const entry = (room: Room, range: Place | undefined, program: string, when: number): Entry => {
     const made = { index: entries.length, room, range, program, first: when, last: when };
     entries.push(made);
     return made;
   };
-  const isWhole = ({ room, offset, bytes }: Place): boolean => offset === 0 && bytes === room.bytes;
-  const keyOf = ({ offset, bytes }: Place): string => `${offset} ${bytes}`;
-  const meet = (place: Place, program: string, when: number): void => {
-    const { room } = place;
+  /** The room's entry, and that of the place: another where it is a range of the room. */
+  const enter = (place: Place, program: string, when: number): { whole: Entry; own: Entry } => {
+    const { room, offset, bytes } = place;
     const ofRoom = known.get(room) ?? {
       whole: entry(room, undefined, program, when),
       ranges: new Map<string, Entry>(),
     };
     known.set(room, ofRoom);
-    ofRoom.whole.last = when;
-    if (isWhole(place)) return;
-    const range = ofRoom.ranges.get(keyOf(place)) ?? entry(room, place, program, when);
-    ofRoom.ranges.set(keyOf(place), range);
-    range.last = when;
+    const { whole, ranges } = ofRoom;
+    if (offset === 0 && bytes === room.bytes) return { whole, own: whole };
+    const key = `${offset} ${bytes}`;
+    const own = ranges.get(key) ?? entry(room, place, program, when);
+    ranges.set(key, own);
+    return { whole, own };
+  };
+  const meet = (place: Place, program: string, when: number): void => {
+    const found = met.get(place) ?? enter(place, program, when);
+    met.set(place, found);
+    found.whole.last = when;
+    found.own.last = when;
   };
   for (const part of parts) meet(part, "", 0);
   for (const { name, dispatches } of programs) {
@@ -113,10 +120,9 @@ export function numberTensors(
   return {
     list,
     indexOf: (place) => {
-      const ofRoom = known.get(place.room);
-      const found = isWhole(place) ? ofRoom?.whole : ofRoom?.ranges.get(keyOf(place));
+      const found = met.get(place);
       if (found === undefined) throw new RangeError("a place that no dispatch binds");
-      return found.index;
+      return found.own.index;
     },
   };
 }

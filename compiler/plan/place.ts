@@ -83,7 +83,15 @@ export interface PlacedRooms {
   readonly peaks: readonly Pick<PlanProgram, "peakBytes" | "peakAt">[];
 }
 
-const kindOrder: readonly MemoryKind[] = ["weights", "adapter", "gradients", "optimizer", "constants", "io"];
+const kindOrder: readonly MemoryKind[] = [
+  "weights",
+  "adapter",
+  "gradients",
+  "optimizer",
+  "activations",
+  "constants",
+  "io",
+];
 
 export function placeRooms(
   persistent: readonly Room[],

@@ -200,11 +200,32 @@ export interface PlanJob {
   readonly accumulation: number;
   /** Rows of one micro-batch. */
   readonly rows: number;
-  /** Positions of one row. */
+  /** Positions of one row, `room` included. */
   readonly tokens: number;
+  /** Positions that every document of a row leaves free in front, for adapters to fill; 0 where rows are not packed. */
+  readonly room: number;
   readonly vocabulary: number;
   readonly learns: Learning;
+  /** Ranks that are drawn in each step. */
+  readonly ranks: readonly DrawnRank[];
 }
+
+/** A rank that the host draws in each step for an adapter with a range of them, both ends included. */
+export interface DrawnRank {
+  /** What the expressions of the step's scalars call it, such as "rank of dylora". */
+  readonly name: string;
+  /** The adapter's name in the recipe. */
+  readonly adapter: string;
+  readonly first: number;
+  readonly last: number;
+  readonly draw: RankDraw;
+}
+
+/** `geometric`: first + i with a probability proportional to (1 − p)^i. `listed`: one after the other, one a step, over and over. */
+export type RankDraw =
+  | { readonly kind: "uniform" }
+  | { readonly kind: "geometric"; readonly p: number }
+  | { readonly kind: "listed"; readonly ranks: readonly number[] };
 
 /** What a batch is to bring beside its words, by the name of its variable. A batch's loss is divided by how many there are. */
 export type Learning =

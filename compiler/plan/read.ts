@@ -1,6 +1,6 @@
 // Reads a plan from JSON that anybody may have written. Checks the form of everything, says where what is missing or wrong, and
 // leaves meaning to the verifier. What the form does not know is refused: nothing passes unread.
-import { planFormat, type Learning, type Masking, type Plan } from "./plan.ts";
+import { planFormat, type Learning, type Masking, type Plan, type RankDraw } from "./plan.ts";
 
 export type PlanReading = { readonly plan: Plan } | { readonly problems: readonly string[] };
 
@@ -225,6 +225,26 @@ const learns: Form<Plan["job"]["learns"]> = (value, at, problems) => {
   }
 };
 
+const draw: Form<RankDraw> = (value, at, problems) => {
+  const kind = typeof value === "object" && value !== null && "kind" in value ? value.kind : undefined;
+  switch (kind) {
+    case "geometric":
+      return record<Extract<RankDraw, { kind: "geometric" }>>({ kind: oneOf(kind), p: number })(
+        value,
+        at,
+        problems,
+      );
+    case "listed":
+      return record<Extract<RankDraw, { kind: "listed" }>>({ kind: oneOf(kind), ranks: listOf(count) })(
+        value,
+        at,
+        problems,
+      );
+    default:
+      return record<Extract<RankDraw, { kind: "uniform" }>>({ kind: oneOf("uniform") })(value, at, problems);
+  }
+};
+
 const plan = record<Plan>({
   format: oneOf(planFormat),
   recipe: string,
@@ -238,8 +258,18 @@ const plan = record<Plan>({
     accumulation: count,
     rows: count,
     tokens: count,
+    room: count,
     vocabulary: count,
     learns,
+    ranks: listOf(
+      record<Plan["job"]["ranks"][number]>({
+        name: string,
+        adapter: string,
+        first: count,
+        last: count,
+        draw,
+      }),
+    ),
   }),
   parameters: record<Plan["parameters"]>({ total: count, trainable: count }),
   buffers: listOf(record<Plan["buffers"][number]>({ name: string, size: count })),

@@ -298,7 +298,8 @@ function kindsOf(
   uses: ReadonlyMap<Held, number>,
 ): (held: Held) => MemoryKind {
   const roots = new Map([...collected].map(([held, kind]) => [plain(held), kind]));
-  const madeAt = new Map(steps.flatMap(({ outputs }, at) => outputs.map((held) => [held, at] as const)));
+  const madeAt = new Map<Held, number>();
+  steps.forEach(({ outputs }, at) => outputs.forEach((held) => madeAt.set(held, at)));
   const loops = new Map<number, { first: number; last: number }>();
   steps.forEach(({ loop }, at) => {
     const known = loops.get(loop);

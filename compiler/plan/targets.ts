@@ -105,26 +105,37 @@ export function canPair(step: Step, pairs: InPlacePairs, output: number, input: 
 
 /** Step outputs and variables that a value lies in. */
 export function rootsOf(held: Held): readonly Held[] {
+  const roots: Held[] = [];
+  eachRoot(held, (root) => roots.push(root));
+  return roots;
+}
+
+function eachRoot(held: Held, visit: (root: Held) => void): void {
   switch (held.from) {
     case "step":
     case "variable":
-      return [held];
+      visit(held);
+      return;
     case "reshape":
     case "slice":
-      return rootsOf(held.of);
+      eachRoot(held.of, visit);
+      return;
     case "stack":
-      return held.parts.flatMap(rootsOf);
+      for (const part of held.parts) eachRoot(part, visit);
   }
 }
 
 /** The last step that reads each step output; copies at the end count as one step more. */
 export function lastUses(program: Arranged, copies: readonly { readonly held: Held }[]): Map<Held, number> {
   const uses = new Map<Held, number>();
-  program.steps.forEach((step, at) => {
-    for (const held of step.outputs) uses.set(held, at);
-    for (const input of step.inputs) for (const root of rootsOf(input)) uses.set(root, at);
-  });
-  for (const { held } of copies) for (const root of rootsOf(held)) uses.set(root, program.steps.length);
+  let now = 0;
+  const use = (held: Held): void => void uses.set(held, now);
+  for (const { inputs, outputs } of program.steps) {
+    outputs.forEach(use);
+    for (const input of inputs) eachRoot(input, use);
+    now += 1;
+  }
+  for (const { held } of copies) eachRoot(held, use);
   return uses;
 }
 
@@ -201,31 +212,33 @@ interface Reads {
 
 function lastReads({ steps }: Arranged, variables: readonly VariableLayout[]): Reads {
   const last = new Map<number, number[]>();
-  const ranges = (held: Held): readonly Target[] => {
+  /** The variables and parts of them that a value lies in. */
+  const eachRange = (held: Held, visit: (variable: number, part: number) => void): void => {
     switch (held.from) {
       case "step":
-        return [];
+        return;
       case "variable":
-        return [{ variable: held.variable, part: -1 }];
+        visit(held.variable, -1);
+        return;
       case "reshape":
-        return ranges(held.of);
+        eachRange(held.of, visit);
+        return;
       case "stack":
-        return held.parts.flatMap(ranges);
+        for (const part of held.parts) eachRange(part, visit);
+        return;
       case "slice":
-        if (held.of.from === "variable" && (variables[held.of.variable]?.parts ?? 1) > 1) {
-          return [{ variable: held.of.variable, part: held.at }];
-        }
-        return ranges(held.of);
+        if (held.of.from === "variable" && (variables[held.of.variable]?.parts ?? 1) > 1)
+          visit(held.of.variable, held.at);
+        else eachRange(held.of, visit);
     }
   };
-  const add = (held: Held, step: number): void => {
-    for (const { variable, part } of ranges(held)) {
+  const add = (held: Held, step: number): void =>
+    eachRange(held, (variable, part) => {
       const parts = last.get(variable) ?? Array.from({ length: variables[variable]?.parts ?? 1 }, () => -1);
       last.set(variable, parts);
       if (part === -1) parts.fill(step);
       else parts[part] = step;
-    }
-  };
+    });
   steps.forEach(({ inputs }, at) => inputs.forEach((held) => add(held, at)));
   return {
     add,
@@ -233,10 +246,12 @@ function lastReads({ steps }: Arranged, variables: readonly VariableLayout[]): R
       const parts = last.get(variable) ?? [];
       return part === -1 ? parts.reduce((max, step) => Math.max(max, step), -1) : (parts[part] ?? -1);
     },
-    touches: (held, target) =>
-      ranges(held).some(
-        ({ variable, part }) =>
-          variable === target.variable && (part === -1 || target.part === -1 || part === target.part),
-      ),
+    touches: (held, target) => {
+      let found = false;
+      eachRange(held, (variable, part) => {
+        found ||= variable === target.variable && (part === -1 || target.part === -1 || part === target.part);
+      });
+      return found;
+    },
   };
 }

@@ -78,9 +78,11 @@ export function eachDispatch(
   );
 }
 
-/** Tensors with memory of their own: all that are no alias. */
-export function owners({ tensors }: Plan): { readonly tensor: PlanTensor; readonly index: number }[] {
-  return tensors.flatMap((tensor, index) => (tensor.aliasOf === undefined ? [{ tensor, index }] : []));
+/** Calls `visit` for every tensor with memory of its own: all that are no alias. */
+export function eachOwner({ tensors }: Plan, visit: (tensor: PlanTensor, index: number) => void): void {
+  tensors.forEach((tensor, index) => {
+    if (tensor.aliasOf === undefined) visit(tensor, index);
+  });
 }
 
 export function alignmentOf({ device }: Plan): number {
@@ -94,19 +96,28 @@ export function align(bytes: number, unit: number): number {
 /** Bytes of one element. */
 export const elementBytes = { f32: 4, f16: 2, bf16: 2, i32: 4, u32: 4, bool: 4 } as const;
 
-export function elements(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
+/** How many elements a shape holds; from an axis on: how many a slice. */
+export function elements(shape: readonly number[], from: number = 0): number {
+  let product = 1;
+  for (let axis = from; axis < shape.length; axis += 1) product *= shape[axis] ?? 1;
+  return product;
 }
 
 /** The ranges, from the tensor's start, in which its elements lie: one, or one a slice where slices lie apart. */
-export function rangesOf({
-  shape,
-  stride,
-  type,
-}: PlanTensor): { readonly start: number; readonly end: number }[] {
-  const slice = elements(shape.slice(1)) * elementBytes[type];
-  const step = stride * elementBytes[type];
-  const count = shape[0] ?? 1;
+export function rangesOf(tensor: PlanTensor): { readonly start: number; readonly end: number }[] {
+  const { count, slice, step } = slicesOf(tensor);
   if (step === slice || count === 1) return [{ start: 0, end: count * slice }];
   return Array.from({ length: count }, (_, at) => ({ start: at * step, end: at * step + slice }));
+}
+
+/** Where the last of these ranges ends. */
+export function endOf(tensor: PlanTensor): number {
+  const { count, slice, step } = slicesOf(tensor);
+  return (count - 1) * step + slice;
+}
+
+/** Slices along the first axis: how many, the bytes of one, and from one to the next. */
+function slicesOf({ shape, stride, type }: PlanTensor): { count: number; slice: number; step: number } {
+  const bytes = elementBytes[type];
+  return { count: shape[0] ?? 1, slice: elements(shape, 1) * bytes, step: stride * bytes };
 }

@@ -1,9 +1,9 @@
 // Rules about the order of things: every read comes after a write, a dispatch's bindings keep apart, lifetimes are those that the
 // dispatches make, and variables begin with a value.
-import type { Lifetime, Plan } from "../plan/plan.ts";
+import type { Plan } from "../plan/plan.ts";
 import { heldTensors } from "./rules-held.ts";
+import { eachDispatch, elementBytes, elements, eachOwner, type Report, type Rule } from "./rule.ts";
 import { isWritten, Written } from "./written.ts";
-import { eachDispatch, elementBytes, elements, owners, type Report, type Rule } from "./rule.ts";
 
 const dispatchBindings: Rule = {
   name: "dispatch bindings",
@@ -15,22 +15,20 @@ const dispatchBindings: Rule = {
       tensors.forEach((first, at) => {
         for (let other = at + 1; other < tensors.length; other += 1) {
           const second = tensors[other] ?? first;
-          const [a, b] = [plan.tensors[first], plan.tensors[second]];
+          const a = plan.tensors[first];
+          const b = plan.tensors[second];
           if (a === undefined || b === undefined || a.buffer !== b.buffer) continue;
-          const [use, otherUse] = [bindings[at]?.access, bindings[other]?.access];
-          const subjects = { tensors: [first, second], dispatches: [[program, dispatch]] as const };
-          if (use !== otherUse)
-            report.refuse(
-              `the dispatch binds '${a.name}' as ${use} and '${b.name}' as ${otherUse}, in one buffer`,
-              subjects,
-            );
+          const use = bindings[at]?.access;
+          const otherUse = bindings[other]?.access;
+          const refuse = (what: string): void =>
+            report.refuse(`the dispatch binds ${what}`, {
+              tensors: [first, second],
+              dispatches: [[program, dispatch]],
+            });
+          if (use !== otherUse) refuse(`'${a.name}' as ${use} and '${b.name}' as ${otherUse}, in one buffer`);
           const overlap = a.offset < b.offset + b.size && b.offset < a.offset + a.size;
           if (!overlap || (use === "read" && otherUse === "read")) continue;
-          const what =
-            first === second
-              ? `binds '${a.name}' twice`
-              : `binds '${a.name}' and '${b.name}', which share bytes`;
-          report.refuse(`the dispatch ${what}`, subjects);
+          refuse(first === second ? `'${a.name}' twice` : `'${a.name}' and '${b.name}', which share bytes`);
         }
       });
     });
@@ -42,10 +40,11 @@ const lifetimes: Rule = {
   about:
     "a transient tensor lives from the first to the last dispatch that binds it or an alias of it, in one program",
   check(plan, report) {
-    const found = new Map<number, Lifetime>();
-    const use = (index: number, program: string, at: number): void => {
+    const found = new Map<number, { readonly first: number; last: number }>();
+    const use = (index: number, at: number): void => {
       const known = found.get(index);
-      found.set(index, { program: known?.program ?? program, first: known?.first ?? at, last: at });
+      if (known === undefined) found.set(index, { first: at, last: at });
+      else known.last = at;
     };
     eachDispatch(plan, ({ tensors }, program, dispatch, { name }) => {
       for (const index of tensors) {
@@ -55,8 +54,8 @@ const lifetimes: Rule = {
           report.refuse(message, { tensors: [index], dispatches: [[program, dispatch]] });
           continue;
         }
-        use(index, name, dispatch);
-        if (tensor?.aliasOf !== undefined) use(tensor.aliasOf, name, dispatch);
+        use(index, dispatch);
+        if (tensor?.aliasOf !== undefined) use(tensor.aliasOf, dispatch);
       }
     });
     plan.tensors.forEach(({ name, lifetime }, index) => {
@@ -179,10 +178,10 @@ const variables: Rule = {
         if (bytes !== needed) bad(`takes ${needed} bytes and its table has ${bytes}`);
       }
     }
-    for (const { tensor, index } of owners(plan)) {
-      if (tensor.lifetime === undefined && !owned.has(index))
-        report.refuse(`'${tensor.name}' is no part of a variable`, { tensors: [index] });
-    }
+    eachOwner(plan, ({ name, lifetime }, index) => {
+      if (lifetime === undefined && !owned.has(index))
+        report.refuse(`'${name}' is no part of a variable`, { tensors: [index] });
+    });
     const scalars = plan.variables.find(({ name }) => name === "scalars");
     if (plan.scalars.length > elements(scalars?.shape ?? [0])) {
       report.refuse(

@@ -1,7 +1,7 @@
 // Rules about where tensors lie: nothing empty, everything aligned and inside, no two live ranges in the same bytes, every byte
 // accounted for, and the plan's totals as it claims them.
 import type { Lifetime, Plan } from "../plan/plan.ts";
-import { align, alignmentOf, owners, rangesOf, type Report, type Rule } from "./rule.ts";
+import { align, alignmentOf, eachOwner, endOf, type Report, type Rule } from "./rule.ts";
 
 const sizes: Rule = {
   name: "sizes",
@@ -63,7 +63,7 @@ const inside: Rule = {
         report.refuse(`tensor '${name}' ends at byte ${offset + size} of a buffer of ${end}`, {
           tensors: [index],
         });
-      const needed = rangesOf(tensor).at(-1)?.end ?? 0;
+      const needed = endOf(tensor);
       if (needed > size)
         report.refuse(`tensor '${name}' has ${size} bytes and its elements take ${needed}`, {
           tensors: [index],
@@ -99,11 +99,10 @@ const apart: Rule = {
   check(plan, report) {
     const persistent: Live[][] = plan.buffers.map(() => []);
     const transient = new Map<string, Live[][]>();
-    for (const { tensor, index } of owners(plan)) {
+    eachOwner(plan, ({ buffer, offset, size, lifetime }, tensor) => {
       report.examine();
-      const { buffer, offset, size, lifetime } = tensor;
       const live = {
-        tensor: index,
+        tensor,
         start: offset,
         end: offset + size,
         first: lifetime?.first ?? 0,
@@ -111,12 +110,12 @@ const apart: Rule = {
       };
       if (lifetime === undefined) {
         persistent[buffer]?.push(live);
-        continue;
+        return;
       }
       const lists = transient.get(lifetime.program) ?? plan.buffers.map(() => []);
       transient.set(lifetime.program, lists);
       lists[buffer]?.push(live);
-    }
+    });
     for (const list of persistent) sweep(plan, list, -1, report);
     plan.programs.forEach(({ name }, program) => {
       transient.get(name)?.forEach((list, buffer) => {
@@ -186,8 +185,9 @@ const accounting: Rule = {
   check(plan, report) {
     const unit = alignmentOf(plan);
     const ends = plan.buffers.map(() => 0);
-    for (const { tensor } of owners(plan))
-      ends[tensor.buffer] = Math.max(ends[tensor.buffer] ?? 0, tensor.offset + tensor.size);
+    eachOwner(plan, ({ buffer, offset, size }) => {
+      ends[buffer] = Math.max(ends[buffer] ?? 0, offset + size);
+    });
     plan.buffers.forEach(({ name, size }, index) => {
       report.examine();
       const end = align(ends[index] ?? 0, unit);
@@ -202,14 +202,12 @@ const accounting: Rule = {
 /** The transient tensors by their programs. */
 function transients(plan: Plan): ReadonlyMap<string, readonly Transient[]> {
   const found = new Map<string, Transient[]>();
-  for (const {
-    tensor: { lifetime, size },
-  } of owners(plan)) {
-    if (lifetime === undefined) continue;
+  eachOwner(plan, ({ lifetime, size }) => {
+    if (lifetime === undefined) return;
     const own = found.get(lifetime.program);
     if (own === undefined) found.set(lifetime.program, [{ lifetime, size }]);
     else own.push({ lifetime, size });
-  }
+  });
   return found;
 }
 
@@ -238,10 +236,10 @@ const totals: Rule = {
     report.examine();
     if (plan.peakBytes !== all)
       report.refuse(`the plan claims a peak of ${plan.peakBytes} bytes and allocates ${all}`);
-    const held = owners(plan).reduce(
-      (sum, { tensor }) => sum + (tensor.lifetime === undefined ? align(tensor.size, unit) : 0),
-      0,
-    );
+    let held = 0;
+    eachOwner(plan, ({ lifetime, size }) => {
+      if (lifetime === undefined) held += align(size, unit);
+    });
     let bound = held;
     const tensors = transients(plan);
     plan.programs.forEach(({ name, dispatches, peakBytes, peakAt }, program) => {

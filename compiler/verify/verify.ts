@@ -86,39 +86,43 @@ function judge(plan: Plan, asked: readonly Rule[]): Verification {
   return { checks, refusals, verified: freeze(plan) as Verified<Plan>, fits };
 }
 
-/** SHA-256 of the canonical JSON with an empty hash, in hexadecimal. */
+/**
+ * SHA-256 of the canonical JSON with an empty hash, in hexadecimal: keys sorted, no spaces, what is undefined left out. Field by
+ * field: most are plain ASCII, which engines write and encode much faster than the whole with the few other letters in it.
+ */
 function hashOf(plan: UnsealedPlan): string {
-  return bytesToHex(sha256(utf8ToBytes(sorted({ ...plan, hash: "" }))));
-}
-
-/** The canonical JSON of section 6: keys sorted, no spaces, what is undefined left out. */
-function sorted(value: unknown): string {
-  return JSON.stringify(inOrder(value, new Map()));
+  const made = sha256.create();
+  const fields = Object.entries({ ...plan, hash: "" })
+    .filter(([, value]) => value !== undefined)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1));
+  fields.forEach(([key, value], at) => {
+    const lead = `${at === 0 ? "{" : ","}${JSON.stringify(key)}:`;
+    made.update(utf8ToBytes(lead)).update(utf8ToBytes(JSON.stringify(inOrder(value))));
+  });
+  return bytesToHex(made.update(utf8ToBytes("}")).digest());
 }
 
 /** The same data with the fields of every object in sorted order. */
-function inOrder(value: unknown, orders: Map<string, readonly string[]>): unknown {
+function inOrder(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) {
     const items = value as readonly unknown[];
     let copy: unknown[] | undefined;
     for (let at = 0; at < items.length; at += 1) {
       const item = items[at];
-      const made = inOrder(item, orders);
+      const made = inOrder(item);
       if (made !== item) (copy ??= [...items])[at] = made;
     }
     return copy ?? value;
   }
   const keys = Object.keys(value);
-  const shape = keys.join();
-  const order = orders.get(shape) ?? keys.toSorted();
-  orders.set(shape, order);
-  let copy: Record<string, unknown> | undefined = order.every((key, at) => key === keys[at])
+  const sorted = keys.every((key, at) => at === 0 || (keys[at - 1] ?? "") < key);
+  let copy: Record<string, unknown> | undefined = sorted
     ? undefined
-    : Object.fromEntries(order.map((key) => [key, Reflect.get(value, key)]));
-  for (const key of order) {
+    : Object.fromEntries(keys.toSorted().map((key) => [key, Reflect.get(value, key)]));
+  for (const key of keys) {
     const field: unknown = Reflect.get(value, key);
-    const made = inOrder(field, orders);
+    const made = inOrder(field);
     if (made !== field) (copy ??= { ...value })[key] = made;
   }
   return copy ?? value;

@@ -7,12 +7,15 @@ export interface Interruption {
   readonly stop: () => void;
 }
 
-export function onInterrupt(tell: (text: string) => void): Interruption {
+const saving = "interrupted: finishing the step and saving; once more stops at once";
+
+/** `says`: what interrupting does. */
+export function onInterrupt(tell: (text: string) => void, says = saving): Interruption {
   const controller = new AbortController();
   const ask = (): void => {
     if (controller.signal.aborted) process.exit(exitCodes.interrupted);
     controller.abort();
-    tell("interrupted: finishing the step and saving; once more stops at once");
+    tell(says);
   };
   process.on("SIGINT", ask).on("SIGTERM", ask);
   return {

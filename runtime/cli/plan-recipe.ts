@@ -1,9 +1,10 @@
-// A recipe's way to its plan, as `compile` and `train` share it: read, compile, say what is wrong. Comes in: a path and changes.
+// A recipe's way to its plan, as all commands share it: read, compile, say what is wrong. Comes in: a path and changes.
 // Goes out: what the compiler made, with a verified plan; or the code to end with. Holds: every problem is reported, all at once,
 // before a device is looked for; what is not built yet is an error here; with `json` mistakes are data on standard output too.
 import { distinct } from "../../compiler/diagnostics/distinct.ts";
-import { compileStages, type Compilation } from "../../compiler/compile.ts";
+import { planStages, type Compilation } from "../../compiler/compile.ts";
 import { readRecipe } from "../../compiler/front.ts";
+import type { Purpose, Tuned } from "../../compiler/language/purposes.ts";
 import type { Settings } from "../../compiler/language/settings.ts";
 import type { DeviceProfile } from "../../compiler/plan/plan.ts";
 import { hasErrors, sayDiagnostics, writeJson } from "./diagnostics.ts";
@@ -21,6 +22,10 @@ export interface Changes {
   readonly set?: readonly string[] | undefined;
   /** Bytes. */
   readonly memory?: number | undefined;
+  /** What the plan is for; training and evaluating where absent. */
+  readonly purposes?: readonly Purpose[];
+  /** What is run instead of what training begins with, for the settings of the recipe. */
+  readonly tuned?: (settings: Settings) => Tuned;
 }
 
 type Whole = "plan" | "verification" | "settings" | "whole" | "facts";
@@ -41,17 +46,17 @@ export async function planRecipe(
     return errors.every(({ code }) => isAboutDevice(code)) ? exitCodes.refused : exitCodes.failed;
   };
   const source = readSource(path);
-  const set = changes.set ?? [];
-  const front = readRecipe(source, readOptional, set);
+  const front = readRecipe(source, readOptional, changes.set);
   if (hasErrors(front.diagnostics) || front.settings === undefined) return failed(front.diagnostics);
 
+  const tuned = changes.tuned?.(front.settings);
   const profile = changes.profile ?? profileOf(front.settings) ?? (await changes.otherwise?.());
-  const compiled = compileStages(source.text, {
-    path,
-    read: readOptional,
-    set,
+  // What training left may bring a config of its own.
+  const run = tuned === undefined ? front : readRecipe(source, readOptional, changes.set, tuned);
+  const compiled = planStages(run, {
     ...(profile === undefined ? {} : { profile }),
     ...(changes.memory === undefined ? {} : { memory: changes.memory }),
+    ...(changes.purposes === undefined ? {} : { purposes: changes.purposes }),
   });
   const diagnostics = distinct(compiled.flatMap((each) => each.diagnostics));
   if (hasErrors(diagnostics)) return failed(diagnostics);

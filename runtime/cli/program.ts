@@ -2,8 +2,9 @@
 // Comes in: the arguments. Goes out: the command's exit code. Holds: what is announced and not built yet is listed and says so;
 // wrong usage never starts a command; commands are imported when they run, so that help and mistakes are quick.
 import { Command, InvalidArgumentError, Option } from "commander";
+import { settleForShortRun } from "./engine.ts";
 import { exitCodes, Failure, notBuiltYet, type ExitCode } from "./exit.ts";
-import { parseCount, parseSize } from "./quantity.ts";
+import { parseCount, parseNumber, parseRanks, parseSize, parseWhole } from "./quantity.ts";
 import type { Terminal } from "./terminal.ts";
 import { version } from "./version.ts";
 
@@ -86,6 +87,7 @@ function buildProgram(terminal: Terminal, finish: (code: ExitCode) => void): Com
     .addOption(setting())
     .description("plan a recipe, without weights and without a GPU")
     .action(async (file: string, options: CompileFlags) => {
+      settleForShortRun();
       const { compileCommand } = await import("./compile.ts");
       finish(await compileCommand(file, options, terminal));
     });
@@ -109,9 +111,89 @@ function buildProgram(terminal: Terminal, finish: (code: ExitCode) => void): Com
       finish(await trainCommand(file, options, terminal));
     });
 
-  planned(program, "eval", "<file>", "measure a tuned model (not built yet)");
-  planned(program, "generate", "<file>", "write text with a tuned model (not built yet)");
-  planned(program, "export", "<file>", "export an adapter or a merged model (not built yet)");
+  program
+    .command("eval")
+    .argument("<file>", "the recipe")
+    .addOption(adapterOption())
+    .addOption(rankOption("evaluate"))
+    .addOption(
+      new Option("--ranks <list>", "evaluate at each of these ranks, such as 1,2,4")
+        .argParser(asArgument(parseRanks))
+        .conflicts("rank"),
+    )
+    .option("--data <file>", "rows to evaluate instead of the recipe's")
+    .addOption(setting())
+    .option("--json", "the figures as JSON on standard output")
+    .description("measure a trained model on held-out rows")
+    .action(async (file: string, options: EvalFlags) => {
+      const { evalCommand } = await import("./eval.ts");
+      finish(await evalCommand(file, options, terminal));
+    });
+
+  program
+    .command("generate")
+    .argument("<file>", "the recipe")
+    .addOption(new Option("--prompt <text>", "what the model goes on with").makeOptionMandatory())
+    .addOption(adapterOption())
+    .addOption(rankOption("generate"))
+    .addOption(
+      new Option("--tokens <n>", "write so many tokens at most (default: 128)").argParser(
+        asArgument((text) => parseCount(text, "number of tokens")),
+      ),
+    )
+    .addOption(
+      new Option(
+        "--temperature <t>",
+        "draw words at this temperature; 0 takes the best (default: 0)",
+      ).argParser(asArgument((text) => parseNumber(text, "temperature"))),
+    )
+    .addOption(
+      new Option("--top-k <k>", "draw among so many of the best words").argParser(
+        asArgument((text) => parseCount(text, "number of words")),
+      ),
+    )
+    .addOption(
+      new Option("--top-p <p>", "draw among the best words that have this share together").argParser(
+        asArgument((text) => parseNumber(text, "share", { above: true, most: 1 })),
+      ),
+    )
+    .addOption(
+      new Option("--seed <s>", "of the draws (default: the recipe's)").argParser(
+        asArgument((text) => parseWhole(text, "seed")),
+      ),
+    )
+    .addOption(new Option("--stop <text>", "stop where this comes, and leave it out").argParser(notEmpty))
+    .addOption(setting())
+    .option("--json", "tokens and text as JSON on standard output, at the end")
+    .description("go on with a text, by a trained model")
+    .action(async (file: string, options: GenerateFlags) => {
+      const { generateCommand } = await import("./generate.ts");
+      finish(await generateCommand(file, options, terminal));
+    });
+
+  program
+    .command("export")
+    .addOption(new Option("--recipe <file>", "the recipe that it was trained with").makeOptionMandatory())
+    .addOption(adapterOption(`the adapter's folder ${usually}`))
+    .addOption(
+      new Option(
+        "--rank <list>",
+        "the rank to write, of an adapter with a range; several into rank-R",
+      ).argParser(asArgument(parseRanks)),
+    )
+    .addOption(
+      new Option("--to <form>", "peft: the adapter; merged: a model with the adapter in its weights")
+        .choices(["peft", "merged"])
+        .makeOptionMandatory(),
+    )
+    .addOption(new Option("-o, --output <dir>", "the folder to write").makeOptionMandatory())
+    .addOption(setting())
+    .option("--json", "what was written, as JSON on standard output")
+    .description("write an adapter in PEFT layout, or a model that needs none")
+    .action(async (options: ExportFlags) => {
+      const { exportCommand } = await import("./export.ts");
+      finish(await exportCommand(options, terminal));
+    });
 
   program
     .command("devices")
@@ -169,19 +251,52 @@ export interface TrainFlags {
   readonly dryRun?: true;
 }
 
-/** Takes any options and arguments: they are part of the contract, but of a later version. */
-function planned(program: Command, name: string, argument: string, description: string): void {
-  program
-    .command(name)
-    .argument(argument)
-    .option("--adapter <dir>", "folder of the adapter")
-    .option("--rank <r>", "rank to use")
-    .description(description)
-    .allowUnknownOption()
-    .allowExcessArguments()
-    .action(() => {
-      throw notBuiltYet(`ftlc ${name}`);
-    });
+export interface TunedFlags {
+  readonly adapter?: string;
+  readonly set?: readonly string[];
+  readonly json?: true;
+}
+
+export interface EvalFlags extends TunedFlags {
+  readonly rank?: number;
+  readonly ranks?: readonly number[];
+  readonly data?: string;
+}
+
+export interface GenerateFlags extends TunedFlags {
+  readonly prompt: string;
+  readonly rank?: number;
+  readonly tokens?: number;
+  readonly temperature?: number;
+  readonly topK?: number;
+  readonly topP?: number;
+  readonly seed?: number;
+  readonly stop?: string;
+}
+
+export interface ExportFlags extends TunedFlags {
+  readonly recipe: string;
+  readonly rank?: readonly number[];
+  readonly to: "peft" | "merged";
+  readonly output: string;
+}
+
+const usually = "(default: what the recipe's output holds)";
+
+function adapterOption(
+  what = `the adapter's folder, or a trained model's; 'none' for the base alone ${usually}`,
+): Option {
+  return new Option("--adapter <dir>", what);
+}
+
+function rankOption(what: string): Option {
+  const about = `${what} at this rank, of an adapter with a range`;
+  return new Option("--rank <r>", about).argParser(asArgument((text) => parseCount(text, "rank")));
+}
+
+function notEmpty(value: string): string {
+  if (value !== "") return value;
+  throw new InvalidArgumentError("It is a text of at least one character.");
 }
 
 function setting(): Option {

@@ -29,10 +29,34 @@ export function sizeText(bytes: number): string {
 }
 
 /** A positive whole number, such as the argument of --steps. */
-export function parseCount(text: string): number {
+export function parseCount(text: string, what = "number of steps"): number {
   const value = /^\s*\d+\s*$/.test(text) ? Number(text) : NaN;
   if (Number.isSafeInteger(value) && value > 0) return value;
-  throw new Failure(`'${text}' is no number of steps`, exitCodes.usage, ["write a whole number from 1"]);
+  throw new Failure(`'${text}' is no ${what}`, exitCodes.usage, ["write a whole number from 1"]);
+}
+
+/** A number from 0, or with `above` above it, up to `most`. */
+export function parseNumber(text: string, what: string, { above = false, most = Infinity } = {}): number {
+  const value = /^\s*\d*\.?\d+(e[+-]?\d+)?\s*$/i.test(text) ? Number(text) : NaN;
+  if ((above ? value > 0 : value >= 0) && value <= most && Number.isFinite(value)) return value;
+  const low = above ? "a number above 0" : "a number from 0";
+  const range = most === Infinity ? low : `${low} up to ${most}`;
+  throw new Failure(`'${text}' is no ${what}`, exitCodes.usage, [`write ${range}`]);
+}
+
+/** A whole number from 0, such as a seed. */
+export function parseWhole(text: string, what: string): number {
+  const value = /^\s*\d+\s*$/.test(text) ? Number(text) : NaN;
+  if (Number.isSafeInteger(value)) return value;
+  throw new Failure(`'${text}' is no ${what}`, exitCodes.usage, ["write a whole number from 0"]);
+}
+
+/** Ranks such as "8" or "1,2,4", each once, in rising order. */
+export function parseRanks(text: string): readonly number[] {
+  const ranks = text.split(",").map((each) => (/^\s*\d+\s*$/.test(each) ? Number(each) : NaN));
+  if (ranks.every((rank) => Number.isSafeInteger(rank) && rank > 0))
+    return [...new Set(ranks)].sort((a, b) => a - b);
+  throw new Failure(`'${text}' are no ranks`, exitCodes.usage, ["write whole numbers from 1, such as 1,2,4"]);
 }
 
 /** "45 s", "1:05", "2:03:09". */

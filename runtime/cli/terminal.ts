@@ -11,6 +11,8 @@ export type Colors = ReturnType<typeof pc.createColors>;
 export interface Terminal {
   /** Results. A line end is added where the text has none. */
   readonly out: (text: string) => void;
+  /** Results that come in pieces: no line end is added. */
+  readonly write: (text: string) => void;
   /** Messages, progress, warnings. */
   readonly err: (text: string) => void;
   /** Standard error without a line end added: for a line that is drawn again. */
@@ -27,6 +29,7 @@ export function openTerminal(): Terminal {
   const { stdout, stderr, env } = process;
   return {
     out: (text) => write(1, withEnd(text)),
+    write: (text) => write(1, text),
     err: (text) => write(2, withEnd(text)),
     draw: (text) => write(2, text),
     outColors: pc.createColors(wantsColor(stdout, env)),

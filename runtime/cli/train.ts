@@ -17,6 +17,7 @@ import { planRecipe, type Planned } from "./plan-recipe.ts";
 import type { TrainFlags } from "./program.ts";
 import { sizeText } from "./quantity.ts";
 import type { Terminal } from "./terminal.ts";
+import { rankTable } from "./rank-table.ts";
 import { trainingDisplay, type TrainingDisplay } from "./training-display.ts";
 
 export async function trainCommand(path: string, flags: TrainFlags, terminal: Terminal): Promise<ExitCode> {
@@ -128,7 +129,8 @@ function conclude(result: JobResult, display: TrainingDisplay): void {
     display.note(`interrupted after step ${step} of ${steps}, which is saved`);
     return;
   }
-  const [first, final] = [evaluations[0], evaluations.at(-1)];
+  const final = evaluations.at(-1);
+  const first = evaluations.find(({ rank }) => rank === final?.rank);
   if (first !== undefined && final !== undefined && first !== final) {
     const change = final.eval_loss - first.eval_loss;
     const sign = change < 0 ? "−" : "+";
@@ -136,6 +138,10 @@ function conclude(result: JobResult, display: TrainingDisplay): void {
       `held-out loss ${first.eval_loss.toFixed(4)} before, ${final.eval_loss.toFixed(4)} after (${sign}${Math.abs(change).toFixed(4)})`,
     );
   }
+  const ofLast = evaluations.flatMap(({ rank, ...line }) =>
+    line.step === final?.step && rank !== undefined ? [{ ...line, rank }] : [],
+  );
+  if (ofLast.length > 1) for (const line of rankTable(ofLast)) display.note(line);
   display.note(
     `done: ${steps} steps${typeof last?.loss === "number" ? `, last loss ${last.loss.toFixed(4)}` : ""}`,
   );

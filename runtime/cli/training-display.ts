@@ -10,6 +10,8 @@ import type { Terminal } from "./terminal.ts";
 export interface TrainingDisplay {
   readonly event: (event: JobEvent) => void;
   readonly note: (text: string) => void;
+  /** The state of the work now. */
+  readonly show: (text: string) => void;
   /** Clears what is drawn; further lines may follow. */
   readonly end: () => void;
 }
@@ -58,7 +60,7 @@ export function trainingDisplay(terminal: Terminal, plannedBytes: number): Train
         return event satisfies never;
     }
   };
-  return { event, note: drawn.note, end: drawn.end };
+  return { event, note: drawn.note, show: drawn.show, end: drawn.end };
 }
 
 function rowsText({ train, tokens, held }: Extract<JobEvent, { kind: "rows" }>): string {
@@ -83,12 +85,18 @@ export function stepText(line: StepLine, steps: number, left: number, plannedByt
 }
 
 export function evaluationText(line: EvaluationLine): string {
-  const { step, eval_loss, perplexity, eval_tokens, accuracy, macro_f1 } = line;
-  const when = step === 0 ? "before training" : `after step ${step}`;
+  const at = line.rank === undefined ? "" : `, rank ${line.rank}`;
+  const when = `${line.step === 0 ? "before training" : `after step ${line.step}`}${at}`;
+  return `${when}: ${foundText(line)}`;
+}
+
+/** What an evaluation found. */
+export function foundText(line: Omit<EvaluationLine, "step">): string {
+  const { eval_loss, perplexity, eval_tokens, accuracy, macro_f1 } = line;
   const shown = perplexity === null ? "" : `, perplexity ${perplexity.toPrecision(4)}`;
   if (accuracy !== undefined && macro_f1 !== undefined) {
     const found = `accuracy ${(100 * accuracy).toFixed(1)} %, macro F1 ${macro_f1.toFixed(4)}`;
-    return `${when}: held-out loss ${eval_loss.toFixed(4)}, ${found} over ${eval_tokens} rows`;
+    return `held-out loss ${eval_loss.toFixed(4)}, ${found} over ${eval_tokens} rows`;
   }
-  return `${when}: held-out loss ${eval_loss.toFixed(4)}${shown} over ${eval_tokens} tokens`;
+  return `held-out loss ${eval_loss.toFixed(4)}${shown} over ${eval_tokens} tokens`;
 }

@@ -3,8 +3,9 @@
 // epoch uses every row exactly once; a short last batch is filled with rows that learn nothing.
 
 import type { Learning } from "../../compiler/plan/plan.ts";
+import { notLearned } from "./documents.ts";
 import { hide, type Hiding } from "./masking.ts";
-import { notLearned, type Rows } from "./rows.ts";
+import type { Rows } from "./rows.ts";
 import { permutation } from "./shuffle.ts";
 
 export interface BatchOptions {
@@ -35,13 +36,13 @@ export interface Batch {
    * row its class (classes).
    */
   readonly targets: Int32Array<ArrayBuffer>;
-  /** From 0 in each document; padding counts on, so every position is below T. */
+  /** From 0 in each document, the room in front of it included; padding counts on, so every position is below T. */
   readonly positions: Uint32Array<ArrayBuffer>;
   /** Which document of its row a position belongs to, from 1; 0 is padding. */
   readonly segments: Uint32Array<ArrayBuffer>;
   /** Those that are not -100: the N that the step's loss is divided by. */
   readonly learned: number;
-  /** Positions that are not padding. */
+  /** Positions that are neither padding nor room in front of a document. */
   readonly tokens: number;
 }
 
@@ -107,32 +108,40 @@ function fill(
   let tokens = 0;
   for (const [i, row] of rows.entries()) {
     const base = i * length;
-    const count = row < 0 ? 0 : putRow(row, base);
-    tokens += count;
+    const filled = row < 0 ? { tokens: 0, used: 0 } : putRow(row, base);
+    tokens += filled.tokens;
     if (learns === "classes" && row >= 0) targets[i] = data.class(row);
-    for (let t = count; t < length; t += 1)
+    for (let t = filled.used; t < length; t += 1)
       positions[base + t] = t === 0 ? 0 : (positions[base + t - 1] ?? 0) + 1;
   }
   for (const target of targets) if (target !== notLearned) learned += 1;
   return { ids, targets, positions, segments, learned, tokens };
 
-  function putRow(row: number, base: number): number {
+  function putRow(row: number, base: number): Filled {
     const { ids: own, labels } = rowOf(row);
     const starts = data.starts(row);
     // The first label of a document is never a target, so no position predicts into the next document.
     const next = learns === "targets" ? 1 : 0;
-    ids.set(own, base);
-    let segment = 0;
-    let start = 0;
-    for (let t = 0; t < own.length; t += 1) {
-      if (t === starts[segment]) {
-        start = t;
-        segment += 1;
+    let at = base;
+    for (const [index, start] of starts.entries()) {
+      const end = starts[index + 1] ?? own.length;
+      const whole = data.room + end - start;
+      for (let t = 0; t < whole; t += 1) {
+        segments[at + t] = index + 1;
+        positions[at + t] = t;
       }
-      segments[base + t] = segment;
-      positions[base + t] = t - start;
-      if (learns !== "classes") targets[base + t] = labels[t + next] ?? notLearned;
+      at += data.room;
+      ids.set(own.subarray(start, end), at);
+      if (learns !== "classes")
+        for (let t = start; t < end; t += 1) targets[at + t - start] = labels[t + next] ?? notLearned;
+      at += end - start;
     }
-    return own.length;
+    return { tokens: own.length, used: at - base };
   }
+}
+
+interface Filled {
+  readonly tokens: number;
+  /** Positions that are not padding. */
+  readonly used: number;
 }

@@ -8,9 +8,10 @@
 //   text    {"text": ".."}: start, text, end; all of it is learned.
 //   label   {"text": "..", "label": 2 or a name that the model's config has in label2id} or {"input_ids": [..], "label": 2, "attention_mask"?: [..]}: the class of the row, from 0;
 //           "labels" is read where there is no "label".
+//   chat    conversations: chat.ts.
 // Other fields of a row are the user's own and are left alone.
 
-import { notLearned, type Document } from "./rows.ts";
+import { notLearned, type Document } from "./documents.ts";
 import { TextError, type Tokenizer } from "./tokenizer.ts";
 
 export type Row = Readonly<Record<string, unknown>>;
@@ -21,9 +22,11 @@ export interface Refusal {
   readonly reason: string;
 }
 
-export type ReadRow = (row: Row) => Document | Refusal;
+export type ReadRow = (row: Row) => Document | Refusal | Promise<Document | Refusal>;
 
-export function tokensFormat(vocab: number): ReadRow {
+type ReadRowAtOnce = (row: Row) => Document | Refusal;
+
+export function tokensFormat(vocab: number): ReadRowAtOnce {
   return (row) => {
     const ids = numbers(row, "input_ids", (id) => refuseToken(id, vocab));
     if (isRefusal(ids)) return ids;
@@ -55,7 +58,7 @@ export function promptFormat(vocab: number, tokenizer: Tokenizer, learn: "all" |
   };
 }
 
-export function textFormat(vocab: number, tokenizer: Tokenizer): ReadRow {
+export function textFormat(vocab: number, tokenizer: Tokenizer): ReadRowAtOnce {
   return (row) => {
     const text = encode(row, "text", vocab, tokenizer);
     if (isRefusal(text)) return text;
@@ -105,9 +108,18 @@ export function isRefusal(value: object): value is Refusal {
 function encode(row: Row, field: string, vocab: number, tokenizer: Tokenizer): Int32Array | Refusal {
   const text = row[field];
   if (typeof text !== "string") return { field, reason: `${shown(text)}; expected a string` };
+  return encodeText(text, field, { vocab, tokenizer });
+}
+
+/** The ids of a text of that field. */
+export function encodeText(
+  text: string,
+  field: string,
+  { vocab, tokenizer, behind = false }: { vocab: number; tokenizer: Tokenizer; behind?: boolean },
+): Int32Array | Refusal {
   let ids: Int32Array;
   try {
-    ids = tokenizer.encode(text);
+    ids = tokenizer.encode(text, { behind });
   } catch (cause) {
     if (!(cause instanceof TextError)) throw cause;
     return { field, reason: cause.message };
@@ -164,6 +176,6 @@ function some(id: number | undefined): readonly number[] {
   return id === undefined ? [] : [id];
 }
 
-function shown(value: unknown): string {
+export function shown(value: unknown): string {
   return value === undefined ? "is missing" : `is ${JSON.stringify(value).slice(0, 60)}`;
 }

@@ -4,7 +4,7 @@
 // hangs on no other. Special tokens are never chosen.
 import type { Masking } from "../../compiler/plan/plan.ts";
 import { generator } from "./random.ts";
-import { notLearned } from "./rows.ts";
+import { notLearned } from "./documents.ts";
 
 export interface Hiding extends Masking {
   /** The token that stands where a word is hidden. */

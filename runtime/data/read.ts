@@ -1,8 +1,11 @@
-// Goes in: a data file, its format, and the length of a row. Comes out: its rows.
+// Goes in: a data file and its format. Comes out: its documents.
 // Always: the file is read as a stream; a wrong row is reported with file, line and field, and with it all the other wrong rows
-// up to a limit; nothing is skipped but empty lines and texts without a token.
+// up to a limit; nothing is skipped but empty lines.
 
-import type { Learning } from "../../compiler/plan/plan.ts";
+import type { DataFormat } from "../../compiler/language/settings.ts";
+import { collectDocuments, type Document, type Documents } from "./documents.ts";
+import { chatFormat } from "./chat.ts";
+import { startRenderer, type ChatTemplate } from "./chat-template.ts";
 import { DataError, mostProblems, type DataProblem } from "./error.ts";
 import {
   isRefusal,
@@ -16,7 +19,7 @@ import {
   type Row,
 } from "./formats.ts";
 import { readLines, readWhole } from "./lines.ts";
-import { buildRows, type Layout, type Rows } from "./rows.ts";
+import type { Layout } from "./rows.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 interface Common {
@@ -25,22 +28,23 @@ interface Common {
   readonly length: number;
   /** Token ids of the model: 0 up to this, exclusive. */
   readonly vocab: number;
-  /** Several documents to a row. Default: no, but yes for text. */
-  readonly pack?: boolean;
-  /** What is learned of a row. Default: the word after each position. */
-  readonly learns?: Learning["kind"];
 }
 
 /**
- * `tokens`, `prompt` and `label` are JSONL. `text` is JSONL where the name ends in .jsonl, .ndjson or .json; any other file is one text
- * from its first character to its last. Packed texts fill rows to the last position and run on in the next; with `pack: false`
- * each text begins a row of its own and is cut at `length`.
+ * `tokens`, `prompt`, `chat` and `label` are JSONL. `text` is JSONL where the name ends in .jsonl, .ndjson or .json; any other file is one text
+ * from its first character to its last, whose pieces of `length` positions are documents of their own.
  */
 export type DataSource = Common &
   (
     | { readonly format: "tokens" }
     | { readonly format: "prompt"; readonly tokenizer: Tokenizer; readonly learn?: "all" | "replies" }
     | { readonly format: "text"; readonly tokenizer: Tokenizer }
+    | {
+        readonly format: "chat";
+        readonly tokenizer: Tokenizer;
+        readonly template: ChatTemplate;
+        readonly learn?: "all" | "replies";
+      }
     | {
         readonly format: "label";
         /** Not needed where rows bring ids. */
@@ -49,31 +53,52 @@ export type DataSource = Common &
       }
   );
 
-export async function readRows(source: DataSource): Promise<Rows> {
-  const { path, length } = source;
-  if (!Number.isSafeInteger(length) || length < 1)
-    throw new RangeError(`a row has a length from 1, not ${length}`);
-  const builder = buildRows(length, layoutOf(source), source.learns);
-  const readRow = readerOf(source);
+export async function readDocuments(source: DataSource): Promise<Documents> {
+  if (source.format !== "chat") return readEach(source, readerOf(source));
+  const { vocab, tokenizer, template, learn = "replies" } = source;
+  const renderer = startRenderer(template);
+  try {
+    return await readEach(source, chatFormat(vocab, tokenizer, renderer, learn));
+  } finally {
+    await renderer.close();
+  }
+}
+
+async function readEach(source: DataSource, readRow: ReadRow): Promise<Documents> {
+  const { path } = source;
+  const builder = collectDocuments();
   const problems: DataProblem[] = [];
+  let tokens = 0;
   for await (const { line, row } of entries(source)) {
-    const found = isRefusal(row) ? row : readRow(row.value);
-    if (!isRefusal(found)) builder.add(found);
-    else problems.push({ file: path, ...(line === undefined ? {} : { line }), ...found });
+    const found = isRefusal(row) ? row : await readRow(row.value);
+    if (isRefusal(found)) problems.push({ file: path, ...(line === undefined ? {} : { line }), ...found });
+    else {
+      for (const document of isOneText(source) ? pieces(found, source.length) : [found])
+        builder.add(document);
+      tokens += found.ids.length;
+    }
     if (problems.length >= mostProblems) break;
   }
   if (problems.length > 0) throw new DataError(problems);
-  const rows = builder.finish();
-  if (rows.count === 0) throw new DataError([{ file: path, reason: "it holds no rows" }]);
-  return rows;
+  if (tokens === 0) throw new DataError([{ file: path, reason: "it holds no rows" }]);
+  return builder.finish();
 }
 
-function layoutOf(source: DataSource): Layout {
-  if (source.format === "text") return source.pack === false ? "one" : "stream";
-  return source.pack === true ? "pack" : "one";
+/** Texts run on from row to row where rows are packed, all else stays whole. */
+export function layoutOf(format: DataFormat, pack: boolean): Layout {
+  return !pack ? "one" : format === "text" ? "stream" : "pack";
 }
 
-function readerOf(source: DataSource): ReadRow {
+function* pieces({ ids, labels }: Document, length: number): Generator<Document> {
+  for (let from = 0; from < ids.length; from += length)
+    yield { ids: ids.subarray(from, from + length), labels: labels.subarray(from, from + length) };
+}
+
+function isOneText({ format, path }: DataSource): boolean {
+  return format === "text" && !/\.(jsonl|ndjson|json)$/i.test(path);
+}
+
+function readerOf(source: Exclude<DataSource, { readonly format: "chat" }>): ReadRow {
   switch (source.format) {
     case "tokens":
       return tokensFormat(source.vocab);
@@ -94,7 +119,7 @@ interface Entry {
 }
 
 async function* entries(source: DataSource): AsyncGenerator<Entry> {
-  if (source.format === "text" && !/\.(jsonl|ndjson|json)$/i.test(source.path)) {
+  if (isOneText(source)) {
     yield { row: { value: { text: await readWhole(source.path) } } };
     return;
   }

@@ -1,173 +1,225 @@
-// Goes in: documents as token ids and labels. Comes out: rows of at most `length` positions, held compactly.
-// Always: a label is -100 (nothing is learned there) or the token that stands there; where targets are learned the first position of
-// a document is not, since nothing comes before it; a document in a packed row is computed as if it were alone (its positions start at 0
-// and it sees only itself), so packing changes the time and the memory, not what a document means.
+// Goes in: documents, and how they become rows. Comes out: rows of at most `length` positions.
+// Always: where targets are learned the first position of a document is not, since nothing comes before it; a document in a packed row
+// is computed as if it were alone (its positions start at 0 and it sees only itself), so packing changes the time and the memory, not
+// what a document means. Rows are made once: what is shuffled from epoch to epoch is their order.
 
 import type { Learning } from "../../compiler/plan/plan.ts";
-
-export const notLearned = -100;
-
-export interface Document {
-  readonly ids: Int32Array;
-  /** Aligned with the ids; for a document with a class all -100. */
-  readonly labels: Int32Array;
-  /** From 0. */
-  readonly class?: number;
-  /** True where the data says what is learned, position by position. */
-  readonly given?: boolean;
-}
+import { growing, notLearned, type Documents } from "./documents.ts";
+import { firstFit } from "./first-fit.ts";
 
 export interface Rows {
   readonly count: number;
-  /** Positions of the longest row. */
+  /** Positions of the longest row, room included. */
   readonly longest: number;
   /** Over all rows: positions, and labels that are learned, or classes. */
   readonly tokenCount: number;
   readonly learnedCount: number;
   /** Documents that lost their end because they were longer than a row. */
   readonly cutCount: number;
-  /** Views, not to be written to. */
+  /** Free positions in front of every document, which an adapter fills. */
+  readonly room: number;
+  /** Not to be written to. */
   readonly tokens: (row: number) => Int32Array;
   readonly labels: (row: number) => Int32Array;
   /** Whether the data itself says what is learned of the row, position by position. */
   readonly isGiven: (row: number) => boolean;
   /** The class of the row, -100 without one. */
   readonly class: (row: number) => number;
-  /** Where the documents of the row begin; [0] for a row that is one document. */
+  /** Where the documents of the row begin in its tokens; [0] for a row that is one document. */
   readonly starts: (row: number) => Int32Array;
 }
 
 /**
- * How documents become rows. `one`: each is a row, cut at `length`. `pack`: as many whole ones as fit, in the order of the file,
- * each cut at `length`. `stream`: rows are filled to the last position, a document runs on in the next row, none loses its end.
+ * How documents become rows. `one`: each is a row, cut at `length`. `pack`: whole ones share rows, each cut at `length` and put into the
+ * first row that has room for it, in the order of the file. `stream`: rows are filled to the last position, a document runs on in the
+ * next row, none loses its end.
  */
 export type Layout = "one" | "pack" | "stream";
 
-export interface RowsBuilder {
-  readonly add: (document: Document) => void;
-  readonly finish: () => Rows;
+export interface LayoutOptions {
+  /** Positions of a row, at most, beside the room for its first document. */
+  readonly length: number;
+  readonly layout: Layout;
+  /** Default: the word after each position. */
+  readonly learns?: Learning["kind"] | undefined;
+  /** Default 0. */
+  readonly room?: number;
+  /** Numbers of the documents to take, rising; all of them if unsaid. */
+  readonly only?: Uint32Array | undefined;
 }
 
-export function buildRows(length: number, layout: Layout, learns: Learning["kind"] = "targets"): RowsBuilder {
+export function layOut(documents: Documents, options: LayoutOptions): Rows {
+  const { length, layout, learns = "targets", room = 0 } = options;
+  if (!Number.isSafeInteger(length) || length < 1)
+    throw new RangeError(`a row has a length from 1, not ${length}`);
   if (learns === "classes" && layout !== "one") throw new RangeError("rows with a class are not packed");
-  const ids = growing();
-  const labels = growing();
-  const classes = growing();
-  const given = growing();
-  /** Where each document begins in `ids`, and which document is the first of each row. */
-  const documents = growing();
-  const rows = growing();
-  let used = 0;
-  let longest = 0;
-  let learnedCount = 0;
-  let cutCount = 0;
-
-  function put(document: Document, from: number, to: number): void {
-    if (used === 0) {
-      rows.push(documents.size());
-      classes.push(document.class ?? notLearned);
-      given.push(document.given === true ? 1 : 0);
-      if (document.class !== undefined) learnedCount += 1;
+  const all = options.only ?? Uint32Array.from({ length: documents.count }, (_, document) => document);
+  const chosen = all.filter((document) => documents.size(document) > 0);
+  const pieces = slicing();
+  if (layout === "stream") stream(documents, chosen, { length, room }, pieces);
+  else {
+    const kept = (document: number): number => Math.min(length, documents.size(document));
+    // Of a row the data says everywhere what is learned, or nowhere.
+    const kinds =
+      learns === "labels" && layout === "pack"
+        ? [true, false].map((given) => chosen.filter((each) => documents.isGiven(each) === given))
+        : [chosen];
+    for (const kind of kinds) {
+      if (layout === "one") for (const each of kind) pieces.put(true, each, 0, kept(each));
+      else packed(kind, kept, { length, room }, pieces);
     }
-    documents.push(ids.size());
-    ids.append(document.ids.subarray(from, to));
-    const first = learns === "targets" ? 1 : 0;
-    if (first === 1) labels.push(notLearned);
-    const rest = document.labels.subarray(from + first, to);
-    labels.append(rest);
-    for (const label of rest) if (label !== notLearned) learnedCount += 1;
-    used += to - from;
-    longest = Math.max(longest, used);
   }
+  const cutCount = layout === "stream" ? 0 : chosen.filter((each) => documents.size(each) > length).length;
+  return rowsOf(documents, pieces.finish(), { learns, room, cutCount });
+}
 
+interface Slices {
+  /** Each slice: a document, and from where to where of it. */
+  readonly document: Int32Array;
+  readonly from: Int32Array;
+  readonly to: Int32Array;
+  /** The first slice of each row, and how many slices there are in all. */
+  readonly first: Int32Array;
+}
+
+interface Slicing {
+  readonly put: (opensRow: boolean, document: number, from: number, to: number) => void;
+  readonly finish: () => Slices;
+}
+
+function slicing(): Slicing {
+  const [document, from, to, first] = [growing(), growing(), growing(), growing()];
   return {
-    add: (document) => {
-      const size = document.ids.length;
-      if (size === 0) return;
-      if (layout === "stream") {
-        for (let from = 0; from < size;) {
-          if (used === length) used = 0;
-          const to = Math.min(size, from + length - used);
-          put(document, from, to);
-          from = to;
-        }
-        return;
-      }
-      const kept = Math.min(size, length);
-      if (kept < size) cutCount += 1;
-      if (layout === "one" || used + kept > length) used = 0;
-      put(document, 0, kept);
+    put: (opensRow, ...slice) => {
+      if (opensRow) first.push(document.size());
+      [document, from, to].forEach((list, at) => list.push(slice[at] ?? 0));
     },
     finish: () => {
-      const allIds = ids.finish();
-      const allLabels = labels.finish();
-      const count = rows.size();
-      // One entry more than there are, so that the end of the last is found like the others.
-      rows.push(documents.size());
-      documents.push(allIds.length);
-      const documentStart = documents.finish();
-      const rowFirst = rows.finish();
-      const rowClass = classes.finish();
-      const rowGiven = given.finish();
-
-      function document(index: number): number {
-        return documentStart[index] ?? 0;
-      }
-      function range(row: number): readonly [number, number] {
-        if (!(row >= 0 && row < count)) throw new RangeError(`there is no row ${row} of ${count}`);
-        return [rowFirst[row] ?? 0, rowFirst[row + 1] ?? 0];
-      }
-      function view(all: Int32Array, row: number): Int32Array {
-        const [first, next] = range(row);
-        return all.subarray(document(first), document(next));
-      }
+      first.push(document.size());
       return {
-        count,
-        longest,
-        tokenCount: allIds.length,
-        learnedCount,
-        cutCount,
-        tokens: (row) => view(allIds, row),
-        labels: (row) => view(allLabels, row),
-        isGiven: (row) => rowGiven[row] === 1,
-        class: (row) => rowClass[row] ?? notLearned,
-        starts: (row) => {
-          const [first, next] = range(row);
-          return documentStart.slice(first, next).map((start) => start - document(first));
-        },
+        document: document.finish(),
+        from: from.finish(),
+        to: to.finish(),
+        first: first.finish(),
       };
     },
   };
 }
 
-interface Growing {
-  readonly size: () => number;
-  readonly push: (value: number) => void;
-  readonly append: (values: Int32Array) => void;
-  readonly finish: () => Int32Array;
+interface Capacity {
+  readonly length: number;
+  readonly room: number;
 }
 
-/** A typed array that doubles: 4 bytes a number, where a plain array may take 8 or more. */
-function growing(): Growing {
-  let values = new Int32Array(1024);
-  let size = 0;
-  function reserve(more: number): void {
-    if (size + more <= values.length) return;
-    const larger = new Int32Array(Math.max(size + more, values.length * 2));
-    larger.set(values);
-    values = larger;
+function stream(
+  documents: Documents,
+  chosen: Uint32Array,
+  { length, room }: Capacity,
+  { put }: Slicing,
+): void {
+  let left = 0;
+  for (const each of chosen) {
+    const size = documents.size(each);
+    for (let from = 0; from < size;) {
+      const opens = left <= room;
+      if (opens) left = length + room;
+      const to = Math.min(size, from + left - room);
+      put(opens, each, from, to);
+      left -= room + to - from;
+      from = to;
+    }
+  }
+}
+
+function packed(
+  chosen: Uint32Array,
+  kept: (document: number) => number,
+  { length, room }: Capacity,
+  { put }: Slicing,
+): void {
+  const bins = firstFit(
+    Int32Array.from(chosen, (each) => room + kept(each)),
+    length + room,
+  );
+  // Sorting keeps the order of what is equal: a row's documents stand in the order of the file.
+  const order = Uint32Array.from(chosen.keys()).toSorted((a, b) => (bins[a] ?? 0) - (bins[b] ?? 0) || a - b);
+  let before = -1;
+  for (const at of order) {
+    const [each, bin] = [chosen[at] ?? 0, bins[at] ?? 0];
+    put(bin !== before, each, 0, kept(each));
+    before = bin;
+  }
+}
+
+function rowsOf(
+  documents: Documents,
+  slices: Slices,
+  { learns, room, cutCount }: { learns: Learning["kind"]; room: number; cutCount: number },
+): Rows {
+  const count = slices.first.length - 1;
+  /** The slices of a row. */
+  function range(row: number): readonly [number, number] {
+    if (!(row >= 0 && row < count)) throw new RangeError(`there is no row ${row} of ${count}`);
+    return [slices.first[row] ?? 0, slices.first[row + 1] ?? 0];
+  }
+  function each<T>(row: number, take: (document: number, from: number, to: number) => T): T[] {
+    const [first, next] = range(row);
+    return Array.from({ length: next - first }, (_, at) => {
+      const slice = first + at;
+      return take(slices.document[slice] ?? 0, slices.from[slice] ?? 0, slices.to[slice] ?? 0);
+    });
+  }
+  function labels(row: number): Int32Array {
+    const parts = each(row, documents.labels);
+    const out = joined(parts);
+    let start = 0;
+    for (const part of parts) {
+      if (learns === "targets") out[start] = notLearned;
+      start += part.length;
+    }
+    return out;
+  }
+  const firstDocument = (row: number): number => slices.document[range(row)[0]] ?? 0;
+
+  let [longest, tokenCount, learnedCount] = [0, 0, 0];
+  for (let row = 0; row < count; row += 1) {
+    const sizes = each(row, (_, from, to) => to - from);
+    const size = sizes.reduce((sum, one) => sum + one, 0);
+    longest = Math.max(longest, size + room * sizes.length);
+    tokenCount += size;
+    for (const label of labels(row)) if (label !== notLearned) learnedCount += 1;
+    if (documents.class(firstDocument(row)) !== notLearned) learnedCount += 1;
   }
   return {
-    size: () => size,
-    push: (value) => {
-      reserve(1);
-      values[size++] = value;
+    count,
+    longest,
+    tokenCount,
+    learnedCount,
+    cutCount,
+    room,
+    tokens: (row) => joined(each(row, documents.ids)),
+    labels,
+    isGiven: (row) => documents.isGiven(firstDocument(row)),
+    class: (row) => documents.class(firstDocument(row)),
+    starts: (row) => {
+      let start = 0;
+      return Int32Array.from(
+        each(row, (_, from, to) => {
+          start += to - from;
+          return start - (to - from);
+        }),
+      );
     },
-    append: (more) => {
-      reserve(more.length);
-      values.set(more, size);
-      size += more.length;
-    },
-    finish: () => values.slice(0, size),
   };
+}
+
+/** A new array, the parts one after the other. */
+function joined(parts: readonly Int32Array[]): Int32Array {
+  const out = new Int32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
 }

@@ -2,12 +2,13 @@
 // Always: `encode` gives no special token, whatever the text says: "<|end|>" in a row is seven ordinary characters. The start and
 // end of a sequence are ids that the caller puts where they belong.
 
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 
 import { Tokenizer as Library } from "@huggingface/tokenizers";
 
-import { CheckpointError, systemReason } from "../checkpoint/error.ts";
+import { CheckpointError } from "../checkpoint/error.ts";
+import { isIndex, isObject, readObject, tokenContent, type Json } from "./tokenizer-files.ts";
 
 export interface Tokenizer {
   readonly path: string;
@@ -17,8 +18,10 @@ export interface Tokenizer {
   /** The token that stands where a word is hidden; undefined where the tokenizer defines none. */
   readonly mask: number | undefined;
   readonly isSpecial: (id: number) => boolean;
-  /** Throws `TextError` for text that has no tokens. */
-  readonly encode: (text: string) => Int32Array;
+  /** The special tokens by their spelling. */
+  readonly specials: ReadonlyMap<string, SpecialToken>;
+  /** `behind`: as what follows a special token, where some tokenizers put no space in front. Throws `TextError` for text that has no tokens. */
+  readonly encode: (text: string, options?: { readonly behind?: boolean }) => Int32Array;
   /** With special tokens spelt out, unless `plain`. */
   readonly decode: (ids: Iterable<number>, options?: { readonly plain?: boolean }) => string;
 }
@@ -31,15 +34,20 @@ export class TextError extends Error {
   }
 }
 
-type Json = Readonly<Record<string, unknown>>;
-
-interface AddedToken {
+export interface SpecialToken {
   readonly id: number;
+  /** White space that stands before it, or behind it, is a part of it. */
+  readonly lstrip: boolean;
+  readonly rstrip: boolean;
+}
+
+interface AddedToken extends SpecialToken {
   readonly content: string;
   readonly special: boolean;
 }
 
-const largestFile = 256 * 1024 * 1024;
+/** Stands for a special token in front of a text, to the tokenizer that knows none. */
+const anchor = "\ufdd0ftl\ufdd1";
 
 const fileName = "tokenizer.json";
 
@@ -94,19 +102,29 @@ export function makeTokenizer(files: TokenizerFiles): Tokenizer {
 
   const special = new Set(added.filter((token) => token.special).map((token) => token.id));
   for (const id of [start, end, mask, idOf("pad_token")]) if (id !== undefined) special.add(id);
-  const names = added.filter((token) => special.has(token.id)).map((token) => token.content);
+  const specials = added.filter((token) => special.has(token.id));
+  const names = [...specials.map((token) => token.content), anchor];
   // The second tokenizer does not know the special tokens, so the text is never cut at their spelling.
+  const anchorId = unusedId(whole, added);
   const ordinary = build(
     path,
-    { ...tokenizer, added_tokens: added.filter((t) => !special.has(t.id)) },
+    {
+      ...tokenizer,
+      added_tokens: [...added.filter((t) => !special.has(t.id)), { id: anchorId, content: anchor }],
+    },
     config,
   );
   // A character that the vocabulary lacks is honestly unknown, unless "unknown" is also the end.
   const unknown = unknownId(tokenizer, whole);
   const forbidden = new Set([...special].filter((id) => id !== unknown || id === start || id === end));
+  forbidden.add(anchorId);
 
   function ids(text: string): number[] {
     return ordinary.encode(text, { add_special_tokens: false }).ids;
+  }
+  function idsBehind(text: string): number[] {
+    const [first, ...rest] = ids(`${anchor}${text}`);
+    return first === anchorId ? rest : ids(text);
   }
   return {
     path,
@@ -114,12 +132,16 @@ export function makeTokenizer(files: TokenizerFiles): Tokenizer {
     end,
     mask,
     isSpecial: (id) => special.has(id),
-    encode: (text) => {
+    specials: new Map(specials.map((token) => [token.content, token])),
+    encode: (text, { behind = false } = {}) => {
       // A lone surrogate is no character, and would be silently replaced.
       if (!text.isWellFormed()) throw new TextError("holds half of a surrogate pair, which is no character");
-      let found = ids(text);
+      let found = behind ? idsBehind(text) : ids(text);
       // Some vocabularies spell special tokens as ordinary entries, which the model then finds in the text.
-      if (found.some((id) => forbidden.has(id))) found = breakUp(text, names).flatMap(ids);
+      if (found.some((id) => forbidden.has(id))) {
+        const parts = breakUp(text, names);
+        found = parts.flatMap((part, at) => (behind || at > 0 ? idsBehind(part) : ids(part)));
+      }
       if (found.some((id) => forbidden.has(id))) throw new TextError("would become a special token");
       if (found.some((id) => !Number.isInteger(id)))
         throw new TextError("holds a character that the tokenizer lacks");
@@ -181,16 +203,10 @@ function readAddedTokens(path: string, tokenizer: Json): AddedToken[] {
     if (typeof content !== "string" || content === "") {
       return fail(`field "added_tokens[${i}].content" is not a string of at least one character`);
     }
-    return { ...item, id, content, special: special === true };
+    const { lstrip, rstrip } = item;
+    const strips = { lstrip: lstrip === true, rstrip: rstrip === true };
+    return { ...item, id, content, special: special === true, ...strips };
   });
-}
-
-/** The spelling of a token in tokenizer_config.json; null: there is none; undefined: it does not say. */
-function tokenContent(path: string, config: Json, field: string): string | null | undefined {
-  const value = config[field];
-  if (value === undefined || value === null || typeof value === "string") return value;
-  if (isObject(value) && typeof value["content"] === "string") return value["content"];
-  throw new CheckpointError(path, `field "${field}" is neither a string nor an object with "content"`);
 }
 
 function unknownId(tokenizer: Json, whole: Library): number | undefined {
@@ -200,43 +216,14 @@ function unknownId(tokenizer: Json, whole: Library): number | undefined {
   return typeof model["unk_token"] === "string" ? whole.token_to_id(model["unk_token"]) : undefined;
 }
 
+/** Above all that the vocabulary uses. */
+function unusedId(library: Library, added: readonly AddedToken[]): number {
+  let most = added.reduce((greatest, { id }) => Math.max(greatest, id), 0);
+  for (const id of library.get_vocab(true).values()) most = Math.max(most, id);
+  return most + 1;
+}
+
 function firstId(value: unknown): number | undefined {
   const first: unknown = Array.isArray(value) ? value[0] : value;
   return isIndex(first) ? first : undefined;
-}
-
-/** Undefined where there is no such file. */
-async function readObject(path: string): Promise<Json | undefined> {
-  let text: string;
-  try {
-    const { size } = await stat(path);
-    if (size > largestFile)
-      throw new CheckpointError(path, `it has ${size} bytes, more than the ${largestFile} allowed`);
-    text = new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path));
-  } catch (cause) {
-    if (cause instanceof CheckpointError) throw cause;
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
-    if (cause instanceof TypeError) throw new CheckpointError(path, "it is not UTF-8", cause);
-    throw new CheckpointError(path, `it could not be read: ${systemReason(cause)}`, cause);
-  }
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new CheckpointError(
-      path,
-      `it is not good JSON: ${cause instanceof Error ? cause.message : ""}`,
-      cause,
-    );
-  }
-  if (!isObject(value)) throw new CheckpointError(path, "it holds no JSON object");
-  return value;
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function isIndex(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
 }

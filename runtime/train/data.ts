@@ -6,12 +6,14 @@ import type { DataSettings, Settings } from "../../compiler/language/settings.ts
 import type { Learning, PlanJob } from "../../compiler/plan/plan.ts";
 import { CheckpointError } from "../checkpoint/error.ts";
 import { readConfig } from "../checkpoint/folder.ts";
+import type { Documents } from "../data/documents.ts";
+import { openChatTemplate } from "../data/chat-template.ts";
 import { DataError } from "../data/error.ts";
 import type { Hiding } from "../data/masking.ts";
-import { readRows, type DataSource } from "../data/read.ts";
-import type { Rows } from "../data/rows.ts";
+import { layoutOf, readDocuments, type DataSource } from "../data/read.ts";
+import { layOut, type Rows } from "../data/rows.ts";
 import { hasTokenizer, openTokenizer, type Tokenizer } from "../data/tokenizer.ts";
-import { splitRows } from "./split.ts";
+import { splitDocuments, type Split } from "./split.ts";
 
 export interface JobRows {
   readonly train: Rows;
@@ -28,39 +30,53 @@ export async function readJobRows(
   folder: string,
   model: string,
 ): Promise<JobRows> {
+  const { data, evaluation, seed } = settings;
   let tokenizer: Promise<Tokenizer> | undefined;
-  const warnings: string[] = [];
-  const read = async (data: DataSettings): Promise<Rows> => {
-    const path = resolve(folder, data.path.value);
-    const length = Math.min(data.length.value, job.tokens);
-    const { vocabulary, learns } = job;
-    const common = { path, length, vocab: vocabulary, pack: data.pack, learns: learns.kind };
-    const rows = await readRows(await sourceOf(data, common, learns, open));
-    if (rows.cutCount > 0)
-      warnings.push(
-        `${path}: ${rows.cutCount} of its texts are longer than ${length} positions and lose their end`,
-      );
-    return rows;
-  };
   const open: Opening = {
     model,
     tokenizer: () => (tokenizer ??= openTokenizer(model)),
     exists: () => hasTokenizer(model),
   };
-  const { data, evaluation, seed } = settings;
+  const pathOf = ({ path }: DataSettings): string => resolve(folder, path.value);
+  const lengthOf = ({ length }: DataSettings): number => Math.min(length.value, job.tokens - job.room);
+  const read = async (rows: DataSettings): Promise<Documents> => {
+    const common = { path: pathOf(rows), length: lengthOf(rows), vocab: job.vocabulary };
+    return readDocuments(await sourceOf(rows, common, job.learns, open));
+  };
+  const warnings: string[] = [];
+  const lay = (rows: DataSettings, documents: Documents, only?: Uint32Array): Rows => {
+    const { room, learns } = job;
+    const layout = layoutOf(rows.format, rows.pack);
+    const found = layOut(documents, { length: lengthOf(rows), layout, learns: learns.kind, room, only });
+    if (found.cutCount > 0)
+      warnings.push(
+        `${pathOf(rows)}: ${found.cutCount} of its texts are longer than ${lengthOf(rows)} positions and lose their end`,
+      );
+    return found;
+  };
+
   const all = await read(data);
-  const hiding = await hidingOf(job, all, open);
-  const path = resolve(folder, data.path.value);
-  if (all.learnedCount === 0) throw new DataError([{ file: path, reason: "nothing of its rows is learned" }]);
-  const apart = evaluation !== undefined && evaluation.path.value !== data.path.value;
-  if (apart) return { train: all, held: await read(evaluation), hiding, warnings };
-  if (data.split > 0) {
-    if (all.count < 2)
-      throw new DataError([{ file: path, reason: "it has one row, which cannot be split in two" }]);
-    return { ...splitRows(all, data.split, seed), hiding, warnings };
+  const split = data.split > 0 ? splitIn(pathOf(data), all, data.split, seed) : undefined;
+  const train = lay(data, all, split?.train);
+  if (train.learnedCount === 0)
+    throw new DataError([{ file: pathOf(data), reason: "nothing of its rows is learned" }]);
+  const hiding = await hidingOf(job, train, open);
+  if (evaluation === undefined) return { train, held: undefined, hiding, warnings };
+  if (split === undefined) return { train, held: lay(evaluation, await read(evaluation)), hiding, warnings };
+  const isSame = evaluation.format === data.format && evaluation.learn === data.learn;
+  // Pieces of a text are as long as the training's, so that those held out are the others.
+  const again = isSame ? all : await read({ ...evaluation, length: data.length });
+  if (again.count !== all.count) {
+    const reason = `as ${evaluation.format} it holds ${again.count} texts and as ${data.format} ${all.count}: no split is common to both`;
+    throw new DataError([{ file: pathOf(data), reason }]);
   }
-  const held = evaluation === undefined ? undefined : await read(evaluation);
-  return { train: all, held, hiding, warnings };
+  return { train, held: lay(evaluation, again, split.held), hiding, warnings };
+}
+
+function splitIn(file: string, documents: Documents, share: number, seed: number): Split {
+  const split = splitDocuments(documents, share, seed);
+  if (split.held.length > 0) return split;
+  throw new DataError([{ file, reason: "it has one row, which cannot be split in two" }]);
 }
 
 /** The model's folder, its tokenizer, and whether there is one. */
@@ -88,7 +104,7 @@ async function hidingOf(
 }
 
 async function sourceOf(
-  { format, learn, path }: DataSettings,
+  { format, learn }: DataSettings,
   common: Omit<Extract<DataSource, { format: "tokens" }>, "format">,
   learns: Learning,
   { model, tokenizer, exists }: Opening,
@@ -104,8 +120,10 @@ async function sourceOf(
       const classes = { count: learns.kind === "classes" ? learns.count : 0, names: await classNames(model) };
       return { ...common, format, classes, tokenizer: (await exists()) ? await tokenizer() : undefined };
     }
-    case "chat":
-      throw new DataError([{ file: path.value, reason: `format ${format} is not built yet` }]);
+    case "chat": {
+      const template = await openChatTemplate(model);
+      return { ...common, format, learn, template, tokenizer: await tokenizer() };
+    }
     default:
       return format satisfies never;
   }

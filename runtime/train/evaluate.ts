@@ -3,22 +3,47 @@
 // predicted, where the plan predicts them.
 // Holds: rows come in the order of the file; sums are in float64; a batch that learns nothing costs nothing; aborted, there is no result.
 import type { Batches } from "../data/batches.ts";
-import { notLearned } from "../data/rows.ts";
-import { writeMicro, type Feeding } from "./feed.ts";
+import { notLearned } from "../data/documents.ts";
+import { writeMicro, writeRank, type Feeding } from "./feed.ts";
 import { countClasses, type ClassMetrics } from "./metrics.ts";
 
 export interface Evaluated {
   readonly total: number;
   readonly targets: number;
   readonly metrics: ClassMetrics | undefined;
+  /** The rank that was asked for. */
+  readonly rank?: number;
 }
 
+/** At each of several ranks, one after the other; without any, at the largest. Progress counts the batches of all of them. */
+export async function evaluateRanks(
+  session: Feeding,
+  held: Batches,
+  ranks: readonly number[],
+  onProgress: (done: number, total: number) => void,
+  signal: AbortSignal | undefined,
+): Promise<readonly Evaluated[] | undefined> {
+  const wanted = ranks.length === 0 ? [undefined] : ranks;
+  const found: Evaluated[] = [];
+  for (const [index, rank] of wanted.entries()) {
+    const progress = (done: number, total: number): void =>
+      onProgress(index * total + done, wanted.length * total);
+    const evaluated = await evaluateRows(session, held, progress, signal, rank);
+    if (evaluated === undefined) return undefined;
+    found.push(evaluated);
+  }
+  return found;
+}
+
+/** At a rank; at the largest if none is said, where the plan has a range of them. */
 export async function evaluateRows(
   session: Feeding,
   held: Batches,
   onProgress: (done: number, total: number) => void,
   signal: AbortSignal | undefined,
+  rank?: number,
 ): Promise<Evaluated | undefined> {
+  await writeRank(session, rank);
   const { rows } = session.plan.job;
   const predicts = session.find("predictions") !== undefined;
   const classes = countClasses();
@@ -55,5 +80,5 @@ export async function evaluateRows(
     onProgress(step, held.stepsPerEpoch);
   }
   await settle();
-  return { total, targets, metrics: classes.metrics() };
+  return { total, targets, metrics: classes.metrics(), ...(rank !== undefined && { rank }) };
 }

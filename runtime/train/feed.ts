@@ -4,6 +4,7 @@
 import { evaluateScalar } from "../../compiler/plan/scalars.ts";
 import type { Batch } from "../data/batches.ts";
 import type { Session } from "../launch/session.ts";
+import { ranksAt, type Ranks } from "./ranks.ts";
 
 /** What scalar expressions are made of. A type, not an interface: expressions look numbers up by name. */
 export type StepNumbers = {
@@ -21,14 +22,27 @@ export type StepNumbers = {
 /** The part of a session that training uses. */
 export type Feeding = Pick<Session, "plan" | "find" | "write" | "run" | "read">;
 
-export async function writeScalars(session: Feeding, numbers: StepNumbers): Promise<void> {
+/** `ranks`: those that the step has drawn. */
+export async function writeScalars(session: Feeding, step: StepNumbers, ranks: Ranks): Promise<void> {
   const slots = session.find("scalars")?.shape[0];
   if (slots === undefined) return;
+  const numbers = { ...step, ...ranks };
   const values = new Float32Array(slots);
   session.plan.scalars.forEach(({ expression }, slot) => {
     values[slot] = evaluateScalar(expression, numbers);
   });
   await session.write("scalars", values);
+}
+
+/**
+ * Puts a session outside of steps at a rank (at its largest where none is wanted): for evaluation, decoding and whatever else runs the model
+ * as it is. The next step writes its own.
+ */
+export async function writeRank(session: Feeding, rank?: number): Promise<void> {
+  const { job } = session.plan;
+  // Nothing else that these programs read hangs on the step.
+  const none = { step: 1, update: 1, steps: 1, targets: 1, seed: 0 };
+  if (job.ranks.length > 0) await writeScalars(session, none, ranksAt(job, rank));
 }
 
 /** Runs the programs of one step on a batch, in the plan's order. */

@@ -7,9 +7,7 @@ import type { Settings } from "../../compiler/language/settings.ts";
 import type { Plan } from "../../compiler/plan/plan.ts";
 import type { Verified } from "../../compiler/verify/verify.ts";
 import { writeAside } from "../checkpoint/aside.ts";
-import { openCheckpoint, readConfig, type Checkpoint } from "../checkpoint/folder.ts";
-import { underFullNames } from "../checkpoint/names.ts";
-import { openAdapter } from "../checkpoint/peft.ts";
+import type { Checkpoint } from "../checkpoint/folder.ts";
 import { batches } from "../data/batches.ts";
 import { launch, type Allocated, type Session } from "../launch/session.ts";
 import { readJobRows, type JobRows } from "./data.ts";
@@ -20,6 +18,7 @@ import { openLog, type Log } from "./log.ts";
 import { train, type Position, type Trained } from "./loop.ts";
 import { adapterFields, type AdapterShape } from "./peft.ts";
 import { saveAdapter, saveModel, type Saved } from "./save.ts";
+import { openAdapters, openWeights, paddingOf } from "./sources.ts";
 import { writeStep } from "./steps.ts";
 
 /** An adapter of the recipe: its name there, its fields and modules, and its variables with their keys in PEFT layout. */
@@ -81,8 +80,7 @@ export async function runJob(input: JobInput): Promise<JobResult> {
   const rows = await readJobRows(settings, plan.job, folder, model);
   for (const message of rows.warnings) emit({ kind: "warning", message });
   emit({ kind: "rows", train: rows.train.count, tokens: rows.train.tokenCount, held: rows.held?.count ?? 0 });
-  const names = namesRead(plan);
-  const checkpoint = names.length > 0 ? underFullNames(await openCheckpoint(weights), names) : undefined;
+  const checkpoint = await openWeights(plan, weights);
   const adapters = await openAdapters(input);
   const options = await trainOptions(input, rows, model);
 
@@ -139,25 +137,6 @@ function inStage(event: JobEvent, stage: string | undefined): JobEvent {
   }
 }
 
-/** Names of the tensors that a plan reads from the model's files. */
-function namesRead({ variables, held }: Plan): readonly string[] {
-  const named = variables.flatMap(({ initial }) =>
-    initial.from === "checkpoint" || initial.from === "optional" ? initial.names : [],
-  );
-  return [...named, ...held.flatMap(({ names }) => names)];
-}
-
-async function openAdapters({ settings, facts, folder }: JobInput): Promise<readonly Continued[]> {
-  const opened: Continued[] = [];
-  for (const { alias, start } of settings.adapters) {
-    if (start === undefined) continue;
-    const own = facts.adapters.find((each) => each.alias === alias);
-    const { fields = new Map(), parts = [] } = own ?? {};
-    opened.push({ alias, adapter: await openAdapter(resolve(folder, start.value)), fields, parts });
-  }
-  return opened;
-}
-
 async function trainOptions(
   { plan, settings, evaluateFirst = false }: JobInput,
   rows: JobRows,
@@ -165,8 +144,7 @@ async function trainOptions(
 ) {
   const { batch, rows: perMicro, tokens: length } = plan.job;
   const { seed, data, training, evaluation } = settings;
-  const pad = (await readConfig(model)).values["pad_token_id"];
-  const padding = typeof pad === "number" && pad >= 0 && pad < plan.job.vocabulary ? pad : 0;
+  const padding = await paddingOf(model, plan.job.vocabulary);
   const common = { length, seed, padding, learns: plan.job.learns.kind, hiding: rows.hiding };
   const learning = batches(rows.train, { ...common, rows: batch, shuffle: data.shuffle });
   const held =
@@ -175,6 +153,7 @@ async function trainOptions(
       : {
           batches: batches(rows.held, { ...common, rows: perMicro, shuffle: false }),
           every: evaluation?.every,
+          ranks: evaluation?.ranks.map(({ value }) => value) ?? [],
           first: evaluateFirst,
         };
   const steps = totalSteps(training.value, learning, rows.train.tokenCount);

@@ -1,5 +1,5 @@
 // The lines of `log.jsonl`. Key names and their order are a contract with the scripts of users.
-// Holds: what a line counts (tokens, seconds) it counts for its own step; a skipped step has no loss.
+// Holds: what a line counts (tokens, seconds) it counts for its own step; a skipped step has no loss, unless its gradients alone were too large.
 import type { Evaluated } from "./evaluate.ts";
 
 /** One step. */
@@ -21,8 +21,12 @@ export interface StepLine {
   readonly trained_tokens: number;
   readonly tokens_per_second: number;
   readonly seconds: number;
-  /** True for a step that changed nothing. */
+  /** True for a step that changed nothing: none of its targets is learned, or its gradients overflowed. */
   readonly skipped: boolean;
+  /** The rank that was drawn, of an adapter with a range of them; of several such adapters, the rank of each by its name. */
+  readonly rank?: number | Readonly<Record<string, number>>;
+  /** What the loss was multiplied by, where it is scaled. */
+  readonly loss_scale?: number;
 }
 
 /** One evaluation, after a step (0: before the first). */
@@ -35,6 +39,8 @@ export interface EvaluationLine {
   readonly perplexity: number | null;
   /** Learned targets; rows, where classes are learned. */
   readonly eval_tokens: number;
+  /** Where ranks are listed, the one that this was found at; else it was the largest. */
+  readonly rank?: number;
   /** Where classes are predicted: the share of rows whose class is the predicted one, and the mean over classes of F1. */
   readonly accuracy?: number;
   readonly macro_f1?: number;
@@ -49,7 +55,7 @@ export type TrainEvent =
   | { readonly kind: "evaluation"; readonly line: EvaluationLine }
   | { readonly kind: "warning"; readonly message: string };
 
-export function evaluationLine(step: number, { total, targets, metrics }: Evaluated): EvaluationLine {
+export function evaluationLine(step: number, { total, targets, metrics, rank }: Evaluated): EvaluationLine {
   const loss = total / targets;
   const perplexity = Math.exp(loss);
   return {
@@ -57,6 +63,7 @@ export function evaluationLine(step: number, { total, targets, metrics }: Evalua
     eval_loss: loss,
     perplexity: Number.isFinite(perplexity) ? perplexity : null,
     eval_tokens: targets,
+    ...(rank === undefined ? {} : { rank }),
     ...(metrics === undefined ? {} : { accuracy: metrics.accuracy, macro_f1: metrics.macroF1 }),
   };
 }

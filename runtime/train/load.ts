@@ -35,8 +35,8 @@ export interface Loaded {
   readonly warnings: readonly string[];
 }
 
-/** One part of a variable and the tensor that fills it; `shape` is that of the tensor, `program` takes it from there. */
-interface Reading {
+/** One part of a variable and the tensor that fills it; `program` takes it from there. */
+export interface Reading {
   readonly variable: PlanVariable;
   readonly part: number;
   readonly file: SafetensorsFile;
@@ -102,7 +102,7 @@ function keysOf(session: Session, alias: string): readonly string[] {
 }
 
 /** The names that a tensor of the model may have in the file of an adapter that it trained with: PEFT wraps a model once or twice. */
-function besideAdapter(name: string): readonly [string, string] {
+export function besideAdapter(name: string): readonly [string, string] {
   return [`base_model.model.${name}`, `base_model.${name}`];
 }
 
@@ -204,7 +204,8 @@ function sourceOf(
   };
 }
 
-function readingOf(
+/** How a tensor is read into a part of a variable, or why it cannot be. */
+export function readingOf(
   variable: PlanVariable,
   part: number,
   name: string,
@@ -235,7 +236,7 @@ function readingOf(
 }
 
 /** Streams one tensor to its place; the result is what to tell of its values. */
-async function readTensor(
+export async function readTensor(
   session: Session,
   { variable, part, file, name, from, to, program }: Reading,
   onChunk: (bytes: number) => void,

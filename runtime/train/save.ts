@@ -57,7 +57,7 @@ export async function saveModel(
 }
 
 /** A config that names another number of classes would have the head read in another shape. */
-async function nameClasses(path: string, count: number): Promise<void> {
+export async function nameClasses(path: string, count: number): Promise<void> {
   const { root, ...file } = await readJsonFile(path);
   const known = root.entries.get("id2label");
   if (known?.kind === "object" && known.entries.size === count) return;
@@ -92,7 +92,7 @@ function partToWrite(session: Reading, variable: PlanVariable, part: number, key
 const beside =
   /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens|vocab)\.json$|^(merges\.txt|vocab\.txt|tokenizer\.model|chat_template\.(jinja|json))$/;
 
-async function copyBeside(from: string, to: string): Promise<void> {
+export async function copyBeside(from: string, to: string): Promise<void> {
   await mkdir(to, { recursive: true });
   for (const name of (await readdir(from)).filter((each) => beside.test(each))) {
     try {

@@ -28,6 +28,11 @@ adapter dora(
     y + (factor - 1) * (dropped @ base.W.T) + factor * scale * (dropped @ A.T @ B.T)
   }
 
+  merge(W: [out, in]) -> [out, in] {
+    let factor = reshape(magnitude / low_rank_lengths(base.W, A, B, scale), [out, 1])
+    W + (factor - 1) * base.W + factor * scale * (B @ A)
+  }
+
   peft {
     peft_type: "LORA"
     r: rank

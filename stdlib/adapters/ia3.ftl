@@ -10,9 +10,11 @@ adapter ia3(
   if takes {
     train scale [1, in] at "ia3_l" = 1
     forward(x: [.., in]) -> [.., out] { base(x * scale) }
+    merge(W: [out, in]) -> [out, in] { W * scale }
   } else {
     train scale [out, 1] at "ia3_l" = 1
     forward(x: [.., in], y: [.., out]) -> [.., out] { y * scale.T }
+    merge(W, b) { (W * scale, if b == none { none } else { b * reshape(scale, [out]) }) }
   }
 
   peft {

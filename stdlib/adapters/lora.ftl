@@ -24,6 +24,8 @@ adapter lora(
     y + scale * (drop(x, dropout) @ A.T @ B.T)
   }
 
+  merge(W: [out, in]) -> [out, in] { W + scale * (B @ A) }
+
   peft {
     peft_type: "LORA"
     r: rank

@@ -68,6 +68,71 @@ function attention_of_group(
   concat((powers / total) @ reshape(v, [n, 1, positions, width]), top + log(total), over: -1)
 }
 
+/// Attention of rows that come in pieces: `past` positions came before the first query. Keys and values are `prefix` in front, which
+/// every query sees, and then those of all positions, in order; what stands there for positions to come is not seen.
+function attention_so_far(
+  q: [rows, tokens, heads, width],
+  k: [rows, positions, groups, width],
+  v: [rows, positions, groups, width],
+  past,
+  scale: number,
+  window: number,
+  cap: number = 0,
+  prefix: number = 0,
+) -> [rows, tokens, heads, width] {
+  let share = heads / groups
+  let pairs = rows * groups
+  let queries = permute(reshape(q, [rows, tokens, groups, share, width]), [0, 2, 3, 1, 4])
+  let mixed = chunks(
+    (q, k, v) => attention_of_group_so_far(q, k, v, past, scale, window, cap, prefix),
+    reshape(queries, [pairs, share, tokens, width]),
+    reshape(permute(k, [0, 2, 1, 3]), [pairs, positions, width]),
+    reshape(permute(v, [0, 2, 1, 3]), [pairs, positions, width]),
+    each: share * tokens * positions,
+  )
+  let back = permute(reshape(mixed, [rows, groups, share, tokens, width]), [0, 3, 1, 2, 4])
+  reshape(back, [rows, tokens, heads, width])
+}
+
+/// The same for queries of `share` heads that see the same keys, each row and group by itself.
+function attention_of_group_so_far(
+  q: [n, share, tokens, width],
+  k: [n, positions, width],
+  v: [n, positions, width],
+  past,
+  scale: number,
+  window: number,
+  cap: number,
+  prefix: number,
+) -> [n, share, tokens, width] {
+  let here = reshape(iota(tokens) + past, [tokens, 1])
+  let there = reshape(iota(positions) - prefix, [1, positions])
+  let visible = there < 0 or (there <= here and here - there < window)
+
+  let plain = scale * (q @ reshape(k, [n, 1, positions, width]).T)
+  let bent = if cap > 0 { cap * tanh(plain / cap) } else { plain }
+  let scores = select(visible, bent, -1e30)
+  let powers = exp(scores - max(scores, over: -1))
+  (powers / sum(powers, over: -1)) @ reshape(v, [n, 1, positions, width])
+}
+
+/// `new` put into `old` along their second axis, from position `at` on. What would come to stand past the end is left out.
+function put(old: [rows, positions, groups, width], new: [rows, tokens, groups, width], at) -> [
+  rows,
+  positions,
+  groups,
+  width,
+] {
+  let from = iota(positions) - at
+  let here = reshape(from >= 0 and from < tokens, [positions, 1, 1])
+  let moved = if tokens == 1 {
+    new
+  } else {
+    permute(permute(new, [1, 0, 2, 3])[clamp(from, 0, tokens - 1)], [1, 0, 2, 3])
+  }
+  select(here, moved, old)
+}
+
 /// Attention to keys and values that stand outside of the rows: every query of every row sees all of them, wherever it is.
 function cross_attention(
   q: [rows, tokens, heads, width],

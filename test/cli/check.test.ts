@@ -28,7 +28,7 @@ test("--json gives the same as data", async () => {
 test("what is not built yet is no mistake of the recipe", async () => {
   const { code, err } = await ftlc(["check", "later.ftl"]);
   expect(code).toBe(0);
-  expect(err).toContain("not built yet: precision mixed");
+  expect(err).toContain("not built yet: several devices");
   expect(err).toContain("1 warning");
 });
 

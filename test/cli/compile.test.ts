@@ -124,7 +124,7 @@ test("mistakes and what is not built yet end with 1, as data too", async () => {
   expect(wrong.err).toContain("did you mean");
   const later = await ftlc(["compile", "later.ftl"]);
   expect({ code: later.code, out: later.out }).toEqual({ code: 1, out: "" });
-  expect(later.err).toContain("not built yet: precision mixed");
+  expect(later.err).toContain("not built yet: several devices");
 });
 
 test("a missing model is pointed at in the recipe; missing data is no error of planning", async () => {

@@ -26,10 +26,12 @@ export interface RunOptions {
   readonly input?: string;
   /** Called with all of standard error so far whenever there is more. */
   readonly onError?: (text: string, child: ChildProcess) => void;
+  /** The same for standard output. */
+  readonly onOutput?: (text: string, child: ChildProcess) => void;
 }
 
 export function ftlc(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
-  const { cwd = join(fixtures, "cli"), env = {}, input = "", onError } = options;
+  const { cwd = join(fixtures, "cli"), env = {}, input = "", onError, onOutput } = options;
   const child = spawn(process.execPath, [main, ...args], {
     cwd,
     env: { ...inherited, NO_COLOR: "1", FTL_DEBUG: "", ...env },
@@ -39,6 +41,7 @@ export function ftlc(args: readonly string[], options: RunOptions = {}): Promise
   let [out, err] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     out += text;
+    onOutput?.(out, child);
   });
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     err += text;

@@ -62,6 +62,7 @@ function terminal(live: boolean): { readonly terminal: Terminal; readonly writte
       out: write,
       err: (text) => write(`${text}\n`),
       draw: write,
+      write,
       outColors: colors,
       errColors: colors,
       live,

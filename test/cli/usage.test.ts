@@ -37,6 +37,7 @@ test.each(["", ...commands])("the help of '%s' fits 80 columns", async (name) =>
     out: write,
     err: write,
     draw: write,
+    write,
     outColors: colors,
     errColors: colors,
     live: false,
@@ -64,6 +65,12 @@ test.each([
   { args: ["compile", "good.ftl", "--emit", "nothing"], says: "there is no stage 'nothing'" },
   { args: ["compile", "good.ftl", "--device", "toaster"], says: "there is no device profile 'toaster'" },
   { args: ["train", "good.ftl", "--steps", "0"], says: "a whole number from 1" },
+  { args: ["eval", "good.ftl", "--rank", "four"], says: "'four' is no rank" },
+  { args: ["eval", "good.ftl", "--ranks", "1,0"], says: "such as 1,2,4" },
+  { args: ["eval", "good.ftl", "--rank", "1", "--ranks", "2"], says: "cannot be used with option" },
+  { args: ["generate", "good.ftl"], says: "--prompt <text>" },
+  { args: ["generate", "good.ftl", "--prompt", "a", "--seed", "-1"], says: "a whole number from 0" },
+  { args: ["export", "--to", "peft", "-o", "there"], says: "--recipe <file>" },
   { args: ["explain", "FTL9999"], says: "there is no diagnostic 'FTL9999'" },
 ])("$args is wrong usage", async ({ args, says }) => {
   const { code, out, err } = await ftlc(args);
@@ -71,16 +78,12 @@ test.each([
   expect(err).toContain(says);
 });
 
-test.each([
-  [["eval", "good.ftl", "--adapter", "out", "--rank", "4"]],
-  [["generate", "good.ftl", "--adapter", "out"]],
-  [["export", "good.ftl", "--adapter", "out", "--to", "merged", "-o", "there"]],
-  [["lsp"]],
-  [["compile", "good.ftl", "--plan=html"]],
-  [["train", "good.ftl", "--resume"]],
-])("%j is not built yet and says so", async (args) => {
-  const { code, out, err } = await ftlc(args);
-  expect({ code, out }).toEqual({ code: 1, out: "" });
-  expect(err).toContain("not built yet");
-  expect(err).not.toContain("bug of ftlc");
-});
+test.each([[["lsp"]], [["compile", "good.ftl", "--plan=html"]], [["train", "good.ftl", "--resume"]]])(
+  "%j is not built yet and says so",
+  async (args) => {
+    const { code, out, err } = await ftlc(args);
+    expect({ code, out }).toEqual({ code: 1, out: "" });
+    expect(err).toContain("not built yet");
+    expect(err).not.toContain("bug of ftlc");
+  },
+);

@@ -10,7 +10,9 @@ the step's number and the run's length, such as \`1 - betas[0] ^ s\`; equal ones
 of one repeats. The message shows where each size was said.`,
   FTL0705: `A matrix product and a transpose need at least two axes.`,
   FTL0706: `A value does not come apart into as many names as are given: \`let (a, b) = e\` needs two values.`,
-  FTL0707: `Assignments change the weight or a state of the definition they stand in; there is none of this name.`,
+  FTL0707: `Assignments change the weight or a state of the definition they stand in; there is none of this name. A module's states keep what
+later calls need of the same rows, so they change where rows come in pieces: where \`past()\` is not none, and outside of \`chunks\` and
+\`iterate\`, which work on parts of rows.`,
   FTL0708: `Conditions of \`if\` are decided when the recipe is compiled, from the config and from sizes. To choose between values of tensors, use
 \`select(condition, a, b)\`.`,
   FTL0709: `Words side by side and values with options are written in recipes, not in definitions.`,
@@ -58,8 +60,22 @@ for single weights, the optimizer's states are one number a weight. A step with 
 \`tensor codes [count / 8] as u32\`. Codes of few bits lie together in words.`,
   FTL0742: `A format's encode(x) gives each of its tensors a value of the declared shape, and decode() gives the tensor back in its own shape.
 What is all zero is held in zeros, and zeros stand for zeros: states of optimizers begin so.`,
+  FTL0746: `\`ftlc generate\` writes a text word by word, which takes a head that learns the word after each position, as \`causal\` does. One that
+learns classes or hidden words has no next word to give.`,
+  FTL0747: `\`ftlc export --to merged\` writes a model whose weights have the adapter in them. An adapter that can be put there says how in a
+method \`merge\`, whose parameters name weights of the part that it is on: \`merge(W) { W + scale * (B @ A) }\`. What adds rows to a text,
+keys to attention or layers to the model has no such weights: export it with \`--to peft\`.`,
+  FTL0743: `A scaled loss keeps the gradients that backpropagation makes of it from vanishing in 16 bits. A method that estimates gradients,
+or measures how the loss grows along a direction, makes none of it.`,
   FTL0736: `\`train B [out, rank] = 0 { rate: ratio }\` gives a tensor so many times the rate that the recipe gives the optimizer. An
 optimizer whose steps have a size of their own, and that the recipe gives no \`rate\`, has nothing to multiply.`,
+  FTL0745: `An adapter such as dylora trains a range of ranks and draws one in each step. Modules with a range of their own (\`group\`) begin
+with the same rank and end at the adapter's last or before, for all of them follow one draw; lists of ranks, here and in
+\`evaluation\`, name ranks of the range. A step changes a part of such a tensor only, so the optimizer must be one that treats every element
+by itself.`,
+  FTL0748: `An adapter that puts positions in front of every row, such as prompts, has to put them in front of every document where rows are
+packed. Its method packed(x, positions, segments) says how: every document begins with free positions, as many as \`front\` gives, which
+count from 0. One adapter of a recipe can have them. Write \`pack: false\`, or leave it out.`,
   FTL0913: `Dropout is not built yet where the model works on parts of all rows at once, as its head does in the loss: a mask hangs on the
 row that an element is of. Adapt the head by an adapter of its own, with \`dropout: 0\`.`,
 };

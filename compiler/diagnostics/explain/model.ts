@@ -27,7 +27,7 @@ parameters needs no adapter: BitFit is \`model PATH { train: ["*.bias"] }\`.`,
   FTL0311: `\`accumulation\` splits a batch into equal micro-batches, so it must divide the number of rows. It changes memory and time only; the
 batch changes what is learned, so the compiler never changes either by itself.`,
   FTL0312: `Something stands where it can have no effect: a name for a clause that cannot be named, options of precision f32, what to keep when
-nothing is computed again.`,
+nothing is computed again, a file for evaluation beside a share of the data that is kept for it.`,
   FTL0313: `A setting is a path and a value: \`--set accumulation=4\`, \`--set optimizer.rate=1e-4\`, \`--set model.weights.block=32\`, or a line of
 \`sweep\` or \`stage\`. The clause of a path with several parts must be in the recipe. An adapter may be called by its \`as\` name.`,
   FTL0314: `\`evaluation\` names no file, and \`data\` keeps no share for it. Write \`evaluation "held.jsonl"\`, or \`split: 5%\` in data.`,
@@ -38,11 +38,13 @@ position; for masked words the rows are text, or tokens, whose \`labels\` are ta
   FTL0317: `Stages run one after the other, each with its settings put into the recipe, on the weights that the stage before leaves: on the
 same model, with its adapters. The optimizer begins anew. What a stage leaves lies in OUTPUT/NAME, so each has a name of its own that
 a folder can have; the log, OUTPUT/log.jsonl, names the stage in each line.`,
+  FTL0318: `A row of format label has one class, which is learned of the row as a whole; so no two of them share one. Leave \`pack\` out, or write
+\`pack: false\`.`,
   FTL0321: `The text is not JSON as RFC 8259 defines it, or a name stands twice in one object (which most readers hide), or values lie more
 than 64 deep.`,
   FTL0322: `The library has no architecture for the model_type of this config.json. An architecture is one .ftl file: copy the closest one with
 \`ftlc init --architecture NAME\`, change it, import it in the recipe and name it: \`model "…" { architecture: mine }\`.`,
   FTL0323: `A config.json names its architecture in the text field model_type.`,
-  FTL0743: `The model's config.json says in quantization_config that its files hold the weights encoded. Files of bitsandbytes in 4 bits are read
+  FTL0749: `The model's config.json says in quantization_config that its files hold the weights encoded. Files of bitsandbytes in 4 bits are read
 where the library has the format (nf4); what was encoded otherwise has to be written as f32, f16 or bf16 first.`,
 };

@@ -24,7 +24,7 @@ or a task, \`example\` in what a recipe can name. \`during backward\` is said of
   FTL0210: `A definition lacks the method that gives it a meaning: \`forward\` of a module, \`forward\` and \`logits\` of an architecture, \`update\`
 of an optimizer, \`factor\` of a schedule, \`loss\` of a task, \`step\` of a method.`,
   FTL0211: `A name is used above the statement that declares it. Statements of a definition are read in order; methods see all of them.`,
-  FTL0212: `The type of a parameter is a shape such as \`[rows, d]\`, or one of number, boolean, string, steps and ranks.`,
+  FTL0212: `The type of a parameter is a shape such as \`[rows, d]\`, or one of number, boolean, string, steps, ranks and draws.`,
   FTL0213: `Only a state and the weight that \`update\` was given can get a new value. Everything else is named once, by \`let\`.`,
   FTL0214: `A part gives another number of dimensions than its module has, or a weight is declared with sides (\`in -> out\`) where a shape
 (\`[out, in]\`) belongs.`,

@@ -5,14 +5,9 @@ const later = `\nThe recipe is right and checks; it cannot be compiled or traine
 /** The long explanation of each code: what it will do, and what to write meanwhile. */
 export const planned: Readonly<Record<string, string>> = {
   FTL0900: `The name belongs to an adapter, an optimizer, a schedule or an architecture that the library will have.${later}`,
-  FTL0901: `Mixed precision: 16-bit products and activations with loss scaling. Write \`precision f32\`, or leave it out.${later}`,
   FTL0903: `The compiler choosing how often to split the batch. Write the number of micro-batches.${later}`,
   FTL0904: `Checkpoint policies other than \`none\` and \`every N\`.${later}`,
-  FTL0905: `Training a whole range of ranks at once. Write one rank.${later}`,
-  FTL0906: `Rows of conversations. Write them as prompt and completion, or as tokens.${later}`,
   FTL0907: `Reading Parquet. Convert the file to JSON lines.${later}`,
-  FTL0908: `Putting several short rows into one. Write \`pack: false\`, or leave it out.${later}`,
-  FTL0909: `Taking a share of the rows for evaluation. Put them into a file of their own and name it in \`evaluation\`.${later}`,
   FTL0910: `Running a recipe for each of several values. Run it several times with \`--set\`.${later}`,
   FTL0912: `Training on several devices.${later}`,
   FTL0915: `Keeping the optimizer's state in the host's memory.${later}`,

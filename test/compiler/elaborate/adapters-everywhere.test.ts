@@ -36,6 +36,7 @@ const adapters = [
   "prompt_tuning { tokens: 3 }",
   "prefix_tuning { tokens: 3 }",
   "llama_adapter { tokens: 3, last: 2 }",
+  "dylora { rank: 1..5 }",
   "bottleneck { size: 5 }",
   "parallel_bottleneck { size: 5, on: [mlp] }",
 ];
@@ -68,7 +69,8 @@ function made(model: string, adapter: string, tokens = length): Elaborated {
   const { input, diagnostics } = readRecipe({ path: "recipe.ftl", text }, (path) =>
     path === "model/config.json" ? config : undefined,
   );
-  const found = input === undefined ? undefined : elaborate({ ...input, logits: true });
+  const found =
+    input === undefined ? undefined : elaborate({ ...input, purposes: ["train", "evaluate", "score"] });
   if (found?.elaborated === undefined)
     throw new Error([...diagnostics, ...(found?.diagnostics ?? [])].map(({ message }) => message).join("\n"));
   return found.elaborated;
@@ -105,8 +107,9 @@ const known = (row: readonly number[]): number => row.filter((word) => word > 0)
 /** Weights from the seed, and a batch of these words. */
 function variablesOf(module: Module, ids: readonly (readonly number[])[]): Map<string, Tensor> {
   const scalars = new Float64Array(64);
+  const numbers = { step: 1, update: 1, steps: 3, targets: 9, "rank of dylora": 3 };
   module.scalars.forEach(({ expression }, slot) => {
-    scalars[slot] = evaluateScalar(expression, { step: 1, update: 1, steps: 3, targets: 9 });
+    scalars[slot] = evaluateScalar(expression, numbers);
   });
   const target = (row: readonly number[], at: number): number =>
     at + 1 < known(row) ? (row[at + 1] ?? 0) : -100;

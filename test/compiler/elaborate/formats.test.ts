@@ -147,9 +147,9 @@ test("what a config says of its weights is the default", () => {
 
 test("a config whose weights are in a format that is not read is refused", () => {
   const found = (config: object): string | undefined => said(files("", { config }))[0];
-  expect(found(quantized({ load_in_8bit: true }))).toMatch(/^FTL0743 .* by bitsandbytes in 8 bits/);
-  expect(found({ quantization_config: { quant_method: "gptq", bits: 4 } })).toMatch(/^FTL0743 .* by gptq/);
+  expect(found(quantized({ load_in_8bit: true }))).toMatch(/^FTL0749 .* by bitsandbytes in 8 bits/);
+  expect(found({ quantization_config: { quant_method: "gptq", bits: 4 } })).toMatch(/^FTL0749 .* by gptq/);
   expect(found(quantized({ load_in_4bit: true }))).toMatch(
-    /^FTL0743 .* as 'fp4', and there is no such format/,
+    /^FTL0749 .* as 'fp4', and there is no such format/,
   );
 });

@@ -87,6 +87,27 @@ const samples: Readonly<Record<string, readonly Input[]>> = {
     0.6,
     3,
   ],
+  attention_so_far: [
+    { shape: [2, 2, 4, 3] },
+    { shape: [2, 6, 2, 3] },
+    { shape: [2, 6, 2, 3] },
+    2,
+    0.6,
+    3,
+    0.7,
+    1,
+  ],
+  attention_of_group_so_far: [
+    { shape: [2, 2, 2, 2] },
+    { shape: [2, 5, 2] },
+    { shape: [2, 5, 2] },
+    { shape: [], type: "i32", data: [1] },
+    0.6,
+    2,
+    0.8,
+    1,
+  ],
+  put: [{ shape: [2, 5, 1, 2] }, { shape: [2, 2, 1, 2] }, { shape: [], type: "i32", data: [4] }],
   cross_attention: [{ shape: [2, 3, 4, 3] }, { shape: [1, 5, 2, 3] }, { shape: [1, 5, 2, 3] }, 0.6],
   attention_of_group: [
     { shape: [2, 2, 3, 2] },
@@ -127,6 +148,7 @@ const samples: Readonly<Record<string, readonly Input[]>> = {
 /** More arguments to try a function on, where one sample does not go through all of its body. */
 const variants: Readonly<Record<string, readonly (readonly Input[])[]>> = {
   orthogonal: [[{ shape: [3, 2] }, 3]],
+  put: [[{ shape: [1, 3, 2, 2] }, { shape: [1, 1, 2, 2] }, 1]],
   attention_with_statistics: [
     [{ shape: [1, 3, 2, 2] }, { shape: [1, 3, 1, 2] }, { shape: [1, 3, 1, 2] }, inOneRow(1, 1, 2), 1, 9, 0.7],
     [

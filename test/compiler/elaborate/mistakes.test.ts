@@ -82,6 +82,46 @@ test.each(Object.keys(adapterCases))("an adapter with %s", (name) => {
   expect(renderText(found)).toMatchSnapshot();
 });
 
+/** A module that keeps what is given, where rows come in pieces. */
+const keeping: Readonly<Record<string, string>> = {
+  "a state of another shape": "if past() != none { kept = x[0, 0] }\n    x",
+  "a state that is kept for whole rows": "kept = x[0, 0..<1]\n    x",
+  "a state that is kept in parts of rows":
+    "reshape(chunks(y => inside(y), reshape(x, [rows * tokens, 1, width]), each: 1e7), x.shape)",
+};
+
+test.each(Object.keys(keeping))("%s", (name) => {
+  const own = `
+module inner[width]() {
+  state kept [1, width] = 0
+  forward(x: [rows, tokens, width]) {
+    if past() != none { kept = x[0, 0..<1] }
+    x
+  }
+}
+
+module keeper[width]() {
+  state kept [1, width] = 0
+  inner inside [width] at "inside"
+  forward(x: [rows, tokens, width]) {
+    ${keeping[name]}
+  }
+}
+`;
+  const files = new Map([
+    [
+      "own.ftl",
+      `${architecture("keeper(x)").replace("  forward", '  keeper keeper [config.width] at "k"\n  forward')}${own}`,
+    ],
+    ["model/config.json", JSON.stringify({ model_type: "bag", vocab_size: 11, width: 4, wide: 6 })],
+  ]);
+  const { input, diagnostics } = readRecipe({ path: "recipe.ftl", text: recipe }, (path) => files.get(path));
+  const purposes = ["evaluate", "generate"] as const;
+  const found = input === undefined ? diagnostics : elaborate({ ...input, purposes }).diagnostics;
+  expect(found.length).toBeGreaterThan(0);
+  expect(renderText(found)).toMatchSnapshot();
+});
+
 /** Methods whose `step` is given, on a model that is right. */
 const methods: Readonly<Record<string, string>> = {
   "a method that measures nothing": "w => w",

@@ -45,7 +45,7 @@ recipe own {
   const given = files(mix);
   const { input, diagnostics } = readRecipe({ path: "recipe.ftl", text }, (path) => given.get(path));
   if (input === undefined) return { elaborated: undefined, diagnostics };
-  return elaborate({ ...input, logits: true });
+  return elaborate({ ...input, purposes: ["train", "evaluate", "score"] });
 }
 
 const table = Float64Array.from({ length: 15 }, (_, at) => Math.sin(at + 1));

@@ -40,6 +40,10 @@ export const wrongDefinitions: readonly WrongDefinition[] = [
     "optimizer o(rate: number) {\n  update(w, g, s) {\n    let step = rate * g\n    step = 2 * step\n    w = w - step\n  }\n}",
   ],
   [
+    "assignments in a module to what is no state",
+    "module m[width]() {\n  state s [width] = 0\n  forward(x: [.., width]) {\n    s = x\n    x = s\n    x\n  }\n  other(x) {\n    s = x\n    x\n  }\n}",
+  ],
+  [
     "declared twice",
     "optimizer o(rate: number) {\n  state m = 0\n  state m = 1\n  update(w, g, s) { w = w - rate * m }\n}",
   ],

@@ -69,6 +69,16 @@ export const wrongRecipes: readonly WrongRecipe[] = [
   ["checkpoint as a number", recipe("checkpoint 2")],
   ["checkpoint every nothing", recipe("checkpoint every")],
   ["options of precision f32", recipe("precision f32 { compute: f16 }")],
+  ["rows with a class, packed", recipe('data "rows.jsonl" { format: label, pack: true }')],
+  [
+    "rows with a class, packed as those to learn from",
+    recipe('data "rows.jsonl" { format: prompt, pack: true }', 'evaluation "held.jsonl" { format: label }'),
+  ],
+  [
+    "a file for evaluation beside a split",
+    recipe('data "rows.jsonl" { format: tokens, split: 5% }', 'evaluation "held.jsonl"'),
+  ],
+  ["nothing left to learn from", recipe('data "rows.jsonl" { format: tokens, split: 100% }')],
   ["evaluation without rows", recipe("evaluation { every: 10 steps }")],
   ["adapters of one name", recipe("adapter lora { rank: 4 }\n  adapter lora { rank: 8 }")],
   ["a name where none may be", recipe("batch 8 as rows")],

@@ -3,6 +3,7 @@
 import { expect, test } from "vitest";
 import { interpret } from "../../../compiler/ir/interpret.ts";
 import { operations, operationOf } from "../../../compiler/ops/index.ts";
+import { functionsOf } from "../../../compiler/ops/operation.ts";
 import { literal } from "../../../compiler/ops/wgsl.ts";
 import { regionOf, tensors, trials } from "./samples.ts";
 
@@ -18,6 +19,7 @@ const library = {
   i32: (x: number | boolean): number => Math.trunc(Number(x)),
   u32: (x: number | boolean): number => Math.trunc(Number(x)),
   bool: Boolean,
+  bitcast_u32: (x: number): number => new Uint32Array(Float32Array.of(x).buffer)[0] ?? 0,
   ...Object.fromEntries(
     (["exp", "log", "log2", "sqrt", "tanh", "sin", "cos", "abs", "sign", "floor", "min", "max"] as const).map(
       (name) => [name, Math[name]],
@@ -34,6 +36,7 @@ function compile(text: string, functions: string, names: readonly string[]): (..
         /fn (\w+)\(([^)]*)\) -> \w+/g,
         (_, name: string, list: string) => `function ${name}(${list.replaceAll(/: \w+/g, "")})`,
       )
+      .replaceAll(/bitcast<(\w+)>/g, "bitcast_$1")
       .replaceAll("let ", "const ")
       .replaceAll("var ", "let ")
       .replaceAll("==", "===")
@@ -59,7 +62,8 @@ test.each(elementwise)("$title: its expression computes what it means", (trial) 
   const names = sample.inputs.map((_, i) => `x${i}`);
   const types = sample.inputs.map(({ type }) => type);
   const text = record.lowering.wgsl(names, sample.attributes, region.results[0]?.type ?? "f32", types);
-  const f = compile(text, record.lowering.functions ?? "", names);
+  const functions = functionsOf(record.lowering, region.results[0]?.type ?? "f32", types).join("");
+  const f = compile(text, functions, names);
   wanted?.data.forEach((value, i) => {
     const args = sample.inputs.map(({ data, type }) => (type === "bool" ? data[i] === 1 : data[i]));
     expect(Number(f(...args))).toBeCloseTo(value, 6);
@@ -77,7 +81,7 @@ test("no text holds a value that WGSL cannot say", () => {
       types[0] ?? "f32",
       types,
     );
-    expect(`${text}${lowering.functions ?? ""}`).not.toMatch(/infinity|nan|undefined/i);
+    expect(`${text}${functionsOf(lowering, "f32", ["f32"]).join("")}`).not.toMatch(/infinity|nan|undefined/i);
   }
 });
 
@@ -85,7 +89,7 @@ test("the error function is good to 1.5e-7", () => {
   const record = operationOf("erf");
   const { lowering } = record;
   if (lowering.kind !== "elementwise") return;
-  const f = compile("ftl_erf(x)", lowering.functions ?? "", ["x"]);
+  const f = compile("ftl_erf(x)", functionsOf(lowering, "f32", ["f32"]).join(""), ["x"]);
   const data = Float64Array.from({ length: 20001 }, (_, i) => Math.fround((i - 10000) / 1500));
   const type = { shape: [data.length], type: "f32" } as const;
   const [wanted] = record.evaluate([{ shape: type.shape, data }], {}, [type], [], interpret);

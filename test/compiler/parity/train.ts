@@ -12,6 +12,8 @@ import { kernelGradients } from "../../../compiler/kernels/library.ts";
 import { desktop } from "../../../compiler/profile/builtin.ts";
 import { stages, type Choices } from "../../../compiler/stages.ts";
 import type { Tensor } from "../../../compiler/ops/operation.ts";
+import type { PlanJob } from "../../../compiler/plan/plan.ts";
+import { drawnRanks } from "../../../runtime/train/ranks.ts";
 import { batchOf, filled, learnedTargets, modelFolder, tensorsIn } from "./reference.ts";
 
 /** A job of the reference: `adapter` is its clause, or empty for full training. */
@@ -51,7 +53,7 @@ export function moduleIn(folder: string, text: string, changes: Partial<Choices>
   const front = readRecipe({ path: `${folder}/recipe.ftl`, text }, read);
   expect(front.diagnostics.map(({ code, message }) => `${code} ${message}`)).toEqual([]);
   if (front.input === undefined) throw new Error("no input");
-  const { elaborated, diagnostics } = elaborate({ ...front.input, logits: true });
+  const { elaborated, diagnostics } = elaborate({ ...front.input, purposes: ["train", "evaluate", "score"] });
   expect(diagnostics.map(({ code, message }) => `${code} ${message}`)).toEqual([]);
   if (elaborated === undefined) throw new Error("not elaborated");
   const policy = front.settings?.checkpoint.value ?? "none";
@@ -89,6 +91,8 @@ export interface Beginning {
   readonly from?: ReadonlyMap<string, Tensor>;
   /** Draws what is drawn; 0 if unsaid. */
   readonly seed?: number;
+  /** Ranges of ranks that are drawn from. */
+  readonly ranks?: PlanJob["ranks"];
 }
 
 /**
@@ -98,12 +102,12 @@ export async function run(
   model: string,
   module: Module,
   updates: number,
-  { adapter, from, seed = 0 }: Beginning = {},
+  { adapter, from, seed = 0, ranks = [] }: Beginning = {},
 ): Promise<Trace> {
   const begin = from ?? (await firstValues(model, module, adapter, seed));
   const rows = module.variables.find(({ name }) => name === "ids")?.shape[0] ?? 2;
   const micros = rows === 1 ? [batchOf(model, 0, 1), batchOf(model, 1, 1)] : [batchOf(model, 0, rows)];
-  return updated(module, begin, { micros, targets: learnedTargets(model), updates, seed });
+  return updated(module, begin, { micros, targets: learnedTargets(model), updates, seed, ranks });
 }
 
 /** What updates are made of: the same micro-batches each step, and how much is learned in all of them. */
@@ -112,19 +116,20 @@ export interface Updates {
   readonly targets: number;
   readonly updates: number;
   readonly seed?: number;
+  readonly ranks?: PlanJob["ranks"];
 }
 
 export function updated(
   module: Module,
   begin: ReadonlyMap<string, Tensor>,
-  { micros, targets, updates, seed = 0 }: Updates,
+  { micros, targets, updates, seed = 0, ranks = [] }: Updates,
 ): Trace {
   let variables = begin;
   let first = variables;
   const losses: number[] = [];
   const norms: number[] = [];
   for (let step = 1; step <= updates; step += 1) {
-    const numbers = { step, update: step, steps: 20, targets, seed };
+    const numbers = { step, update: step, steps: 20, targets, seed, ...drawnRanks({ ranks }, seed, step) };
     const scalars = new Float64Array(64);
     module.scalars.forEach(({ expression }, index) => (scalars[index] = evaluateScalar(expression, numbers)));
     for (const [at, micro] of micros.entries()) {

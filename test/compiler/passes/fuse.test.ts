@@ -1,7 +1,7 @@
 // Fusion keeps the meaning, leaves kernels only, and puts what belongs together into one of them.
 import { describe, expect, test } from "vitest";
 import { topological, type Node, type Region, type Value } from "../../../compiler/ir/graph.ts";
-import { applyAll, constant, parameter } from "../../../compiler/ir/build.ts";
+import { apply, applyAll, constant, parameter } from "../../../compiler/ir/build.ts";
 import { interpret } from "../../../compiler/ir/interpret.ts";
 import { inPlaceCandidates } from "../../../compiler/kernels/choose.ts";
 import { fuse } from "../../../compiler/passes/fuse.ts";
@@ -156,6 +156,19 @@ describe("what belongs together is one kernel", () => {
     ]);
     expect(kernels.map(({ outputs }) => outputs.length)).toEqual([2, 2]);
     expectSame(region, fused, 6);
+  });
+
+  test("zeros that something is computed with are not what a gradient is cleared to", () => {
+    const [w, g] = [input("w", 512, 512), input("g", 512, 512)];
+    const zero = constant(0, "f32", [512, 512]);
+    const kept = apply("select", [apply("less", [w, g]), g, zero]);
+    const norm = reshape(sum(op("multiply", kept, kept), 0, 1));
+    const results = [op("subtract", w, op("multiply", g, norm)), zero];
+    const fused = fuse({ parameters: [w, g], results }, desktop, { previous: [0, 1] });
+    // The last kernel, which reads the gradient for the last time, clears it.
+    const clearing = fused.results[1]?.node;
+    expect(clearing?.attributes["template"]).toBe("map");
+    expect(clearing).toBe(fused.results[0]?.node);
   });
 
   test("the gradient of a bias is added in the kernel that sums it", () => {

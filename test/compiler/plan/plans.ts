@@ -16,7 +16,16 @@ export function planResult(
     module,
     profile,
     budget: profile.memory,
-    job: { batch: 4, accumulation: 2, rows: 2, tokens: 64, vocabulary: 512, learns: { kind: "targets" } },
+    job: {
+      batch: 4,
+      accumulation: 2,
+      rows: 2,
+      tokens: 64,
+      ranks: [],
+      room: 0,
+      vocabulary: 512,
+      learns: { kind: "targets" },
+    },
     parameters: { total: 1000, trainable: 100 },
     step: module.programs.flatMap(({ name }): StepRun[] => {
       if (name === "micro") return [{ program: name, each: "micro-batch" }];

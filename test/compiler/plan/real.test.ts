@@ -6,10 +6,10 @@ import { sizeOf, type Module } from "../../../compiler/ir/graph.ts";
 import { chooseKernel, inPlaceCandidates } from "../../../compiler/kernels/choose.ts";
 import type { Tensor } from "../../../compiler/ops/operation.ts";
 import type { DeviceProfile, Plan } from "../../../compiler/plan/plan.ts";
-import { desktop } from "../../../compiler/profile/builtin.ts";
+import { desktop, webgpu } from "../../../compiler/profile/builtin.ts";
 import { verify } from "../../../compiler/verify/verify.ts";
 import { planOf } from "./plans.ts";
-import { lora, moduleOf, recipe } from "./recipes.ts";
+import { in16Bits, lora, moduleOf, recipe } from "./recipes.ts";
 import { remembering, runPlan, type Evaluate, type Values } from "./simulate.ts";
 
 /** Small numbers for what is computed with, whole ones for what counts. */
@@ -74,6 +74,13 @@ describe("plans of real recipes", () => {
         "optimizer adalomo { rate: 0.1 }",
       ),
       desktop,
+    ],
+    ["an adapter in 16 bits", in16Bits(recipe(`${lora}\n  checkpoint every 1`)), desktop],
+    ["all weights in 16 bits", in16Bits(recipe("", " { train: all }"), "compute: bf16"), desktop],
+    [
+      "an adapter of odd rank in 16 bits on a device of few bindings",
+      in16Bits(recipe(lora.replace("rank: 4", "rank: 3"))),
+      webgpu,
     ],
     [
       "an adapter on a device of small buffers",

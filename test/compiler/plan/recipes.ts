@@ -20,6 +20,11 @@ export function recipe(options: string, model = ""): string {
 }`;
 }
 
+/** The recipe in mixed precision. */
+export function in16Bits(text: string, options = "compute: f16"): string {
+  return text.replace("precision f32", `precision mixed { ${options} }`);
+}
+
 export const lora = "adapter lora { rank: 4, alpha: 8, on: [all_linear] }";
 
 /** The module that kernels are chosen for. */

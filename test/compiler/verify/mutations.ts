@@ -188,14 +188,14 @@ const memory: Mutation[] = [
       (of) => (of.size -= 4),
     ),
   ),
-  make("inside", "an alias that starts before its owner", (draft, random) =>
-    one(aliases(draft), random, (alias) => {
-      const owner = draft.tensors[alias.aliasOf ?? -1];
-      if (owner === undefined || owner.offset === 0) return false;
-      alias.offset = owner.offset - 256;
-      return true;
-    }),
-  ),
+  make("inside", "an alias that starts before its owner", (draft, random) => {
+    const startOf = ({ aliasOf }: Tensor): number => draft.tensors[aliasOf ?? -1]?.offset ?? 0;
+    return one(
+      aliases(draft).filter((alias) => startOf(alias) > 0),
+      random,
+      (alias) => (alias.offset = startOf(alias) - 256) >= 0,
+    );
+  }),
   make("inside", "an alias that ends after its owner", (draft, random) =>
     one(aliases(draft), random, (alias) => {
       const owner = draft.tensors[alias.aliasOf ?? -1];

@@ -5,7 +5,7 @@ import { interpret } from "../../../compiler/ir/interpret.ts";
 import { chooseKernel, inPlaceCandidates } from "../../../compiler/kernels/choose.ts";
 import { desktop } from "../../../compiler/profile/builtin.ts";
 import { planOf } from "../plan/plans.ts";
-import { lora, moduleOf, recipe } from "../plan/recipes.ts";
+import { in16Bits, lora, moduleOf, recipe } from "../plan/recipes.ts";
 import { samplePlans } from "../plan/samples.ts";
 import { training } from "../plan/modules.ts";
 import { rules, verify } from "../../../compiler/verify/verify.ts";
@@ -15,6 +15,8 @@ import type { Plan } from "../../../compiler/plan/plan.ts";
 
 const module = moduleOf(recipe(lora), desktop);
 const real = planOf(module, desktop, { choose: chooseKernel, inPlaceCandidates }, interpret);
+const mixedModule = moduleOf(in16Bits(recipe(lora)), desktop);
+const mixed = planOf(mixedModule, desktop, { choose: chooseKernel, inPlaceCandidates }, interpret);
 const inFormat = planOf(
   moduleOf(recipe(lora, " { weights: nf4 }"), desktop),
   desktop,
@@ -24,6 +26,7 @@ const inFormat = planOf(
 const samples = [
   ...samplePlans(),
   { name: "a real recipe", plan: real },
+  { name: "a real recipe in 16 bits", plan: mixed },
   { name: "weights in a format", plan: inFormat },
 ];
 

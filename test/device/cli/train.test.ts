@@ -1,48 +1,11 @@
 // The command line end to end on the device that is there: a tiny model trains as PyTorch's did, leaves what it should, stops when
 // interrupted, and says clearly what is wrong with its files.
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openSafetensors } from "../../../runtime/checkpoint/safetensors.ts";
-import { fixtures, ftlc, temporaryFolder } from "../../cli/run.ts";
-
-const reference = join(fixtures, "reference/models/llama");
-
-const recipe = `
-recipe tiny {
-  model      "base"
-  adapter    lora { rank: 4, alpha: 8, on: [all_linear], start: "adapter_init" }
-  precision  f32
-  data       "rows.jsonl" { format: tokens, length: 48, shuffle: false }
-  evaluation "rows.jsonl" { every: 10 steps }
-  batch      2
-  optimizer  adamw { rate: 3e-3, weight_decay: 0.01, clip: 1.0 }
-  schedule   constant { warmup: 4 steps }
-  training   20 steps
-  output     "out"
-}
-`;
-
-interface Batch {
-  readonly input_ids: readonly (readonly number[])[];
-  readonly attention_mask?: readonly (readonly number[])[];
-  readonly labels: readonly (readonly number[])[];
-}
-
-/** A folder with the reference's model, its batch as rows, and a recipe. */
-function job(text = recipe): string {
-  const folder = temporaryFolder();
-  cpSync(join(reference, "base"), join(folder, "base"), { recursive: true });
-  cpSync(join(reference, "adapter_init"), join(folder, "adapter_init"), { recursive: true });
-  const batch = JSON.parse(readFileSync(join(reference, "batch.json"), "utf8")) as Batch;
-  const rows = batch.input_ids.map((ids, row) => {
-    const real = (_: number, at: number): boolean => (batch.attention_mask?.[row]?.[at] ?? 1) === 1;
-    return JSON.stringify({ input_ids: ids.filter(real), labels: batch.labels[row]?.filter(real) });
-  });
-  writeFileSync(join(folder, "rows.jsonl"), `${rows.join("\n")}\n`);
-  writeFileSync(join(folder, "tiny.ftl"), text);
-  return folder;
-}
+import { ftlc, temporaryFolder } from "../../cli/run.ts";
+import { job, recipe, reference } from "./tiny.ts";
 
 interface Line {
   readonly step: number;

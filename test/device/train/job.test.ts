@@ -68,7 +68,7 @@ async function prepared(): Promise<Pick<JobInput, "folder" | "settings" | "plan"
     head: chosen,
     precision: said("f32"),
     data,
-    evaluation: { ...data, path: said("held.jsonl"), every: 2 },
+    evaluation: { ...data, path: said("held.jsonl"), every: 2, ranks: [] },
     batch: said(2),
     accumulation: said(2),
     checkpoint: said("none"),

@@ -38,7 +38,7 @@ async function ready(
     path: `${folder}/recipe.ftl`,
     read,
     profile: profileFromDevice(opened.facts),
-    logits: true,
+    purposes: ["train", "score"] as const,
   };
   const { plan, facts } = compile(recipe(what), options);
   if (plan === undefined || facts === undefined) throw new Error("no verified plan");

@@ -3,9 +3,9 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { batches, type Batch } from "../../../runtime/data/batches.ts";
-import { buildRows } from "../../../runtime/data/rows.ts";
+import { layOut } from "../../../runtime/data/rows.ts";
 import { permutation } from "../../../runtime/data/shuffle.ts";
-import { document, rowsOf } from "./files.ts";
+import { document, documentsOf, rowsOf } from "./files.ts";
 
 const plain = { rows: 2, length: 6, seed: 0, shuffle: false, padding: 9 };
 
@@ -22,10 +22,8 @@ function rowOf(batch: Batch, row: number): Record<"ids" | "targets" | "positions
 
 describe("a batch", () => {
   test("shifts the labels by one and pads", () => {
-    const builder = buildRows(6, "one");
-    builder.add(document([1, 2, 3, 4], [-100, -100, 3, 4]));
-    builder.add(document([5, 6, 7, 8, 1, 2]));
-    const batch = batches(builder.finish(), plain).at(1);
+    const documents = documentsOf(document([1, 2, 3, 4], [-100, -100, 3, 4]), document([5, 6, 7, 8, 1, 2]));
+    const batch = batches(layOut(documents, { length: 6, layout: "one" }), plain).at(1);
     expect(rowOf(batch, 0)).toEqual({
       ids: [1, 2, 3, 4, 9, 9],
       targets: [-100, 3, 4, -100, -100, -100],
@@ -42,10 +40,9 @@ describe("a batch", () => {
   });
 
   test("keeps the documents of a packed row apart", () => {
-    const builder = buildRows(6, "pack");
-    builder.add(document([1, 2, 3]));
-    builder.add(document([4, 5]));
-    const batch = batches(builder.finish(), { ...plain, rows: 1 }).at(1);
+    const documents = documentsOf(document([1, 2, 3]), document([4, 5]));
+    const rows = layOut(documents, { length: 6, layout: "pack" });
+    const batch = batches(rows, { ...plain, rows: 1 }).at(1);
     expect(rowOf(batch, 0)).toEqual({
       ids: [1, 2, 3, 4, 5, 9],
       targets: [2, 3, -100, 5, -100, -100],
@@ -53,6 +50,26 @@ describe("a batch", () => {
       segments: [1, 1, 1, 2, 2, 0],
     });
     expect([batch.learned, batch.tokens]).toEqual([3, 5]);
+  });
+
+  test("leaves room in front of every document, which counts as no token and learns nothing", () => {
+    const documents = documentsOf(document([1, 2, 3]), document([4, 5]), document([6]));
+    const rows = layOut(documents, { length: 6, layout: "pack", room: 2 });
+    expect([rows.count, rows.longest, rows.tokenCount, rows.learnedCount]).toEqual([2, 8, 6, 3]);
+    const batch = batches(rows, { ...plain, length: 8 }).at(1);
+    expect(rowOf(batch, 0)).toEqual({
+      ids: [9, 9, 1, 2, 3, 9, 9, 6],
+      targets: [-100, -100, 2, 3, -100, -100, -100, -100],
+      positions: [0, 1, 2, 3, 4, 0, 1, 2],
+      segments: [1, 1, 1, 1, 1, 2, 2, 2],
+    });
+    expect(rowOf(batch, 1)).toEqual({
+      ids: [9, 9, 4, 5, 9, 9, 9, 9],
+      targets: [-100, -100, 5, -100, -100, -100, -100, -100],
+      positions: [0, 1, 2, 3, 4, 5, 6, 7],
+      segments: [1, 1, 1, 1, 0, 0, 0, 0],
+    });
+    expect([batch.learned, batch.tokens]).toEqual([3, 6]);
   });
 
   test("that is the last of its epoch is filled with rows that learn nothing", () => {

@@ -2,7 +2,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { buildRows, type Document, type Rows } from "../../../runtime/data/rows.ts";
+import { collectDocuments, type Document, type Documents } from "../../../runtime/data/documents.ts";
+import { layoutOf, readDocuments, type DataSource } from "../../../runtime/data/read.ts";
+import { layOut, type LayoutOptions, type Rows } from "../../../runtime/data/rows.ts";
 import { makeTokenizer, type Tokenizer } from "../../../runtime/data/tokenizer.ts";
 import { fixtures } from "../checkpoint/files.ts";
 
@@ -29,11 +31,27 @@ export function document(ids: readonly number[], labels: readonly number[] = ids
   return { ids: Int32Array.from(ids), labels: Int32Array.from(labels) };
 }
 
+export function documentsOf(...documents: readonly Document[]): Documents {
+  const builder = collectDocuments();
+  for (const each of documents) builder.add(each);
+  return builder.finish();
+}
+
 /** Rows of these lengths; the tokens of row r are r * 1000, r * 1000 + 1, ... */
 export function rowsOf(lengths: readonly number[], length: number): Rows {
-  const builder = buildRows(length, "one");
-  for (const [row, size] of lengths.entries()) {
-    builder.add(document(Array.from({ length: size }, (_, t) => row * 1000 + t)));
-  }
-  return builder.finish();
+  return layOut(numbered(lengths), { length, layout: "one" });
+}
+
+/** Documents of these lengths; the tokens of document r are r * 1000, r * 1000 + 1, ... */
+export function numbered(lengths: readonly number[]): Documents {
+  const ids = (size: number, row: number) => Array.from({ length: size }, (_, t) => row * 1000 + t);
+  return documentsOf(...lengths.map((size, row) => document(ids(size, row))));
+}
+
+/** The rows of a file, laid out as a recipe with these settings would; unpacked if unsaid. */
+export async function readRows(
+  source: DataSource & { readonly pack?: boolean } & Pick<LayoutOptions, "learns" | "room">,
+): Promise<Rows> {
+  const { length, learns, room = 0, format, pack = false } = source;
+  return layOut(await readDocuments(source), { length, layout: layoutOf(format, pack), learns, room });
 }

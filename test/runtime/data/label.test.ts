@@ -2,11 +2,10 @@
 import { describe, expect, test } from "vitest";
 import { batches } from "../../../runtime/data/batches.ts";
 import type { Classes } from "../../../runtime/data/formats.ts";
-import { readRows } from "../../../runtime/data/read.ts";
 import type { Rows } from "../../../runtime/data/rows.ts";
 import { openTokenizer, type Tokenizer } from "../../../runtime/data/tokenizer.ts";
 import { put, temporaryFolder } from "../checkpoint/files.ts";
-import { lexicon } from "./files.ts";
+import { lexicon, readRows } from "./files.ts";
 
 const tokenizer = await openTokenizer(lexicon);
 

@@ -2,8 +2,9 @@
 import { expect, test } from "vitest";
 import { batches } from "../../../runtime/data/batches.ts";
 import { hide, type Hiding } from "../../../runtime/data/masking.ts";
-import { buildRows, notLearned } from "../../../runtime/data/rows.ts";
-import { document } from "./files.ts";
+import { notLearned } from "../../../runtime/data/documents.ts";
+import { layOut } from "../../../runtime/data/rows.ts";
+import { document, documentsOf } from "./files.ts";
 
 const hiding: Hiding = {
   share: 0.15,
@@ -42,11 +43,9 @@ test("another epoch, row or seed chooses others; a position's fate hangs on no o
 });
 
 test("rows are hidden alike in any batch; rows that say what is learned are taken as they are", () => {
-  const builder = buildRows(40, "one", "labels");
-  for (let row = 0; row < 4; row += 1)
-    builder.add(document(Array.from({ length: 40 }, (_, at) => 10 + row + at)));
-  builder.add({ ...document([9, 8, 7], [9, notLearned, 7]), given: true });
-  const rows = builder.finish();
+  const plain = [0, 1, 2, 3].map((row) => document(Array.from({ length: 40 }, (_, at) => 10 + row + at)));
+  const all = documentsOf(...plain, { ...document([9, 8, 7], [9, notLearned, 7]), given: true });
+  const rows = layOut(all, { length: 40, layout: "one", learns: "labels" });
   const options = { length: 40, seed: 1, learns: "labels", hiding, shuffle: true } as const;
   const found = (size: number): Map<number, string> => {
     const source = batches(rows, { ...options, rows: size });

@@ -197,3 +197,32 @@ describe("a wrong file is refused by name", () => {
     await expect(openTokenizer(temporaryFolder())).rejects.toThrow(/tokenizer\.json: there is no such file/);
   });
 });
+
+test("behind a special token there is no space in front, where the tokenizer puts one at the beginning only", () => {
+  const scheme = (prepend_scheme: string) =>
+    tokenizerWith(
+      {
+        pre_tokenizer: { type: "Metaspace", replacement: "\u2581", prepend_scheme, split: false },
+        model: {
+          type: "BPE",
+          vocab: { "<|end|>": 0, a: 1, "\u2581": 2, "\u2581a": 3 },
+          merges: [["\u2581", "a"]],
+        },
+      },
+      {},
+    );
+  const found = (each: string, behind: boolean) => [...scheme(each).encode("a", { behind })];
+  expect([found("first", false), found("first", true)]).toEqual([[3], [1]]);
+  expect([found("always", false), found("always", true)]).toEqual([[3], [3]]);
+  expect([found("never", false), found("never", true)]).toEqual([[1], [1]]);
+});
+
+test("a text may spell what stands for special tokens inside", async () => {
+  const tokenizer = await openTokenizer(lexicon);
+  const text = "a\ufdd0ftl\ufdd1b";
+  for (const behind of [false, true]) {
+    const ids = tokenizer.encode(text, { behind });
+    expect(tokenizer.decode(ids)).toBe(text);
+    expect(Math.max(...ids)).toBeLessThan(1024);
+  }
+});

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import type { DataSettings } from "../../../compiler/language/settings.ts";
 import type { PlanJob } from "../../../compiler/plan/plan.ts";
 import { batches } from "../../../runtime/data/batches.ts";
-import { notLearned } from "../../../runtime/data/rows.ts";
+import { notLearned } from "../../../runtime/data/documents.ts";
 import { readJobRows } from "../../../runtime/train/data.ts";
 import { put, temporaryFolder } from "../checkpoint/files.ts";
 import { readLexicon } from "../data/files.ts";
@@ -31,7 +31,9 @@ const job: PlanJob = {
   accumulation: 1,
   rows: 2,
   tokens: 64,
+  room: 0,
   vocabulary: 1024,
+  ranks: [],
   learns: { kind: "labels", masking: { share: 0.5, hidden: 1, exchanged: 0 } },
 };
 

@@ -1,8 +1,9 @@
 // A micro-batch brings what the plan's programs read of it: its share of the words, and of what is learned, by row or by position.
 import { expect, test } from "vitest";
 import { batches } from "../../../runtime/data/batches.ts";
-import { buildRows } from "../../../runtime/data/rows.ts";
+import { layOut } from "../../../runtime/data/rows.ts";
 import { writeMicro } from "../../../runtime/train/feed.ts";
+import { documentsOf } from "../data/files.ts";
 import { tinyPlan, type TinyVariable } from "../launch/tiny.ts";
 import { fakeSession } from "./fake.ts";
 
@@ -14,13 +15,13 @@ test.each([
   ["labels", [2, 3], [21, 22, 23, 31, 32, 33]],
   ["classes", [2], [2, 3]],
 ] as const)("the second micro-batch of two: %s", async (learns, shape, expected) => {
-  const builder = buildRows(3, "one", learns);
-  for (let row = 0; row < 4; row += 1) {
+  const documents = [0, 1, 2, 3].map((row) => {
     const ids = Int32Array.of(1, 2, 3).map((id) => id + 10 * row);
     const labels = learns === "classes" ? new Int32Array(3).fill(-100) : ids;
-    builder.add({ ids, labels, ...(learns === "classes" ? { class: row } : {}) });
-  }
-  const source = batches(builder.finish(), { rows: 4, length: 3, seed: 0, shuffle: false, learns });
+    return { ids, labels, ...(learns === "classes" ? { class: row } : {}) };
+  });
+  const rows = layOut(documentsOf(...documents), { length: 3, layout: "one", learns });
+  const source = batches(rows, { rows: 4, length: 3, seed: 0, shuffle: false, learns });
   const session = fakeSession(tinyPlan([words, { name: learns, shape, ...host }], {}), {});
   await writeMicro(session, source.at(1), 1, 2);
   expect([...session.integers("ids")]).toEqual([21, 22, 23, 31, 32, 33]);

@@ -1,5 +1,6 @@
 // Rows for tests: token ids with what is learned of them.
-import { buildRows, type Rows } from "../../../runtime/data/rows.ts";
+import { layOut, type Rows } from "../../../runtime/data/rows.ts";
+import { document, documentsOf } from "../data/files.ts";
 
 export const none = -100;
 
@@ -7,8 +8,6 @@ type Ids = readonly number[];
 
 /** Each row is [ids] or [ids, labels]; without labels everything is learned. */
 export function rowsOf(...rows: readonly (readonly [Ids] | readonly [Ids, Ids])[]): Rows {
-  const builder = buildRows(1024, "one");
-  for (const [ids, labels = ids] of rows)
-    builder.add({ ids: Int32Array.from(ids), labels: Int32Array.from(labels) });
-  return builder.finish();
+  const documents = documentsOf(...rows.map(([ids, labels = ids]) => document(ids, labels)));
+  return layOut(documents, { length: 1024, layout: "one" });
 }
