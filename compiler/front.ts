@@ -11,10 +11,11 @@ import { checkDefinitions } from "./language/names.ts";
 import { resolvePath } from "./language/path.ts";
 import { checkRecipe } from "./language/recipe.ts";
 import { resolve, type Read, type Scope } from "./language/resolve.ts";
+import { quantizationOf } from "./language/quantization.ts";
 import { misfits } from "./language/learning.ts";
 import { tunedSettings, type Tuned } from "./language/purposes.ts";
 import { applySetting } from "./language/set.ts";
-import type { Settings } from "./language/settings.ts";
+import type { HeldAs, Settings } from "./language/settings.ts";
 import type { DeviceProfile } from "./plan/plan.ts";
 import { builtinProfiles } from "./profile/builtin.ts";
 import { readProfile } from "./profile/read.ts";
@@ -114,20 +115,20 @@ function profileOf(
 }
 
 function gatherInput(
-  settings: Settings,
+  said: Settings,
   scope: Scope,
   source: Source,
   read: Read,
   diagnostics: Diagnostic[],
 ): ElaborationInput | undefined {
   const from = source.path;
-  const path = resolvePath(from, `${settings.model.path.value}/config.json`);
+  const path = resolvePath(from, `${said.model.path.value}/config.json`);
   const text = read(path);
   if (text === undefined) {
     diagnostics.push(
       problem(
         "FTL0724",
-        settings.model.path.span,
+        said.model.path.span,
         `there is no '${path}'`,
         "the model's folder holds a config.json",
       ),
@@ -137,6 +138,9 @@ function gatherInput(
   const { config, diagnostics: unread } = readConfig(text, path);
   diagnostics.push(...unread);
   if (config === undefined) return undefined;
+  const stored = said.model.weights === undefined ? quantizationOf(config, scope, from) : undefined;
+  diagnostics.push(...(stored?.diagnostics ?? []));
+  const settings = { ...said, model: { ...said.model, weights: said.model.weights ?? stored?.weights } };
   const { architecture, diagnostics: unknown } = findArchitecture(
     config,
     scope,
@@ -152,6 +156,9 @@ function gatherInput(
   const task = find("task", settings.head.name.value);
   if (task !== undefined) diagnostics.push(...misfits(settings, task, scope));
   const adapters = settings.adapters.flatMap(({ name }) => find("adapter", name.value) ?? []);
+  const format = (said: HeldAs<string> | undefined): Definition | undefined =>
+    said?.kind === "format" ? find("format", said.format.name.value) : undefined;
+  const formats = { weights: format(settings.model.weights?.value), state: format(settings.state.value) };
   if (architecture === undefined || optimizer === undefined || schedule === undefined || task === undefined)
     return undefined;
   const accumulation = settings.accumulation.value === "auto" ? 1 : settings.accumulation.value;
@@ -165,6 +172,7 @@ function gatherInput(
     method,
     schedule,
     adapters,
+    formats,
     rows: settings.batch.value / accumulation,
   };
 }

@@ -130,17 +130,36 @@ export const stages: readonly Stage[] = [
   {
     name: "fuse",
     why: "values become kernels: what is computed together is read and written once",
+    // A result that is left in a variable the program has read takes that one's place, so one kernel may read and write it.
     run: (module, { profile }) => {
       const analyses: Analyses = new Map();
-      return { ...module, programs: module.programs.map((program) => fused(program, profile, analyses)) };
+      const done = new Map<string, Region>();
+      const shared = new Map<Region, number>();
+      for (const { region } of module.programs) if (!shared.has(region)) shared.set(region, shared.size);
+      return {
+        ...module,
+        programs: module.programs.map((program) => {
+          const previous = program.writes.map((name) => program.reads.indexOf(name));
+          const key = `${shared.get(program.region) ?? ""}: ${previous.join()}`;
+          const region = done.get(key) ?? fuse(program.region, profile, { previous, analyses });
+          done.set(key, region);
+          return { ...program, region };
+        }),
+      };
     },
   },
 ];
 
+/** Programs that share a region go on sharing one. */
 function everywhere(module: Module, change: (region: Region) => Region): Module {
+  const done = new Map<Region, Region>();
   return {
     ...module,
-    programs: module.programs.map((program) => ({ ...program, region: change(program.region) })),
+    programs: module.programs.map((program) => {
+      const region = done.get(program.region) ?? change(program.region);
+      done.set(program.region, region);
+      return { ...program, region };
+    }),
   };
 }
 
@@ -170,10 +189,4 @@ function mixed(module: Module, precision: Precision): Module {
         : program,
     ),
   };
-}
-
-/** A result that is left in a variable the program has read takes that one's place, so one kernel may read and write it. */
-function fused(program: Program, profile: DeviceProfile, analyses: Analyses): Program {
-  const previous = program.writes.map((name) => program.reads.indexOf(name));
-  return { ...program, region: fuse(program.region, profile, { previous, analyses }) };
 }

@@ -16,6 +16,7 @@ export const definitionKinds = [
   "schedule",
   "task",
   "method",
+  "format",
 ] as const satisfies readonly DefinitionKind[];
 
 /** No path from the root of a tree through expressions is longer. */

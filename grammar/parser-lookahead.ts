@@ -113,6 +113,7 @@ export abstract class LookaheadParser extends CstParser {
           break;
         case "peft":
         case "example":
+        case "bitsandbytes":
           if (next.tokenType === t.LeftBrace) return "fields";
           break;
         case "require":

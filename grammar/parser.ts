@@ -305,7 +305,7 @@ export class FtlParser extends ExpressionParser {
     this.CONSUME(t.Text);
   });
 
-  /** `peft { … }`, `example { … }`. */
+  /** `peft { … }`, `example { … }`, `bitsandbytes { … }`. */
   readonly fields = this.RULE("fields", () => {
     this.CONSUME(t.Word);
     this.SUBRULE(this.body);

@@ -68,7 +68,15 @@ export interface Option {
 
 /** What kinds of definition there are. */
 export type DefinitionKind =
-  "function" | "module" | "architecture" | "adapter" | "optimizer" | "schedule" | "task" | "method";
+  | "function"
+  | "module"
+  | "architecture"
+  | "adapter"
+  | "optimizer"
+  | "schedule"
+  | "task"
+  | "method"
+  | "format";
 
 /**
  * `function f(a: [.., d], b: number = 1) -> [.., d] { … }`, `module linear[in -> out](bias: boolean = false) { … }`,
@@ -140,7 +148,7 @@ export interface Table {
 
 /**
  * A named part of a definition: `KIND NAME [shape] at "path" as ROLE = initial { options }`. KIND is `weight`, `train`,
- * `state`, or the name of a module such as `linear`. `arrow` is true for `[in -> out]`. Everything after NAME is optional.
+ * `state`, `tensor`, or the name of a module such as `linear`. `arrow` is true for `[in -> out]`. Everything after NAME is optional.
  */
 export interface Declaration {
   readonly kind: "declaration";
@@ -201,10 +209,11 @@ export interface Require {
 
 /**
  * `peft { peft_type: "LORA", r: rank }`: the fields of `adapter_config.json`. `example { rank: 8 }`: options with which the
- * definition works as it stands; for an architecture, the fields of a small `config.json`.
+ * definition works as it stands; for an architecture, the fields of a small `config.json`. `bitsandbytes { blocksize: block }`: what that
+ * library's files say of a tensor that they hold in the format.
  */
 export interface Fields {
-  readonly kind: "peft" | "example";
+  readonly kind: "peft" | "example" | "bitsandbytes";
   readonly options: readonly Option[];
   readonly span: Span;
 }

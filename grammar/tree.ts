@@ -271,7 +271,8 @@ export class TreeBuilder extends ExpressionBuilder {
         };
       }
       case "fields": {
-        const kind = first(node, "Word")?.image === "example" ? "example" : "peft";
+        const word = first(node, "Word")?.image;
+        const kind = word === "example" || word === "bitsandbytes" ? word : "peft";
         return { kind, options: this.options(nodes(node, "body")[0]), span };
       }
       case "conditional":

@@ -2,7 +2,7 @@
 // `example { … }` sets, by paths such as `data.format`. In: a definition that recipes name. Out: the text of a recipe.
 import { textOf } from "../../grammar/source.ts";
 import type { Definition } from "../../grammar/syntax.ts";
-import { exampleClause, exampleSettings } from "../language/example.ts";
+import { exampleClause, exampleSettings, exampleUse } from "../language/example.ts";
 import { library } from "../library.gen.ts";
 import {
   recipeLine,
@@ -22,6 +22,7 @@ export function exampleLines(definition?: Definition): readonly RecipeLine[] {
   if (definition === undefined) return base;
   const own = recipeLine(exampleClause(definition) ?? "");
   let lines = own === undefined ? base : withLine(base, own);
+  if (definition.what === "format") lines = withSetting(lines, "model", "weights", exampleUse(definition));
   for (const { path, value } of exampleSettings(definition)) {
     const [noun, option] = path.map(({ text }) => text);
     if (noun !== undefined) lines = withSetting(lines, noun, option, textOf(value.span));

@@ -16,7 +16,15 @@ export interface Cells {
 }
 
 /** The kinds that a recipe names, each as a table. */
-const shown: readonly PageKind[] = ["architecture", "adapter", "task", "method", "optimizer", "schedule"];
+const shown: readonly PageKind[] = [
+  "architecture",
+  "adapter",
+  "task",
+  "method",
+  "optimizer",
+  "schedule",
+  "format",
+];
 
 export function referenceText(pages: readonly Page[], tables: readonly Cells[]): string {
   return [

@@ -7,7 +7,13 @@ import { builtins, type Builtin } from "../language/builtins.ts";
 import { formOf } from "../language/chosen.ts";
 import type { ClauseRule, OptionRules } from "../language/clause.ts";
 import { clauses } from "../language/clauses.ts";
-import { clauseOf, exampleClause, exampleConfig, type ConfigFields } from "../language/example.ts";
+import {
+  clauseOf,
+  exampleClause,
+  exampleConfig,
+  exampleUse,
+  type ConfigFields,
+} from "../language/example.ts";
 import type { Scope } from "../language/resolve.ts";
 import { configFields, type ConfigFieldUse } from "./config-fields.ts";
 import { exampleRecipe } from "./example-recipe.ts";
@@ -67,16 +73,17 @@ export function pageOf(definition: Definition, scope: Scope): Page {
   const own = scope.root.path === path ? path : undefined;
   const rule = clauseOf(what);
   const architecture = what === "architecture";
+  const format = what === "format";
   return {
     kind: what,
     name: name.text,
     file: path,
     text: documentation,
     papers: papersIn(documentation),
-    use: exampleClause(definition) ?? signature(definition),
-    parameters: architecture ? [] : parameters.map((each) => given(each, rule !== undefined)),
+    use: format ? `weights: ${exampleUse(definition)}` : (exampleClause(definition) ?? signature(definition)),
+    parameters: architecture ? [] : parameters.map((each) => given(each, rule !== undefined || format)),
     common: rule === undefined ? [] : optionsOf(rule),
-    example: rule === undefined ? undefined : exampleRecipe(definition, own),
+    example: rule === undefined && !format ? undefined : exampleRecipe(definition, own),
     config: architecture
       ? {
           modelType: name.text,

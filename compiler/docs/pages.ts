@@ -13,6 +13,7 @@ export const groups: readonly { readonly kind: PageKind; readonly title: string 
   { kind: "method", title: "methods" },
   { kind: "optimizer", title: "optimizers" },
   { kind: "schedule", title: "schedules" },
+  { kind: "format", title: "formats" },
   { kind: "module", title: "modules" },
   { kind: "function", title: "functions" },
   { kind: "built-in", title: "built-ins" },

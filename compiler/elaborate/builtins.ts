@@ -13,11 +13,12 @@ import {
   type Meaning,
   type Passed,
   type Purpose,
+  type TensorMeaning,
 } from "./meaning.ts";
 import { dropped } from "./drop.ts";
 import { randomNormal, randomUniform, stepKey } from "./random.ts";
 import { dimensionsOf, whole } from "./sizes.ts";
-import { anonymous, asTensor, casted, elementwise, tensor } from "./tensors.ts";
+import { anonymous, asTensor, broadcast, casted, elementwise, tensor } from "./tensors.ts";
 import { broadcastTo, concat, permute, reshape } from "./views.ts";
 import { emit, fail, type Workspace } from "./workspace.ts";
 
@@ -50,7 +51,24 @@ function builtin(
 }
 
 /** Elementwise functions that are one operation each. */
-const unary = ["exp", "log", "sqrt", "rsqrt", "tanh", "erf", "sin", "cos", "abs", "sign", "floor", "ceil"];
+const unary = [
+  "exp",
+  "log",
+  "sqrt",
+  "rsqrt",
+  "tanh",
+  "erf",
+  "sin",
+  "cos",
+  "abs",
+  "sign",
+  "floor",
+  "ceil",
+  "round",
+];
+
+/** Functions of the bits of u32 words; other numbers are made whole. */
+const bitwise = ["shift_left", "shift_right", "bit_and", "bit_or", "bit_xor"];
 
 function axisOf(over: Passed | undefined, dimensions: readonly Dimension[]): number | undefined {
   if (over === undefined) return undefined;
@@ -83,7 +101,7 @@ function reduced(
   const { value, dimensions } = asTensor(ws, given.need(0, "x").meaning, at);
   const axis = axisOf(given.maybe("over"), dimensions);
   const axes = axis === undefined ? dimensions.map((_, index) => index) : [axis];
-  const float = operation === "sum" ? casted(ws, value, "f32", at) : value;
+  const float = operation === "sum" && value.type !== "u32" ? casted(ws, value, "f32", at) : value;
   const folded = axes.length === 0 ? float : emit(ws, at, operation, [float], { axes });
   const count = axes.reduce((product, each) => product * (dimensions[each]?.size ?? 1), 1);
   if (axis !== undefined)
@@ -95,6 +113,14 @@ function reduced(
       count,
     };
   return { meaning: tensor(emit(ws, at, "reshape", [folded], { shape: [] }), []), count };
+}
+
+/** A number, or a tensor, as words of 32 bits. */
+function words32(ws: Workspace, meaning: Meaning, at: Span): TensorMeaning {
+  if (meaning.kind === "number")
+    return tensor(emit(ws, at, "constant", [], { value: meaning.value, type: "u32", shape: [] }), []);
+  const { value, dimensions } = asTensor(ws, meaning, at);
+  return tensor(casted(ws, value, "u32", at), dimensions);
 }
 
 function extremum(operation: "maximum" | "minimum"): (ws: Workspace, given: Arguments, at: Span) => Meaning {
@@ -151,6 +177,20 @@ function drawn(
 export const builtins: Readonly<Record<string, Builtin>> = Object.fromEntries([
   ...unary.map((name) =>
     builtin(name, (ws, given, at) => elementwise(ws, name, [given.need(0, "x").meaning], at)),
+  ),
+  builtin("whole", (ws, given, at) => words32(ws, given.need(0, "x").meaning, at)),
+  builtin("float", (ws, given, at) => {
+    const { value, dimensions } = asTensor(ws, given.need(0, "x").meaning, at);
+    return tensor(casted(ws, value, "f32", at), dimensions);
+  }),
+  ...bitwise.map((name) =>
+    builtin(name, (ws, given, at) => {
+      const words = [given.need(0, "x").meaning, given.need(1, "y").meaning].map((each) =>
+        words32(ws, each, at),
+      );
+      const { values, dimensions } = broadcast(ws, words, at);
+      return tensor(emit(ws, at, name, values), dimensions);
+    }),
   ),
   builtin("max", extremum("maximum")),
   builtin("min", extremum("minimum")),

@@ -5,12 +5,14 @@ import type { Definition } from "../../grammar/syntax.ts";
 import { distinct } from "../diagnostics/distinct.ts";
 import type { Module, ScalarExpression } from "../ir/graph.ts";
 import { usual, type Purpose } from "../language/purposes.ts";
-import type { Constant, Settings } from "../language/settings.ts";
+import type { Constant, HeldAs, Settings } from "../language/settings.ts";
 import type { DrawnRank, Learning } from "../plan/plan.ts";
 import { addsPositions, positionsInFront, type AdapterUse } from "./adapters.ts";
 import { callDefinition } from "./functions.ts";
 import { constantMeaning, type Declared, type Meaning, type Passed, type RecordMeaning } from "./meaning.ts";
 import { conflicts } from "./during.ts";
+import { encodePrograms, noEncoding } from "./encode-programs.ts";
+import { formatUse, type FormatUse } from "./formats.ts";
 import { unmatched } from "./groups.ts";
 import type { Job } from "./job.ts";
 import { generatePrograms, type Generating } from "./generate-programs.ts";
@@ -21,7 +23,7 @@ import { mergePrograms, noMerging, type AdaptedPart, type Merge } from "./mergin
 import { buildModel, type ModelChoice } from "./model.ts";
 import { matcher } from "./patterns.ts";
 import { ranksOutside } from "./ranks.ts";
-import { gather, isDrawn, type Beginnings } from "./programs.ts";
+import { gather, holderOf, isDrawn, type Beginnings } from "./programs.ts";
 import { rateOf } from "./schedule.ts";
 import { trainsBy, unmatchedTrain } from "./selection.ts";
 import { trainingStep, withoutStep, type TrainingStep } from "./step.ts";
@@ -39,6 +41,8 @@ export interface ElaborationInput {
   readonly method?: Definition | undefined;
   readonly schedule: Definition;
   readonly adapters: readonly Definition[];
+  /** Where the recipe names formats. */
+  readonly formats: { readonly weights: Definition | undefined; readonly state: Definition | undefined };
   /** Rows of a micro-batch. */
   readonly rows: number;
   /** What programs are wanted; training and evaluating where unsaid. */
@@ -150,6 +154,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   const choice: ModelChoice = {
     // What is merged is computed from all digits of the file.
     frozen: wanted.has("merge") ? "f32" : frozenType(settings, input.config),
+    format: wanted.has("merge") ? undefined : formatOf(settings.model.weights?.value, input.formats.weights),
     trains: (name) => selected(name) || (adapters.length > 0 && isAdded(name)),
     estimates: estimatesBy(settings),
     isAdded,
@@ -177,6 +182,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
     schedule: input.schedule,
     scheduleOptions: passedOptions(settings.schedule.options),
     clip: settings.clip?.value,
+    state: stateOf(settings, input.formats.state),
     lossScale: lossScaleOf(settings),
     method: methodOf(input),
     span: settings.span,
@@ -211,10 +217,15 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   const declared = unique(running.flatMap((each) => each.declared));
   const drawn = declared.filter((each) => isDrawn(each, beginnings));
   const initialize = initializeProgram(ws, drawn, declared, settings.span);
-  const programs = [...running, ...(drawn.length > 0 ? [initialize] : [])];
+  const encoding = beginnings.randomWeights ? noEncoding : encodePrograms(ws, declared, settings.span);
+  const programs = [...running, ...encoding.programs, ...(drawn.length > 0 ? [initialize] : [])];
   const module: Module = {
     name: settings.name,
-    variables: gather([...declared, ...initialize.declared], beginnings),
+    variables: gather(
+      [...declared, ...initialize.declared, ...encoding.programs.flatMap((each) => each.declared)],
+      beginnings,
+    ),
+    ...(encoding.held.length === 0 ? {} : { held: encoding.held }),
     scalars: ws.scalars,
     programs: programs.map(({ program }) => program),
   };
@@ -312,7 +323,11 @@ function modelFacts(
   inFolder: (name: string) => boolean,
   { randomWeights }: Beginnings,
 ): readonly Saved[] {
-  const saved = weights.filter(({ kind, trainable }) => kind === "weights" && (trainable || randomWeights));
+  // Weights that began at random in a format can be drawn again; files know them in other types alone.
+  const isWhole = weights.every((each) => holderOf(each) === undefined);
+  const saved = weights.filter(
+    ({ kind, trainable }) => kind === "weights" && (trainable || (randomWeights && isWhole)),
+  );
   return saved.every(({ name }) => inFolder(name)) ? [] : saved.map(savedAs);
 }
 
@@ -351,7 +366,15 @@ function unique(declared: readonly Declared[]): readonly Declared[] {
 }
 
 function count(declared: readonly Declared[]): Elaborated["parameters"] {
-  const sizes = declared
+  const own = declared.filter((each) => holderOf(each) === undefined);
+  const held = new Map(
+    declared.flatMap((each) =>
+      (each.parts ?? [each]).flatMap(({ holds }) =>
+        holds === undefined ? [] : [[holds.name, holds] as const],
+      ),
+    ),
+  );
+  const sizes = [...own, ...held.values()]
     .filter(({ kind }) => kind === "weights" || kind === "adapter")
     .map(({ shape, trainable }) => ({ size: shape.reduce((product, size) => product * size, 1), trainable }));
   const sum = (of: typeof sizes): number => of.reduce((total, { size }) => total + size, 0);
@@ -372,10 +395,24 @@ function reportUnanswered(ws: Workspace, use: AdapterUse): void {
   }
 }
 
+function formatOf(
+  said: HeldAs<string> | undefined,
+  definition: Definition | undefined,
+): FormatUse | undefined {
+  if (said?.kind !== "format" || definition === undefined) return undefined;
+  return formatUse(definition, passedOptions(said.format.options), said.format.span);
+}
+
+function stateOf({ state }: Settings, definition: Definition | undefined): Job["state"] {
+  const format = formatOf(state.value, definition);
+  if (format !== undefined) return { format };
+  return { type: state.value.kind === "type" ? state.value.type : "f32" };
+}
+
 /** Storage of frozen weights: what the recipe says, else the config, else f32. */
 function frozenType(settings: Settings, config: RecordMeaning): "f32" | "f16" | "bf16" {
-  const said = settings.model.weights?.value.kind;
-  if (said === "f32" || said === "f16" || said === "bf16") return said;
+  const said = settings.model.weights?.value;
+  if (said?.kind === "type") return said.type;
   const dtype = config.fields.get("dtype") ?? config.fields.get("torch_dtype");
   if (dtype?.kind !== "string") return "f32";
   return dtype.value === "bfloat16" ? "bf16" : dtype.value === "float16" ? "f16" : "f32";

@@ -93,6 +93,9 @@ function evaluateStatement(ws: Workspace, env: Environment, statement: Statement
     case "peft":
       env.owner.peft?.(statement, env);
       return none;
+    case "bitsandbytes":
+      env.owner.bitsandbytes?.(statement, env);
+      return none;
     case "example":
       return none;
     case "assign": {

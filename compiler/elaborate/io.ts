@@ -69,6 +69,11 @@ export function layerCounter(name: string, local: string, layer: Declared["layer
   return { ...common, type: "i32", kind: "io", from: "counter", trainable: false, span };
 }
 
+/** Where the host puts a tensor of the checkpoint that a program takes into a format: room for the largest. */
+export function stagingVariable(count: number, type: ElementType, span: Span): Declared {
+  return hostVariable("staging", [count], type, span);
+}
+
 /** A float scalar of the job itself, zero at first. */
 export function stateVariable(name: string, kind: "io" | "optimizer", span: Span): Declared {
   return { ...hostVariable(name, [], "f32", span), kind, from: "state" };

@@ -3,8 +3,10 @@
 import type { Span } from "../../grammar/source.ts";
 import type { Definition, Method } from "../../grammar/syntax.ts";
 import { inner, type Environment, type Owner } from "./environment.ts";
+import type { ElementType } from "../ir/graph.ts";
 import { evaluateStatements } from "./expressions.ts";
 import { bindParameters } from "./functions.ts";
+import type { FormatUse } from "./formats.ts";
 import type { LossScale } from "./loss-scale.ts";
 import type { Group } from "./groups.ts";
 import type { FunctionMeaning, Passed } from "./meaning.ts";
@@ -24,6 +26,8 @@ export interface Job {
   readonly room: number;
   readonly optimizer: Definition;
   readonly optimizerOptions: readonly Passed[];
+  /** What the optimizer's states that are one number a weight are held in. */
+  readonly state: { readonly type: ElementType } | { readonly format: FormatUse };
   /** Where the recipe chooses the optimizer. */
   readonly optimizerSpan: Span;
   readonly groups: readonly Group[];

@@ -148,7 +148,8 @@ export interface Declared extends TensorType {
   readonly layer: { readonly template: string; readonly index: number } | undefined;
   readonly kind: Variable["kind"];
   /** The module that it is declared in, and the role that has in the model; none for what stands in no module. */
-  readonly module?: { readonly name: string; readonly role: string | undefined } | undefined;
+  readonly module?:
+    { readonly name: string; readonly role: string | undefined; readonly isMap?: boolean } | undefined;
   /** For a stack of layers: one declaration a layer, in order. */
   readonly parts?: readonly Declared[] | undefined;
   readonly from: "checkpoint" | "optional" | "adapter" | "table" | "state" | "host" | "counter";
@@ -164,7 +165,47 @@ export interface Declared extends TensorType {
   readonly moving?: readonly (RangeMeaning | undefined)[] | undefined;
   /** It trains, and a method estimates its gradient: nothing is propagated back to it. */
   readonly estimated?: boolean;
+  /** What holds it where that is not a tensor of its own type. */
+  readonly held?: Holding | undefined;
+  /** For a tensor that a format holds another one in: that one. */
+  readonly holds?: Declared | undefined;
   readonly span: Span;
+}
+
+/** A tensor in a format: the tensors that hold it, and the way there and back. */
+export interface Holding {
+  /** As a recipe writes it, such as "nf4 { block: 64 }". */
+  readonly label: string;
+  readonly tensors: readonly Declared[];
+  /** The tensor, made of what the region at hand reads of the tensors that hold it. */
+  readonly decode: () => Value;
+  /** What the tensors hold for a value of the tensor, in their order. */
+  readonly encode: (value: Value) => readonly Value[];
+  /** For each of the tensors where it hangs on elements that moved, in bool; undefined where the format does not say. */
+  readonly touched: ((moved: Value) => readonly Value[]) | undefined;
+  /** How bitsandbytes' files hold it, where they can. */
+  readonly stored: Stored | undefined;
+}
+
+/** What stands beside a tensor in files of bitsandbytes that hold it encoded. */
+export interface Stored {
+  /** The name, behind the tensor's, of the JSON that describes it. */
+  readonly state: string;
+  /** What fields of that JSON must be. */
+  readonly fields: ReadonlyMap<string, StoredField>;
+  /** Tensors beside that must be what a table is. */
+  readonly tables: ReadonlyMap<string, Declared>;
+  /**
+   * For each tensor its name behind the held one's, "" for that one's own: a tensor of the file or a field of the JSON. Undefined:
+   * files do not have it.
+   */
+  readonly names: readonly (string | undefined)[];
+}
+
+/** Undefined: the field must not be there. `option`: the recipe's option that says so, or "". */
+export interface StoredField {
+  readonly value: number | string | undefined;
+  readonly option: string;
 }
 
 export const poison: Meaning = { kind: "poison" };

@@ -7,6 +7,7 @@ import type { ElementType } from "../ir/graph.ts";
 import { wrapped, type Adapting, type AdapterUse } from "./adapters.ts";
 import { inner, type Environment, type Owner } from "./environment.ts";
 import { evaluate, evaluateStatements, interpolate } from "./expressions.ts";
+import { heldIn, type FormatUse } from "./formats.ts";
 import { bindParameters } from "./functions.ts";
 import { layerRecord } from "./layers.ts";
 import {
@@ -38,6 +39,8 @@ import { fail, traced, type Workspace } from "./workspace.ts";
 export interface ModelChoice {
   /** Storage of weights that do not train. */
   readonly frozen: ElementType;
+  /** What the frozen weights of maps between spaces, such as linear modules, are held in instead. */
+  readonly format: FormatUse | undefined;
   trains(name: string): boolean;
   /** Whether a weight belongs to a module that comes with the task: it is drawn where no file has it. */
   isAdded(name: string): boolean;
@@ -189,9 +192,19 @@ function weight(
     shape: (stored ?? dimensions).map(({ size }) => size),
     type: trainable ? "f32" : choice.frozen,
   };
-  place.declared?.set(variable.local, variable);
+  const held =
+    choice.format !== undefined && isHeld(variable, dimensions)
+      ? heldIn(ws, choice.format, variable, { use: "weight", signed: true })
+      : variable;
+  for (const each of held.held?.tensors ?? [held]) place.declared?.set(each.local, each);
   const order = stored === undefined ? undefined : dimensions.map((dimension) => stored.indexOf(dimension));
-  return { kind: "variable", variable, dimensions, order };
+  return { kind: "variable", variable: held, dimensions, order };
+}
+
+/** Frozen matrices of modules that lead from one space to another ([in -> out]), but for the head: as QLoRA has it. */
+function isHeld({ module, trainable, from }: Declared, dimensions: readonly Dimension[]): boolean {
+  const isMap = module?.isMap === true && module.role !== "head";
+  return isMap && !trainable && from === "checkpoint" && dimensions.length >= 2;
 }
 
 /** The axes as the checkpoint has them, where the declaration says `stored`: the declared sizes, each once, in another order. */
@@ -265,7 +278,7 @@ function part(
       `there is no module '${declaration.what.text}'`,
       "unknown module",
     );
-  const module = { name: definition.name.text, role: declaration.role?.text };
+  const module = { name: definition.name.text, role: declaration.role?.text, isMap: definition.arrow };
   const place: Place = { ...inside(outer, pathOf(ws, env, declaration)), module };
   const own = inner(undefined, ownerAt(ws, place, choice, adapting));
   const given = declaredShape(ws, env, declaration);

@@ -2,20 +2,29 @@
 // its gradient and the number of the update. The states it declares become variables of their own; a state that stands
 // for a part of a stack is a stack too.
 import type { Span } from "../../grammar/source.ts";
-import type { Method } from "../../grammar/syntax.ts";
-import type { Value } from "../ir/graph.ts";
+import type { Declaration, Method } from "../../grammar/syntax.ts";
+import { sizeOf, type Value } from "../ir/graph.ts";
 import { operationOf } from "../ops/index.ts";
 import { nodesBetween } from "../passes/rebuild.ts";
-import { inner } from "./environment.ts";
+import { inner, type Environment } from "./environment.ts";
 import { evaluate, evaluateStatements } from "./expressions.ts";
+import { heldIn } from "./formats.ts";
 import { bindParameters, callBody } from "./functions.ts";
 import { parameterMeaning, type Estimate } from "./gradient-source.ts";
 import { withoutMethod, type Job } from "./job.ts";
-import { number, type Declared, type Meaning, type Passed, type TensorMeaning } from "./meaning.ts";
+import {
+  number,
+  type Declared,
+  type Holding,
+  type Meaning,
+  type Passed,
+  type TensorMeaning,
+} from "./meaning.ts";
+import { truth } from "./operators.ts";
 import { declaredShape } from "./parts.ts";
 import type { Write } from "./programs.ts";
-import { anonymous, asTensor, elementwise, tensor } from "./tensors.ts";
-import { fail, type Workspace } from "./workspace.ts";
+import { anonymous, asTensor, casted, elementwise, tensor } from "./tensors.ts";
+import { emit, fail, read, type Workspace } from "./workspace.ts";
 
 /** What an update is told beside the parameter. */
 export interface Step extends Estimate {
@@ -64,16 +73,21 @@ export function updateParameter(
         declaration.initial === undefined ? number(0) : evaluate(ws, scope, declaration.initial);
       const name = `${declaration.name.text} of ${parameter.name}`;
       const kept = { ...parameter, trainable: false, from: "state", kind: "optimizer", type: "f32" } as const;
-      const state: Declared = {
+      const plain: Declared = {
         ...kept,
         name,
+        local: name,
         shown: name,
         initial,
         shape: own.map(({ size }) => size),
         span: declaration.span,
       };
+      const state =
+        declaration.shape === undefined
+          ? stateIn(ws, job.state, plain, isSigned(ws, scope, declaration))
+          : plain;
       states.set(declaration.name.text, state);
-      declared(state);
+      for (const each of state.held?.tensors ?? [state]) declared(each);
       scope.bindings.set(declaration.name.text, { kind: "variable", variable: state, dimensions: own });
     },
     assign: (name, meaning) => void assigned.set(name, meaning),
@@ -100,17 +114,63 @@ export function updateParameter(
     span,
   );
   const still = { w, g, moves: step.moves, parameter, job };
-  const written = (variable: Declared, before: Meaning, meaning: Meaning | undefined): Write[] => {
+  const written = (variable: Declared, before: Meaning, meaning: Meaning | undefined): readonly Write[] => {
     if (meaning === undefined) return [];
     const after = asTensor(ws, meaning, span);
     const moved =
       step.moves === undefined ? after.value : kept(ws, after, before, { ...still, moves: step.moves });
-    return [{ declared: variable, value: applied(ws, step, moved, before, span) }];
+    if (variable.held !== undefined) return heldWrites(ws, variable.held, step, moved, span);
+    const value = casted(ws, applied(ws, step, moved, before, span), variable.type, span);
+    return [{ declared: variable, value }];
   };
   return [
     ...written(parameter, w, assigned.get("w") ?? w),
     ...[...states].flatMap(([name, state]) => written(state, parameterMeaning(state), assigned.get(name))),
   ];
+}
+
+/** States of fewer numbers stay f32: they take no room, and blocks of so few are no good sample (Dettmers et al., 2022). */
+const fewest = 4096;
+
+/** The state in what the recipe wants states held in. */
+function stateIn(ws: Workspace, wanted: Job["state"], state: Declared, signed: boolean): Declared {
+  if ("type" in wanted) return { ...state, type: wanted.type };
+  return sizeOf(state.shape) < fewest ? state : heldIn(ws, wanted.format, state, { use: "state", signed });
+}
+
+/** The option `signed` of a state: whether it may be below zero. */
+function isSigned(ws: Workspace, env: Environment, { options }: Declaration): boolean {
+  const option = options.find(({ path }) => path[0]?.text === "signed");
+  return option === undefined || truth(evaluate(ws, env, option.value), option.value.span);
+}
+
+/** What holds a state afterwards. What does not move keeps its very bits, as far as the format tells. */
+function heldWrites(
+  ws: Workspace,
+  held: Holding,
+  { moves, applies }: Step,
+  after: Value,
+  span: Span,
+): readonly Write[] {
+  const written = held.encode(after);
+  const where = moves === undefined ? undefined : asTensor(ws, moves, span);
+  const asWhole = where !== undefined && where.dimensions.length === 0;
+  const touched = where === undefined || asWhole ? undefined : held.touched?.(where.value);
+  const spread = (condition: Value, { shape }: Value): Value =>
+    emit(ws, span, "broadcast", [condition], { shape });
+  return held.tensors.flatMap((declared, index): readonly Write[] => {
+    const made = written[index];
+    if (made === undefined) return [];
+    const conditions = [
+      asWhole ? spread(where.value, made) : touched?.[index],
+      applies === undefined ? undefined : spread(asTensor(ws, applies, span).value, made),
+    ].filter((each) => each !== undefined);
+    const value = conditions.reduce(
+      (now, condition) => emit(ws, span, "select", [condition, now, read(ws, declared)]),
+      made,
+    );
+    return [{ declared, value }];
+  });
 }
 
 /** The new value where the update is made at all, the old one where its step is skipped. */

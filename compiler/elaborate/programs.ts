@@ -80,6 +80,11 @@ function variableOf(declared: Declared, beginnings: Beginnings): Variable {
   };
 }
 
+/** What a variable, or the first part of a stack, holds for a format. */
+export function holderOf({ parts, holds }: Declared): Declared | undefined {
+  return parts?.[0]?.holds ?? holds;
+}
+
 /** Whether the program "initialize" fills a variable. */
 export function isDrawn(declared: Declared, beginnings: Beginnings): boolean {
   if (declared.from === "checkpoint") return beginnings.randomWeights;
@@ -95,6 +100,7 @@ function initialOf(declared: Declared, beginnings: Beginnings): Initial {
   const names = (declared.parts ?? [declared]).map(({ key }) => key);
   switch (declared.from) {
     case "checkpoint":
+      if (holderOf(declared) !== undefined) return { from: beginnings.randomWeights ? "program" : "held" };
       return beginnings.randomWeights ? { from: "program" } : { from: "checkpoint", names };
     case "optional":
       return beginnings.randomWeights ? { from: "program" } : { from: "optional", names };

@@ -13,6 +13,7 @@ import {
   type TensorMeaning,
 } from "./meaning.ts";
 import { arithmetic, logic } from "../plan/scalars.ts";
+import { registerType } from "../ops/wgsl.ts";
 import {
   emit,
   fail,
@@ -46,7 +47,8 @@ export function asTensor(ws: Workspace, meaning: Meaning, span: Span): TensorMea
       return meaning;
     case "variable": {
       const { variable, dimensions, order } = meaning;
-      const stored = casted(ws, read(ws, variable), variable.type === "i32" ? "i32" : "f32", span);
+      const stored =
+        variable.held?.decode() ?? casted(ws, read(ws, variable), registerType(variable.type), span);
       const seen = order === undefined ? stored : emit(ws, span, "permute", [stored], { permutation: order });
       return tensor(seen, dimensions);
     }
@@ -160,7 +162,7 @@ function elementType(meaning: Meaning): ElementType | undefined {
     case "tensor":
       return meaning.value.type;
     case "variable":
-      return meaning.variable.type === "i32" ? "i32" : "f32";
+      return registerType(meaning.variable.type);
     case "boolean":
       return "bool";
     case "scalar":

@@ -85,20 +85,26 @@ export interface Variable extends TensorType {
  * an adapter that holds it; where no file does, what the program "initialize" writes.
  * `adapter`: read from an adapter in PEFT layout under these keys. `program`: written by the program "initialize".
  * `table`: computed in float64 when the recipe is compiled, by a region without parameters; the stored type is the variable's.
- * `host`: written by the host before each program that reads it. `zero`: all bits zero.
+ * `host`: written by the host before each program that reads it. `zero`: all bits zero. `held`: written by the program of the held
+ * tensor that it is part of.
  */
 export type Initial =
   | { readonly from: "checkpoint"; readonly names: readonly string[] }
   | { readonly from: "optional"; readonly names: readonly string[] }
   | { readonly from: "adapter"; readonly names: readonly string[] }
   | { readonly from: "program" }
+  | { readonly from: "held" }
   | { readonly from: "table"; readonly region: Region }
   | { readonly from: "host" }
   | { readonly from: "zero" };
 
-/** Reads and writes of one program: `region.parameters[i]` is the value of `reads[i]`, `region.results[i]` that of `writes[i]`. */
+/**
+ * Reads and writes of one program: `region.parameters[i]` is the value of `reads[i]`, `region.results[i]` that of `writes[i]`.
+ * `parts`: it stands for so many programs that do the same, the i-th of which leaves its results in part i of the stacks it writes.
+ */
 export interface Program {
   readonly name: string;
+  readonly parts?: number;
   readonly reads: readonly string[];
   readonly writes: readonly string[];
   readonly region: Region;
@@ -120,12 +126,47 @@ export interface HostScalar {
 export type ScalarExpression =
   number | { readonly name: string } | { readonly apply: string; readonly to: readonly ScalarExpression[] };
 
+/**
+ * A tensor of the checkpoint that is held in a format, or one a layer. `program` takes it from the variable `staging` into `tensors`.
+ */
+export interface HeldTensor {
+  readonly name: string;
+  /** Its names in the files, one a part; the shape there is that of a part. */
+  readonly names: readonly string[];
+  readonly shape: readonly number[];
+  /** As a recipe writes it, such as "nf4 { block: 64 }". */
+  readonly format: string;
+  readonly staging: string;
+  readonly program: string;
+  readonly tensors: readonly string[];
+  /** How files of bitsandbytes hold it encoded. */
+  readonly stored: StoredTensor | undefined;
+}
+
+/** Names stand behind the tensor's own and a point. */
+export interface StoredTensor {
+  /** The JSON that describes it. */
+  readonly state: string;
+  /** What fields of the JSON must be; without a value: must not be there. `option`: the recipe's option that says so, or "". */
+  readonly fields: readonly {
+    readonly name: string;
+    readonly value: number | string | undefined;
+    readonly option: string;
+  }[];
+  /** Tensors beside it that must be what a variable, a table, is. */
+  readonly tables: readonly { readonly name: string; readonly variable: string }[];
+  /** For each of `tensors` its name, "" for the held one's own: a tensor, or a number of the JSON. */
+  readonly names: readonly string[];
+}
+
 /** Everything the compiler knows between elaboration and the plan. */
 export interface Module {
   readonly name: string;
   readonly variables: readonly Variable[];
   readonly scalars: readonly HostScalar[];
   readonly programs: readonly Program[];
+  /** Tensors that programs of their own take into a format; none if absent. */
+  readonly held?: readonly HeldTensor[];
 }
 
 /** Makes a node and its outputs. Callers go through `apply` in `build.ts`, which checks types by the operation's record. */

@@ -7,6 +7,7 @@ import { makeNode } from "./graph.ts";
 import type {
   Attribute,
   Attributes,
+  HeldTensor,
   HostScalar,
   Initial,
   Module,
@@ -55,16 +56,18 @@ function readModule(reader: Reader): Module {
   const variables: Variable[] = [];
   const scalars: HostScalar[] = [];
   const programs: Program[] = [];
+  const held: HeldTensor[] = [];
   while (!reader.atEnd()) {
     if (reader.tryWord("variable")) variables.push(readVariable(reader));
+    else if (reader.tryWord("held")) held.push(readHeld(reader));
     else if (reader.tryWord("scalar")) {
       const scalar = reader.string();
       reader.sign("=");
       scalars.push({ name: scalar, expression: readScalar(reader) });
     } else if (reader.tryWord("program")) programs.push(readProgram(reader));
-    else reader.refuse("expected variable, scalar or program");
+    else reader.refuse("expected variable, scalar, held or program");
   }
-  return { name, variables, scalars, programs };
+  return { name, variables, scalars, programs, ...(held.length === 0 ? {} : { held }) };
 }
 
 const KINDS: readonly VariableKind[] = [
@@ -102,11 +105,12 @@ function readInitial(reader: Reader, from: string): Initial {
       reader.sign("(");
       return { from, names: reader.list(")", () => reader.string()) };
     case "program":
+    case "held":
     case "host":
     case "zero":
       return { from };
     default:
-      return reader.refuseLast("expected checkpoint, optional, adapter, program, table, host or zero");
+      return reader.refuseLast("expected checkpoint, optional, adapter, program, held, table, host or zero");
   }
 }
 
@@ -118,10 +122,48 @@ function readScalar(reader: Reader): ScalarExpression {
   return reader.nested(() => ({ apply: name, to: reader.list(")", () => readScalar(reader)) }));
 }
 
+function readHeld(reader: Reader): HeldTensor {
+  const name = reader.string();
+  reader.sign("{");
+  const given = readAttributes(reader);
+  const list = (value: Attribute | undefined): readonly Attribute[] => (Array.isArray(value) ? value : []);
+  const texts = (value: Attribute | undefined): readonly string[] => list(value).map(String);
+  const [state, fields, tables, names] = list(given["stored"]);
+  return {
+    name,
+    names: texts(given["names"]),
+    shape: list(given["shape"]).map(Number),
+    format: String(given["format"]),
+    staging: String(given["staging"]),
+    program: String(given["program"]),
+    tensors: texts(given["tensors"]),
+    stored:
+      state === undefined
+        ? undefined
+        : {
+            state: String(state),
+            fields: list(fields).map((field) => {
+              const [own, option, value] = list(field);
+              return {
+                name: String(own),
+                option: String(option),
+                value: typeof value === "number" || typeof value === "string" ? value : undefined,
+              };
+            }),
+            tables: list(tables).map((table) => {
+              const [own, variable] = texts(table);
+              return { name: own ?? "", variable: variable ?? "" };
+            }),
+            names: texts(names),
+          },
+  };
+}
+
 type Scope = Map<string, Value>;
 
 function readProgram(reader: Reader): Program {
   const name = reader.string();
+  const parts = reader.tryWord("each") ? reader.tryNumber() : undefined;
   const scope: Scope = new Map();
   const [parameters, results]: [Value[], Value[]] = [[], []];
   const [reads, writes]: [string[], string[]] = [[], []];
@@ -141,7 +183,8 @@ function readProgram(reader: Reader): Program {
       parameters.push(readParameter(reader, names, own, scope));
     } else readNode(reader, names, scope);
   }
-  return { name, reads, writes, region: { parameters, results } };
+  const program = { name, reads, writes, region: { parameters, results } };
+  return parts === undefined ? program : { ...program, parts };
 }
 
 function readRegion(reader: Reader): Region {

@@ -11,6 +11,7 @@ import { topological } from "./graph.ts";
 import type {
   Attribute,
   Attributes,
+  HeldTensor,
   Initial,
   Module,
   Node,
@@ -33,6 +34,8 @@ export function printModule(module: Module): string {
   for (const variable of module.variables) lines.push(...variableLines(variable));
   for (const { name, expression } of module.scalars)
     lines.push(`scalar ${quoted(name)} = ${printScalar(expression)}`);
+  for (const held of module.held ?? [])
+    lines.push(`held ${quoted(held.name)}${attributesText(heldAttributes(held))}`);
   for (const program of module.programs) lines.push("", ...programLines(program));
   return `${lines.join("\n")}\n`;
 }
@@ -64,6 +67,21 @@ function initialText(initial: Exclude<Initial, { readonly from: "table" }>): str
   return "names" in initial ? `${initial.from}(${initial.names.map(quoted).join(", ")})` : initial.from;
 }
 
+function heldAttributes({ names, shape, format, staging, program, tensors, stored }: HeldTensor): Attributes {
+  const held = { names, shape, format, staging, program, tensors };
+  if (stored === undefined) return { ...held, stored: false };
+  const { state, fields, tables } = stored;
+  return {
+    ...held,
+    stored: [
+      state,
+      fields.map(({ name, value, option }) => (value === undefined ? [name, option] : [name, option, value])),
+      tables.map(({ name, variable }) => [name, variable]),
+      stored.names,
+    ],
+  };
+}
+
 export function printScalar(expression: ScalarExpression): string {
   if (typeof expression === "number") return numberText(expression);
   if ("name" in expression) return nameText(expression.name);
@@ -71,8 +89,9 @@ export function printScalar(expression: ScalarExpression): string {
 }
 
 /** Parameters stand as reads and results as writes, with the variable's name; a parameter of another name says so. */
-function programLines({ name, reads, writes, region }: Program): string[] {
-  const page: Page = { lines: [`program ${quoted(name)} {`], next: 0 };
+function programLines({ name, parts, reads, writes, region }: Program): string[] {
+  const each = parts === undefined ? "" : ` each ${parts}`;
+  const page: Page = { lines: [`program ${quoted(name)}${each} {`], next: 0 };
   const names = new Map<Value, string>();
   region.parameters.forEach((parameter, index) => {
     const own = parameter.node.attributes["name"];

@@ -4,7 +4,7 @@
 import { isMisfit, isShape, sameShape, sameType, typeText } from "../ops/check.ts";
 import { inferTypes } from "./build.ts";
 import { topological } from "./graph.ts";
-import type { Module, Node, Program, Region, Value, Variable } from "./graph.ts";
+import type { HeldTensor, Module, Node, Program, Region, Value, Variable } from "./graph.ts";
 import { describeNode } from "./text.ts";
 
 export function validate(module: Module): readonly string[] {
@@ -15,7 +15,28 @@ export function validate(module: Module): readonly string[] {
     ...repeated(module.programs.map(({ name }) => name)).map((name) => `two programs are called ${name}`),
     ...module.variables.flatMap(variableProblems),
     ...module.programs.flatMap((program) => programProblems(program, variables)),
+    ...(module.held ?? []).flatMap((held) => heldProblems(held, module, variables)),
   ];
+}
+
+function heldProblems(
+  { name, names, staging, program, tensors, stored }: HeldTensor,
+  { programs }: Module,
+  variables: ReadonlyMap<string, Variable>,
+): readonly string[] {
+  const problems: string[] = [];
+  const say = (text: string): number => problems.push(`held tensor ${name}: ${text}`);
+  const own = programs.find((each) => each.name === program);
+  if (own === undefined) say(`there is no program ${program}`);
+  else {
+    if (names.length !== (own.parts ?? 1)) say(`${names.length} names for ${own.parts ?? 1} parts`);
+    if (!own.reads.includes(staging)) say(`${program} does not read ${staging}`);
+    for (const tensor of tensors)
+      if (!own.writes.includes(tensor)) say(`${program} does not write ${tensor}`);
+  }
+  for (const { variable } of stored?.tables ?? [])
+    if (variables.get(variable)?.initial.from !== "table") say(`${variable} is no table`);
+  return problems;
 }
 
 function repeated(names: readonly string[]): readonly string[] {
@@ -47,15 +68,34 @@ function variableProblems(variable: Variable): readonly string[] {
 }
 
 function programProblems(program: Program, variables: ReadonlyMap<string, Variable>): readonly string[] {
-  const { name, reads, writes, region } = program;
+  const { name, reads, writes, region, parts } = program;
   const where = `program ${name}`;
   return [
     ...repeated(reads).map((read) => `${where}: reads ${read} twice`),
     ...repeated(writes).map((write) => `${where}: writes ${write} twice`),
     ...accessProblems(`${where}: reads`, reads, region.parameters, variables),
-    ...accessProblems(`${where}: writes`, writes, region.results, variables),
+    ...accessProblems(
+      `${where}: writes`,
+      writes,
+      region.results,
+      parts === undefined ? variables : partsIn(variables, writes, parts),
+    ),
     ...validateRegion(region, where),
   ];
+}
+
+/** The variables with the stacks that a program writes part by part as one part of them. */
+function partsIn(
+  variables: ReadonlyMap<string, Variable>,
+  writes: readonly string[],
+  parts: number,
+): ReadonlyMap<string, Variable> {
+  const entries = writes.flatMap((name) => {
+    const variable = variables.get(name);
+    if (variable === undefined || !variable.stack || variable.shape[0] !== parts) return [];
+    return [[name, { ...variable, shape: variable.shape.slice(1) }] as const];
+  });
+  return new Map([...variables, ...entries]);
 }
 
 function accessProblems(

@@ -1,6 +1,6 @@
 // Whether a region can be one kernel, of which template, and what it would cost: what fusion decides by. The cost is an
 // estimate in bytes of memory traffic; computing and launching are converted to what could be moved meanwhile.
-import { bytesOf, sizeOf, type Node, type Region } from "../ir/graph.ts";
+import { bytesOf, sizeOf, type Node, type Region, type Value } from "../ir/graph.ts";
 import { operationOf } from "../ops/index.ts";
 import type { DeviceProfile } from "../plan/plan.ts";
 import { templates } from "./choose.ts";
@@ -34,8 +34,10 @@ export function analyze(region: Region, profile: DeviceProfile): Analysis | unde
   const product = nodes.find(isProduct);
   if (product !== undefined) {
     if (!fitsProduct(product, nodes, region)) return undefined;
+    const decoding = decodingIn(nodes, region);
+    if (decoding.size > 0 && readProduct(product).m > profile.decodedRows) return undefined;
     const found = attempt("matmul", () => surveyMatmul(region, profile), region, profile);
-    const penalty = nodes.filter(branches).length * BRANCH;
+    const penalty = nodes.filter((node) => branches(node) && !decoding.has(node)).length * BRANCH;
     return found === undefined ? undefined : { ...found, cost: found.cost + penalty };
   }
   const kinds = new Set(nodes.map(({ operation }) => operationOf(operation).lowering.kind));
@@ -55,6 +57,24 @@ export function analyze(region: Region, profile: DeviceProfile): Analysis | unde
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+function isDecoded({ operation }: Node): boolean {
+  const { lowering } = operationOf(operation);
+  return lowering.kind === "elementwise" && lowering.decodes === true;
+}
+
+/** What computes with the tensors that hold another in a format, to have that one. */
+function decodingIn(nodes: readonly Node[], { parameters }: Region): ReadonlySet<Node> {
+  const given = new Set(parameters);
+  const found = new Set<Node>();
+  const visit = (value: Value): void => {
+    if (given.has(value) || found.has(value.node)) return;
+    if (operationOf(value.node.operation).lowering.kind !== "view") found.add(value.node);
+    value.node.inputs.forEach(visit);
+  };
+  for (const node of nodes) if (isDecoded(node)) node.inputs.forEach(visit);
+  return found;
 }
 
 /** Whether an operation's text branches or loads by index: no matter for a map, dear in the inner loop of a product. */

@@ -46,10 +46,8 @@ export function inPlaceCandidates(
   const drafter = templates.get(template);
   if (drafter === undefined) return [];
   const shared = readByMany(region, template);
-  const rows = template === "row" ? (foldsIn(region)[0]?.kept ?? 0) : -1;
   const alike = region.results.flatMap((result, output) => {
-    // Results of one element a row are written while other invocations may still read theirs.
-    if (sizeOf(result.shape) === rows || region.results.indexOf(result) !== output) return [];
+    if (region.results.indexOf(result) !== output) return [];
     return region.parameters.flatMap((parameter, input) => {
       if (shared.has(parameter) || parameter.type !== result.type) return [];
       return sizeOf(parameter.shape) === sizeOf(result.shape) ? [[output, input] as const] : [];
@@ -57,8 +55,12 @@ export function inPlaceCandidates(
   });
   // Most products and many others have no such pair, and need no draft.
   if (alike.length === 0) return [];
-  const { memory } = draftOnce(drafter, { region, layouts: plainLayouts, profile }).scene;
+  const { scene, workgroupSize } = draftOnce(drafter, { region, layouts: plainLayouts, profile });
+  const { memory } = scene;
+  // Where several invocations share a row, results of one element a row are written while others may still read theirs.
+  const rows = template === "row" && workgroupSize[0] > 1 ? (foldsIn(region)[0]?.kept ?? 0) : -1;
   return alike.filter(([output, input]) => {
+    if (sizeOf(region.results[output]?.shape ?? []) === rows) return false;
     const own = memory.stored.flatMap((store) => (store.output === output ? [store.address.key] : []));
     const loads = memory.loaded.filter((load) => load.input === input);
     return loads.length > 0 && loads.every(({ address }) => own.includes(address.key));

@@ -84,9 +84,13 @@ export function readingOf(product: Product, side: "left" | "right", { region, la
       return memory.loaded.map(({ address }) => address);
     });
     const [here = [], next = []] = trails;
-    return here.filter((address, index) => add(address, constant(1)).key === next[index]?.key).length;
+    const found = (step: number): number =>
+      here.filter((address, index) => add(address, constant(step)).key === next[index]?.key).length;
+    return { neighbours: found(1), same: found(0) };
   });
-  const [inner = 0, outer = 0] = contiguous;
+  // Where neighbours are nowhere side by side, as codes in words, those that share words are read together.
+  const isPacked = contiguous.every(({ neighbours }) => neighbours === 0);
+  const [inner = 0, outer = 0] = contiguous.map(({ neighbours, same }) => (isPacked ? same : neighbours));
   const order = inner >= outer ? (["inner", "outer"] as const) : (["outer", "inner"] as const);
   const along = order[0];
   if (sizes[along] % 4 === 0 && (along === "inner" ? inner : outer) > 0) return { lanes: 4, along };

@@ -55,6 +55,14 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map(
     builtin("sign", "x", "−1, 0 or 1"),
     builtin("floor", "x", "the largest whole number not above"),
     builtin("ceil", "x", "the smallest whole number not below"),
+    builtin("round", "x", "the nearest whole number, of two the even one"),
+    builtin("whole", "x", "x without its fraction, as a word of 32 bits"),
+    builtin("float", "x", "x as a number with a fraction"),
+    builtin("shift_left", "x, y", "the bits of x moved up by y places, in words of 32 bits"),
+    builtin("shift_right", "x, y", "the bits of x moved down by y places"),
+    builtin("bit_and", "x, y", "the bits that both have"),
+    builtin("bit_or", "x, y", "the bits that one of both has"),
+    builtin("bit_xor", "x, y", "the bits that exactly one of both has"),
     builtin("clamp", "x, low, high", "x held between two values"),
     builtin("select", "condition, then, otherwise", "elementwise choice"),
     builtin("stop_gradient", "x", "x, through which no gradient flows"),
@@ -127,6 +135,12 @@ export const contextual: Readonly<Record<DefinitionKind, ReadonlyMap<string, str
   task: new Map([
     ["model", "the model: its hidden states when called, and what its architecture names"],
     ["length", "positions of a row"],
+  ]),
+  format: new Map([
+    ["shape", "the sizes of the tensor that is held"],
+    ["count", "how many numbers it has"],
+    ["use", "what it is: weight, or state of an optimizer"],
+    ["signed", "whether its numbers may be below zero"],
   ]),
   method: new Map([
     ["each", "gives every tensor that trains a new value: each(w => …)"],

@@ -23,19 +23,23 @@ import { readNumber, scaleOf } from "./quantities.ts";
 import { plainText, type Scope } from "./resolve.ts";
 import type { Constant, Said } from "./settings.ts";
 
-/** The definition a name means; `announced` for one that is still to come. Undefined after reporting. */
+/**
+ * The definition a name means; `announced` for one that is still to come. Undefined after reporting. `others` are words that may stand in
+ * its place.
+ */
 export function findDefinition(
   kind: DefinitionKind,
   name: Said<string>,
   scope: Scope,
   from: string,
   report: Report,
+  others: readonly string[] = [],
 ): Definition | "announced" | undefined {
   const found = scope.lookup(kind, name.value, from);
   if (found !== undefined) return found;
   const coming = announcedNames(kind);
   if (coming.includes(name.value)) return "announced";
-  const names = scope.names(kind, from);
+  const names = [...others, ...scope.names(kind, from)];
   const guess = closest(name.value, [...names, ...coming]);
   const edits = guess === undefined ? [] : [replace(name.span, guess)];
   const label = guess === undefined ? `known: ${names.join(", ")}` : `did you mean '${guess}'?`;

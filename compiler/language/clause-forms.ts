@@ -1,15 +1,14 @@
-// The forms of values that only one clause takes: how weights are held, which parameters train, checkpoint policies, groups of parameters.
+// The forms of values that few clauses take: how weights and states are held, which parameters train, checkpoint policies, groups of parameters.
 import { problem } from "../../grammar/diagnostic.ts";
 import type { Expression, Option } from "../../grammar/syntax.ts";
 import { unknownOption } from "./clause.ts";
 import {
   count,
   either,
-  flag,
   listOf,
   modulePattern,
-  numberForm,
   positive,
+  replace,
   seed,
   splitConfigured,
   word,
@@ -19,7 +18,7 @@ import {
   type Subject,
 } from "./forms.ts";
 import { plainText } from "./resolve.ts";
-import type { Said, Settings, Weights } from "./settings.ts";
+import type { Said, Settings } from "./settings.ts";
 
 /** The options of a configured value such as `nf4 { … }`, by a table of forms; unknown ones are reported. */
 function configured<O extends Readonly<Record<string, Form<unknown>>>>(
@@ -50,44 +49,32 @@ function configured<O extends Readonly<Record<string, Form<unknown>>>>(
   return good ? (read as { readonly [K in keyof O]?: O[K] extends Form<infer T> ? T : never }) : undefined;
 }
 
-const storage = word("f32", "bf16", "f16", "int8", "nf4");
+/** The types that frozen weights and optimizers' states are held in beside the library's formats. */
+export const weightTypes = ["f32", "bf16", "f16"] as const;
+export const stateTypes = ["f32", "bf16"] as const;
 
-export const weights: Form<Weights> = {
-  expected: storage.expected,
-  read(value, subject) {
-    const { head, options } = splitConfigured(value);
-    const kind = storage.read(head, subject);
-    if (kind === undefined) return undefined;
-    const forms =
-      kind === "nf4"
-        ? {
-            block: numberForm("a power of two from 16 to 4096, such as 64", {
-              whole: true,
-              least: 16,
-              most: 4096,
-            }),
-            double: flag,
-          }
-        : {};
-    const read = configured<{ block?: Form<number>; double?: Form<boolean> } & Record<string, Form<unknown>>>(
-      options,
-      forms,
-      { ...subject, label: `'${kind}'` },
-    );
-    if (read === undefined) return undefined;
-    if (kind !== "nf4") return { kind };
-    const block = (read["block"] as number | undefined) ?? 64;
-    const double = (read["double"] as boolean | undefined) ?? false;
-    if (!Number.isInteger(Math.log2(block))) {
-      const span = options.find((entry) => entry.path[0]?.text === "block")?.value.span ?? value.span;
-      subject.report(
-        problem("FTL0308", span, "'block' takes a power of two from 16 to 4096, such as 64", `not ${block}`),
-      );
-      return undefined;
-    }
-    return { kind, block, double };
-  },
-};
+/** How something is held, as written: a type or the name of a format, and the options behind it. */
+export interface WrittenHeld {
+  readonly name: Said<string>;
+  readonly options: readonly Option[];
+}
+
+/** Formats are definitions: whether there is one of the name is seen with the library at hand. */
+export function held(types: readonly string[]): Form<WrittenHeld> {
+  const expected = `${types.join(", ")} or the name of a format, such as int8`;
+  return {
+    expected,
+    read(value, subject) {
+      const { head, options } = splitConfigured(value);
+      const said = wordOf(head);
+      if (said === undefined) {
+        const text = head.kind === "string" ? plainText(head) : undefined;
+        return wrong(head, subject, expected, text === undefined ? [] : [replace(head.span, text)]);
+      }
+      return { name: { value: said, span: head.span }, options };
+    },
+  };
+}
 
 export const init: Form<number> = {
   expected: "random, or random { seed: 1 }",

@@ -5,12 +5,14 @@ import { option, type ClauseRule, type OptionRules } from "./clause.ts";
 import {
   anyName,
   checkpoint,
+  held,
   init,
   isWord,
   lossScale,
   named,
+  stateTypes,
   train,
-  weights,
+  weightTypes,
   group,
   partGroup,
 } from "./clause-forms.ts";
@@ -62,8 +64,8 @@ export const clauses = {
     required: true,
     options: {
       weights: option(
-        weights,
-        "how the frozen weights are held: f32, bf16, f16, int8 or nf4 { block, double }; as stored if unsaid",
+        held(weightTypes),
+        "how the frozen weights are held: f32, bf16, f16, or in a format such as nf4 { block, double } or int8; as stored if unsaid",
       ),
       architecture: option(
         named("the name of an architecture, such as llama"),
@@ -202,7 +204,10 @@ export const clauses = {
         either({ expected: "none", read: () => "none" as const }, isWord("none"), positive),
         "largest norm of all gradients together; none if unsaid",
       ),
-      state: option(word("f32", "bf16", "int8"), "how the optimizer's state is stored; f32 if unsaid"),
+      state: option(
+        held(stateTypes),
+        "how the optimizer's state is held: f32, bf16, or in a format such as int8; f32 if unsaid",
+      ),
       offload: option(word("host", "none"), "host: the state lives in the host's memory"),
     },
   }),

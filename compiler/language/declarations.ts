@@ -8,12 +8,13 @@ import { checkArguments, checkExpression, type Checking } from "./expressions.ts
 /**
  * What a definition declares of its own, and the options that each takes. `stored`: the sizes in the order of the checkpoint's axes,
  * where that is another. `moving`: the rows that a step changes. `rate`: the learning rate in units of the recipe's. `shared`: one
- * tensor for all parts that an adapter is on.
+ * tensor for all parts that an adapter is on. `signed`: whether a state may be below zero.
  */
 const ownOptions: Readonly<Record<string, readonly string[]>> = {
   weight: ["stored"],
   train: ["moving", "rate", "shared"],
-  state: [],
+  state: ["signed"],
+  tensor: [],
 };
 
 /** `KIND NAME [shape] … { options }`: a weight of its own, or a part that is a module. */
@@ -36,7 +37,11 @@ export function checkDeclaration(statement: Declaration, env: Environment, check
     }
     declare(
       env,
-      { what: text === "state" ? "state" : "weight", name: statement.name.text, span: statement.name.span },
+      {
+        what: text === "state" || text === "tensor" ? "state" : "weight",
+        name: statement.name.text,
+        span: statement.name.span,
+      },
       checking,
     );
     return;

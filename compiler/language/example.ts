@@ -41,10 +41,14 @@ export function clauseOf(kind: DefinitionKind): ClauseRule<unknown, OptionRules>
 /** A clause that uses the definition as its example says, such as `adapter lora { rank: 8 }`. */
 export function exampleClause(definition: Definition): string | undefined {
   const noun = clauseOf(definition.what)?.noun;
-  if (noun === undefined) return undefined;
+  return noun === undefined ? undefined : `${noun} ${exampleUse(definition)}`;
+}
+
+/** The definition's name with the options of its example, such as `lora { rank: 8 }`. */
+export function exampleUse(definition: Definition): string {
   const options = (exampleOptions(definition) ?? []).filter(isOwn).map(({ span }) => textOf(span));
   const block = options.length === 0 ? "" : ` { ${options.join(", ")} }`;
-  return `${noun} ${definition.name.text}${block}`;
+  return `${definition.name.text}${block}`;
 }
 
 /** The settings of other clauses that an example needs. */
@@ -82,9 +86,11 @@ export function checkExample(definition: Definition, options: readonly Option[],
     }
     return;
   }
+  const { name, span } = definition;
+  const said = { value: name.text, span: name.span };
+  if (definition.what === "format") readOptions(definition, said, options, [], true, report);
   const rule = clauseOf(definition.what);
   if (rule === undefined) return;
-  const { name, span } = definition;
   const clause: Clause = {
     kind: "clause",
     noun: { text: rule.noun, span: name.span },
@@ -95,7 +101,6 @@ export function checkExample(definition: Definition, options: readonly Option[],
   };
   for (const option of options) if (!isOwn(option)) checkSetting(option, report);
   const { rest } = readClause(rule, clause, report);
-  const said = { value: name.text, span: name.span };
   readOptions(definition, said, rest, Object.keys(rule.options), true, report);
 }
 

@@ -118,6 +118,7 @@ const assigning: Partial<Readonly<Record<Definition["what"], string>>> = {
   optimizer: "update",
   method: "step",
   module: "forward",
+  format: "encode",
 };
 
 function checkSequence(
@@ -157,6 +158,7 @@ function checkSequence(
         break;
       }
       case "peft":
+      case "bitsandbytes":
         for (const option of statement.options) checkExpression(option.value, env, checking);
         break;
       case "example":
@@ -265,7 +267,7 @@ function allowed(statement: Statement, place: Place, env: Environment, checking:
 }
 
 function keyOf(statement: Declaration): string {
-  return ["weight", "train", "state"].includes(statement.what.text) ? statement.what.text : "part";
+  return ["weight", "train", "state", "tensor"].includes(statement.what.text) ? statement.what.text : "part";
 }
 
 /** Names that statements declare in the scope they stand in, those in branches of an `if` included; methods apart. */

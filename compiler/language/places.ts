@@ -4,7 +4,7 @@ import type { DefinitionKind } from "../../grammar/syntax.ts";
 /** A kind of definition, or one of the places inside: a layer, a method's body, a body that may assign. */
 export type Place = DefinitionKind | "layer" | "body" | "updating body";
 
-/** Kinds of statement; a declaration is `weight`, `train`, `state` or, for a module, `part`. */
+/** Kinds of statement; a declaration is `weight`, `train`, `state`, `tensor` or, for a module, `part`. */
 export const places: Readonly<Record<Place, ReadonlySet<string>>> = {
   function: new Set(["let", "require", "if", "result"]),
   module: new Set(["let", "table", "weight", "state", "part", "method", "require", "if"]),
@@ -15,6 +15,7 @@ export const places: Readonly<Record<Place, ReadonlySet<string>>> = {
   schedule: new Set(["let", "method", "require", "example", "if"]),
   task: new Set(["let", "weight", "part", "method", "peft", "require", "example", "if"]),
   method: new Set(["let", "state", "method", "require", "example", "if"]),
+  format: new Set(["let", "table", "tensor", "method", "bitsandbytes", "require", "example", "if"]),
   body: new Set(["let", "require", "if", "result"]),
   "updating body": new Set(["let", "require", "if", "result", "assign"]),
 };
@@ -23,7 +24,7 @@ export const places: Readonly<Record<Place, ReadonlySet<string>>> = {
 export function placeName(place: Place): string {
   if (place === "body") return "the body of a method";
   if (place === "updating body")
-    return "'update' of an optimizer, 'step' of a method or 'forward' of a module";
+    return "'update' of an optimizer, 'step' of a method, 'encode' of a format or 'forward' of a module";
   return `${/^[aeiou]/.test(place) ? "an" : "a"} ${place}`;
 }
 
@@ -36,4 +37,5 @@ export const requiredMethods: Readonly<Record<DefinitionKind, readonly string[]>
   schedule: ["factor"],
   task: ["loss"],
   method: ["step"],
+  format: ["encode", "decode"],
 };

@@ -19,18 +19,7 @@ interface PlannedRow {
 
 const spans = (items: readonly { readonly span: Span }[]): readonly Span[] => items.map((item) => item.span);
 
-const weights = (...kinds: readonly string[]): PlannedRow["where"] => {
-  return ({ model }) =>
-    model.weights !== undefined && kinds.includes(model.weights.value.kind) ? [model.weights.span] : [];
-};
-
 const rows: readonly PlannedRow[] = [
-  {
-    code: "FTL0902",
-    what: "quantized weights (nf4, int8)",
-    instead: "write weights: f32",
-    where: weights("nf4", "int8"),
-  },
   {
     code: "FTL0903",
     what: "accumulation auto",
@@ -57,12 +46,6 @@ const rows: readonly PlannedRow[] = [
     what: "several devices",
     instead: "leave 'devices' out",
     where: ({ devices }) => (devices === undefined || devices.value.count === 1 ? [] : [devices.span]),
-  },
-  {
-    code: "FTL0914",
-    what: "optimizer state in 8 or 16 bits",
-    instead: "write state: f32",
-    where: ({ state }) => (state.value === "f32" ? [] : [state.span]),
   },
   {
     code: "FTL0915",

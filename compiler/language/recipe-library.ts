@@ -1,12 +1,20 @@
 // The clauses that name a definition: adapters, the head, the optimizer with what is common to all of them, and the schedule.
 import { problem } from "../../grammar/diagnostic.ts";
 import type { Clause, Definition } from "../../grammar/syntax.ts";
-import { together, type OptionRules, type ReadClause, type ReadRecipe } from "./clause.ts";
+import { together, unknownOption, type OptionRules, type ReadClause, type ReadRecipe } from "./clause.ts";
 import { findDefinition, rangedNames, readOptions } from "./chosen.ts";
 import { clauses } from "./clauses.ts";
-import { group, groupPatterns, partGroup } from "./clause-forms.ts";
+import { group, groupPatterns, partGroup, stateTypes, type WrittenHeld } from "./clause-forms.ts";
 import { replace, type Report } from "./forms.ts";
-import type { AdapterSettings, Chosen, GroupSettings, MethodSettings, Settings } from "./settings.ts";
+import type {
+  AdapterSettings,
+  Chosen,
+  GroupSettings,
+  HeldAs,
+  MethodSettings,
+  Said,
+  Settings,
+} from "./settings.ts";
 
 type Found = { readonly definition: Definition | "announced"; readonly chosen: Chosen };
 
@@ -71,7 +79,7 @@ export function readOptimizer(
   return {
     optimizer: found.chosen,
     clip: limit,
-    state: state ?? { value: "f32", span },
+    state: readHeld(state, stateTypes, read) ?? { value: { kind: "type", type: "f32" }, span },
     offload: { value: offload?.value === "host", span: offload?.span ?? span },
     groups: readGroups(clause, found, group.example, read.report),
   };
@@ -121,6 +129,31 @@ function readGroup(
   const written = entries.filter((entry) => entry.kind === "option");
   const options = readOptions(definition, chosen.name, written, [], false, report);
   return patterns === undefined ? [] : [{ patterns, options, span }];
+}
+
+/** How something is held: in one of the types, or in a format of the library. Undefined where nobody says it, or after reporting. */
+export function readHeld<Type extends string>(
+  said: Said<WrittenHeld> | undefined,
+  types: readonly Type[],
+  read: ReadRecipe,
+): Said<HeldAs<Type>> | undefined {
+  if (said === undefined) return undefined;
+  const { value, span } = said;
+  const { name, options } = value;
+  const type = types.find((each) => each === name.value);
+  if (type !== undefined) {
+    for (const { path, span: at } of options)
+      unknownOption(pathText(path), path[0]?.span ?? at, `'${type}'`, [], read.report);
+    return { value: { kind: "type", type }, span };
+  }
+  const definition = findDefinition("format", name, read.scope, read.path, read.report, types);
+  if (definition === undefined) return undefined;
+  const given = readOptions(definition, name, options, [], true, read.report);
+  return { value: { kind: "format", format: { name, options: given, span } }, span };
+}
+
+function pathText(path: readonly { readonly text: string }[]): string {
+  return path.map(({ text }) => text).join(".");
 }
 
 /** The method that gradients are had by, where it is not backpropagation. */

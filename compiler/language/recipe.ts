@@ -8,10 +8,18 @@ import { readClause, type ClauseRule, type OptionRules, type ReadClause, type Re
 import { builtinProfiles } from "../profile/builtin.ts";
 import { isProfilePath } from "../profile/read.ts";
 import { findDefinition } from "./chosen.ts";
+import { weightTypes } from "./clause-forms.ts";
 import { clauses, closestNoun, type Noun } from "./clauses.ts";
 import { replace, type Report } from "./forms.ts";
 import { planned } from "./planned.ts";
-import { readAdapters, readHead, readMethod, readOptimizer, readSchedule } from "./recipe-library.ts";
+import {
+  readAdapters,
+  readHead,
+  readHeld,
+  readMethod,
+  readOptimizer,
+  readSchedule,
+} from "./recipe-library.ts";
 import { checkpointOf, dataOf, evaluationOf, precisionOf, devicesOf } from "./recipe-values.ts";
 import type { Scope } from "./resolve.ts";
 import { joined } from "./stages.ts";
@@ -45,6 +53,7 @@ function readSettings(recipe: Recipe, scope: Scope, tell: Report): Settings | un
   const read: ReadRecipe = { ...sortClauses(recipe, scope, report), reported };
   const { span } = recipe.name;
   const model = read.one(clauses.model);
+  const weights = readHeld(model?.options.weights, weightTypes, read);
   const adapters = readAdapters(read);
   const head = readHead(read);
   const precision = precisionOf(read);
@@ -100,7 +109,7 @@ function readSettings(recipe: Recipe, scope: Scope, tell: Report): Settings | un
     model: {
       path: model.argument,
       architecture: model.options.architecture,
-      weights: model.options.weights,
+      weights,
       init: model.options.init,
       train,
     },

@@ -2,6 +2,7 @@
 // others. Out: a scope, and every mistake in the files' syntax, imports and doubled names. A name means the file's own
 // definition, else one of the files it imports, else the library's. An import is not passed on. The library's files are
 // read from the embedded table, only when something in them is needed, and import what they use of each other.
+import { definitionKinds } from "../../grammar/builder.ts";
 import { problem, type Diagnostic, type Related } from "../../grammar/diagnostic.ts";
 import { parse } from "../../grammar/parse.ts";
 import type { Source } from "../../grammar/source.ts";
@@ -177,7 +178,7 @@ export const libraryIndex: ReadonlyMap<DefinitionKind, ReadonlyMap<string, strin
 
 function indexLibrary(): Map<DefinitionKind, Map<string, string>> {
   const index = new Map<DefinitionKind, Map<string, string>>();
-  const heading = /^(function|module|architecture|adapter|optimizer|schedule|task|method) (\w+)/gm;
+  const heading = new RegExp(`^(${definitionKinds.join("|")}) (\\w+)`, "gm");
   for (const [path, text] of library) {
     for (const [, kind, name] of text.matchAll(heading)) {
       if (kind === undefined || name === undefined) continue;

@@ -80,9 +80,12 @@ export interface MethodSettings extends Chosen {
   readonly firstOrder: readonly Said<string>[];
 }
 
-export type Weights =
-  | { readonly kind: "f32" | "bf16" | "f16" | "int8" }
-  | { readonly kind: "nf4"; readonly block: number; readonly double: boolean };
+/** How a tensor is held: in a type, or in a format of the library. */
+export type HeldAs<Type extends string> =
+  { readonly kind: "type"; readonly type: Type } | { readonly kind: "format"; readonly format: Chosen };
+
+export type Weights = HeldAs<"f32" | "bf16" | "f16">;
+export type State = HeldAs<"f32" | "bf16">;
 
 export interface ModelSettings {
   /** The folder, as written. */
@@ -149,7 +152,7 @@ export interface Settings {
   readonly method: MethodSettings | undefined;
   readonly optimizer: Chosen;
   /** How the optimizer's state is stored. */
-  readonly state: Said<"f32" | "bf16" | "int8">;
+  readonly state: Said<State>;
   /** True: the optimizer's state lives in the host's memory. */
   readonly offload: Said<boolean>;
   readonly groups: readonly GroupSettings[];

@@ -55,6 +55,24 @@ export const floor = unary({
   tries: [[-1.5, 0.25, 2, -0.5]],
 });
 
+export const round = unary({
+  name: "round",
+  about: "the whole number nearest to x, of two the even one",
+  types: ["f32"],
+  cost: 1,
+  f: toEven,
+  wgsl: (x) => `round(${x})`,
+  tries: [[-1.5, 0.25, 2.5, -0.5, 7.75]],
+});
+
+/** The nearest whole number, of two the even one. */
+export function toEven(x: number): number {
+  const below = Math.floor(x);
+  const rest = x - below;
+  if (rest !== 0.5) return rest < 0.5 ? below : below + 1;
+  return below % 2 === 0 ? below : below + 1;
+}
+
 export const add = binary({
   name: "add",
   about: "a + b",

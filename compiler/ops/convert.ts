@@ -78,3 +78,11 @@ export const stop_gradient: Operation = {
   cost: 0,
   samples: [{ inputs: [{ shape: [3], type: "f32", data: [1, 0.5, -0.25] }], attributes: {} }],
 };
+
+/** A frozen tensor: nothing flows back. Whoever reads it may compute it again, or have a kernel of its own leave it in memory. */
+export const decoded: Operation = {
+  ...stop_gradient,
+  name: "decoded",
+  about: "the same value, made from what a format holds it in",
+  lowering: { kind: "elementwise", wgsl: ([x = ""]) => x, decodes: true },
+};

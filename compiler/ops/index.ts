@@ -1,5 +1,6 @@
 // All operations by name: every record that a family's file exports. A new record needs no line here, a new family one.
 import * as arithmetic from "./arithmetic.ts";
+import * as bits from "./bits.ts";
 import * as convert from "./convert.ts";
 import * as functions from "./functions.ts";
 import * as indexing from "./indexing.ts";
@@ -16,6 +17,7 @@ import * as views from "./views.ts";
 
 const families: readonly object[] = [
   arithmetic,
+  bits,
   convert,
   functions,
   indexing,

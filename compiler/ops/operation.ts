@@ -62,8 +62,9 @@ export interface Forward {
  *   elementwise  output[i] = wgsl(input_0[i], …), all of one shape. The arguments are names or literals, so that a rule may
  *                repeat them; `type` is the output's, `types` the inputs'. 16-bit elements are f32 in registers: a store
  *                rounds, and `rounds` says that the operation does no more than that to a 16-bit output, so that its input
- *                may be stored instead. `functions` is WGSL text, declarations that the expression calls: to be put once into
- *                each kernel that uses it (equal texts are one); `functionsOf` gives it
+ *                may be stored instead. `decodes`: its input is made of the tensors that a format holds its output in.
+ *                `functions` is WGSL text, declarations that the expression calls: to be put once into each kernel that uses
+ *                it (equal texts are one); `functionsOf` gives it
  *   source       output[i] = wgsl(i), no tensor inputs (constants, counters); one u32 expression for each axis
  *   view         output[i] = input[index(i)]; `index` writes the input's coordinates as WGSL in those of the output, and
  *                `inside`, where given, the condition under which there is an element at all (zero elsewhere: padding; the
@@ -80,6 +81,7 @@ export type Lowering =
       readonly kind: "elementwise";
       readonly functions?: string | ((type: ElementType, types: readonly ElementType[]) => readonly string[]);
       readonly rounds?: boolean;
+      readonly decodes?: true;
       wgsl(
         args: readonly string[],
         attributes: Attributes,

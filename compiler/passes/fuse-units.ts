@@ -154,8 +154,7 @@ function storedValues(
     const read = together();
     for (const output of node.outputs) {
       leaves.set(output, read);
-      if (isFixed(node) || required.has(output) || isComputed(output, users.get(output) ?? []))
-        stored.add(output);
+      if (isFixed(node) || required.has(output) || isComputed(output, users)) stored.add(output);
     }
   }
   return stored;
@@ -177,19 +176,29 @@ function widest(
 }
 
 /** Whether a value starts as a kernel's output. Views and sources are repeated by their readers, and so is what never reaches memory. */
-function isComputed(value: Value, users: readonly Node[]): boolean {
+function isComputed(value: Value, users: ReadonlyMap<Value, readonly Node[]>): boolean {
   const { kind } = operationOf(value.node.operation).lowering;
-  const [user] = users;
   // A product that is only rounded to 16 bits is stored so.
-  if (kind === "product") return users.length !== 1 || user === undefined || !isNarrowing(user);
+  const [user, ...others] = users.get(value) ?? [];
+  if (kind === "product") return others.length > 0 || user === undefined || !isNarrowing(user);
   if (kind === "reduce" || kind === "scatter") return true;
   if (kind === "join" && value.type !== "bool") return true;
   if (kind !== "elementwise" || value.type === "bool") return false;
   if (isNarrowing(value.node)) return true;
-  // The only reader is of the same kind and place by place: one kernel in any case.
-  return (
-    users.length !== 1 || user === undefined || operationOf(user.operation).lowering.kind !== "elementwise"
-  );
+  return !isReadInPlace(value, users);
+}
+
+/**
+ * Whether the only reader works place by place, by way of reshapes, or picks rows of a list by the value: then both are one kernel in any
+ * case.
+ */
+function isReadInPlace(value: Value, users: ReadonlyMap<Value, readonly Node[]>): boolean {
+  const [user, ...others] = users.get(value) ?? [];
+  if (user === undefined || others.length > 0) return false;
+  const { kind } = operationOf(user.operation).lowering;
+  if (kind === "view") return isReshape(user) && isReadInPlace(at(user.outputs, 0), users);
+  if (kind === "gather") return user.inputs[0]?.shape.length === 1 && user.inputs[0] !== value;
+  return kind === "elementwise";
 }
 
 /** Whether a node gives in 16 bits what it takes in 32, in rows that words of two elements hold. */

@@ -160,7 +160,8 @@ export function arrange(program: Unrolled, premises: Premises): Arranged {
     steps.push({ ...step, inputs });
   }
   const end = { path: "", origin: { source: undefined, recipe: undefined, path: "" }, loop: -1 };
-  const writes = program.writes.map(({ variable, held }) => {
+  const writes = program.writes.map(({ variable, part, held }) => {
+    if (part !== undefined) return { variable, part, held: bindable(held, end) };
     if (held.from !== "stack" || held.parts.length !== variables[variable]?.parts)
       return { variable, held: bindable(held, end) };
     const parts = held.parts.map((part) => bindable(part, end));
@@ -176,8 +177,8 @@ export function arrange(program: Unrolled, premises: Premises): Arranged {
 /** Outputs that are read by slices, or written to the parts of a variable, which are no whole units of the alignment. */
 function slicedOutputs(program: Unrolled, { variables, alignment }: Premises): Set<Held> {
   const found = new Set<Held>();
-  for (const { variable, held } of program.writes) {
-    const parts = variables[variable]?.parts ?? 1;
+  for (const { variable, part, held } of program.writes) {
+    const parts = part === undefined ? (variables[variable]?.parts ?? 1) : 1;
     if (held.from === "step" && parts > 1 && (naturalBytes(held) / parts) % alignment !== 0) found.add(held);
   }
   const look = (held: Held): void => {

@@ -1,6 +1,14 @@
 // From a fused module to a plan: unroll, lay out, give rooms, choose kernels, place in memory, number everything. In: a module
 // whose programs hold fused nodes, and where kernels come from. Out: the plan with its hash, or what stands in the way.
-import { topological, type Module, type Node, type Region, type StepRun } from "../ir/graph.ts";
+import {
+  topological,
+  type HeldTensor,
+  type Module,
+  type Node,
+  type Region,
+  type StepRun,
+} from "../ir/graph.ts";
+import { inTurn } from "../ir/place.ts";
 import type { Tensor } from "../ops/operation.ts";
 import { copyMaker, type Premises } from "./arrange.ts";
 import { layOut, type Layout, type Obstacle } from "./layout.ts";
@@ -13,6 +21,7 @@ import {
   type Decision,
   type DeviceProfile,
   type Plan,
+  type PlanHeld,
   type UnsealedPlan,
   type PlanJob,
   type PlanProgram,
@@ -47,7 +56,7 @@ export function buildPlan(request: PlanRequest): PlanResult {
   const { module, profile, budget, job, parameters } = request;
   const alignment = profile.limits.minStorageBufferOffsetAlignment;
   const copying = copyMaker();
-  const unrolled = module.programs.map((program) => unroll(program, module.variables, alignment));
+  const unrolled = module.programs.flatMap((program) => unroll(program, module.variables, alignment));
   const layout = layOut(module, unrolled, profile, copying);
   if (layout.obstacles.length > 0) return { obstacles: layout.obstacles };
 
@@ -98,6 +107,7 @@ export function buildPlan(request: PlanRequest): PlanResult {
     buffers: memory.buffers,
     tensors: tensors.list,
     variables,
+    held: (module.held ?? []).map((held) => heldOf(held, module)),
     kernels: kernels.list,
     programs: planned,
     step: request.step,
@@ -106,6 +116,14 @@ export function buildPlan(request: PlanRequest): PlanResult {
     spans: spans.list,
   };
   return { plan };
+}
+
+/** A held tensor with the programs that its program stands for. */
+function heldOf({ program, ...held }: HeldTensor, { programs }: Module): PlanHeld {
+  const parts = programs.find(({ name }) => name === program)?.parts;
+  const names =
+    parts === undefined ? [program] : Array.from({ length: parts }, (_, at) => inTurn(program, at));
+  return { ...held, programs: names };
 }
 
 /** Counts the primitive operations that a fused node computes. */
@@ -134,7 +152,9 @@ function decisionsOf(
   const unused = module.variables
     .filter((_, index) => layout.variables[index]?.used !== true)
     .map(({ name }) => name);
-  const decisions: Decision[] = unrolled.map(({ name, rule, tried }) => ({
+  // Of programs that do the same for each layer, the first speaks for all.
+  const distinct = unrolled.filter(({ writes }) => (writes[0]?.part ?? 0) === 0);
+  const decisions: Decision[] = distinct.map(({ name, rule, tried }) => ({
     what: `order of '${name}'`,
     chosen: rule,
     why: "least memory live at the fullest moment",

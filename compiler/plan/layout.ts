@@ -60,10 +60,10 @@ export function layOut(
   };
   for (const program of programs) {
     for (const step of program.steps) step.inputs.forEach(look);
-    for (const { variable, held } of program.writes) {
+    for (const { variable, part, held } of program.writes) {
       used.add(variable);
       if (isKept(variable, held)) continue;
-      if (held.from === "stack") cut.add(variable);
+      if (held.from === "stack" || part !== undefined) cut.add(variable);
       look(held);
     }
   }
@@ -84,8 +84,8 @@ export function layOut(
       step.inputs.forEach(bindsWhole);
       for (const input of step.inputs) read.add(plain(input));
     }
-    for (const { variable, held } of program.writes) {
-      if (isKept(variable, held)) continue;
+    for (const { variable, part, held } of program.writes) {
+      if (part !== undefined || isKept(variable, held)) continue;
       if (held.from !== "stack" && (partsOf[variable] ?? 1) > 1) whole.add(variable);
       // What is read whole after it was collected into a variable lies whole in that variable.
       if (held.from === "stack" && read.has(held)) whole.add(variable);

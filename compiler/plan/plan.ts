@@ -5,7 +5,7 @@
 // optimizer state, …) for good, transient ones from the dispatch that writes them to the last that reads them, within one program.
 // Programs run one at a time, so transient tensors of different programs may share bytes. Every dispatch binds tensors, not
 // bytes; several tensors may be views of the same bytes only through `aliasOf`.
-import type { ElementType, ScalarExpression, StepRun } from "../ir/graph.ts";
+import type { ElementType, HeldTensor, ScalarExpression, StepRun } from "../ir/graph.ts";
 
 export const planFormat = 1;
 
@@ -47,6 +47,11 @@ export interface DeviceProfile {
    * `shared` tiles go through workgroup memory; `direct` ones do not, which suits processors that pose as GPUs.
    */
   readonly tiles: readonly Tile[];
+  /**
+   * A product with at most so many rows decodes weights that are held in a format where it reads them; with more, a kernel of its own
+   * decodes them first, once for all of the product's tiles.
+   */
+  readonly decodedRows: number;
 }
 
 export interface Tile {
@@ -98,7 +103,7 @@ export interface PlanTensor {
 /** Where a persistent tensor's first value comes from; see `Initial` in `ir/graph.ts`. Several names stand one a part. */
 export type PlanInitial =
   | { readonly from: "checkpoint" | "optional" | "adapter"; readonly names: readonly string[] }
-  | { readonly from: "program" | "host" | "zero" }
+  | { readonly from: "program" | "held" | "host" | "zero" }
   /** The bytes are `data` in base64: the elements of all parts in the stored type, little-endian, without padding. */
   | { readonly from: "table"; readonly data: string };
 
@@ -115,6 +120,14 @@ export interface PlanVariable {
   readonly stack: boolean;
   readonly parts: readonly number[];
   readonly initial: PlanInitial;
+}
+
+/**
+ * A tensor of the checkpoint, or one a layer, that is held in a format: `programs[i]` takes what the host writes to the front of the
+ * variable `staging` into part i of the variables `tensors`. Where files hold it encoded as `stored` says, the host writes these.
+ */
+export interface PlanHeld extends Omit<HeldTensor, "program"> {
+  readonly programs: readonly string[];
 }
 
 export type Access = "read" | "read_write";
@@ -251,6 +264,7 @@ export interface Plan {
   readonly buffers: readonly PlanBuffer[];
   readonly tensors: readonly PlanTensor[];
   readonly variables: readonly PlanVariable[];
+  readonly held: readonly PlanHeld[];
   readonly kernels: readonly PlanKernel[];
   readonly programs: readonly PlanProgram[];
   /** What one step of training runs, in order; other programs (evaluation, first values) run outside of steps. */

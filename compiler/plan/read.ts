@@ -157,6 +157,7 @@ const device = record<Plan["device"]>({
   features: listOf(string),
   memory: count,
   tiles: listOf(tile),
+  decodedRows: count,
 });
 
 const initial: Form<Plan["variables"][number]["initial"]> = (value, at, problems) => {
@@ -176,13 +177,14 @@ const initial: Form<Plan["variables"][number]["initial"]> = (value, at, problems
         problems,
       );
     default:
-      return record<{ from: "program" | "host" | "zero" }>({ from: oneOf("program", "host", "zero") })(
-        value,
-        at,
-        problems,
-      );
+      return record<{ from: "program" | "held" | "host" | "zero" }>({
+        from: oneOf("program", "held", "host", "zero"),
+      })(value, at, problems);
   }
 };
+
+const numberOrText: Form<number | string> = (value, at, problems) =>
+  typeof value === "string" ? value : number(value, at, problems);
 
 /** Expressions nest; their depth is bounded, so that no file can exhaust the stack. */
 const expressionAt =
@@ -301,6 +303,36 @@ const plan = record<Plan>({
       stack: boolean,
       parts: listOf(count),
       initial,
+    }),
+  ),
+  held: listOf(
+    record<Plan["held"][number]>({
+      name: string,
+      names: listOf(string),
+      shape,
+      format: string,
+      staging: string,
+      programs: listOf(string),
+      tensors: listOf(string),
+      stored: optional(
+        record<NonNullable<Plan["held"][number]["stored"]>>({
+          state: string,
+          fields: listOf(
+            record<NonNullable<Plan["held"][number]["stored"]>["fields"][number]>({
+              name: string,
+              value: optional(numberOrText),
+              option: string,
+            }),
+          ),
+          tables: listOf(
+            record<NonNullable<Plan["held"][number]["stored"]>["tables"][number]>({
+              name: string,
+              variable: string,
+            }),
+          ),
+          names: listOf(string),
+        }),
+      ),
     }),
   ),
   kernels: listOf(

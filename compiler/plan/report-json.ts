@@ -101,9 +101,7 @@ export function reportJson(
       lower_bound_bytes: plan.lowerBoundBytes,
       by_kind: byKind(plan, live),
       host: hostMemory(plan),
-      programs: Object.fromEntries(
-        plan.programs.map((program) => [program.name, reportProgram(plan, program)]),
-      ),
+      programs: programsOf(plan),
       top: entriesOf(plan, live).slice(0, topEntries),
     },
     parameters: { ...plan.parameters, adapters: adapterParameters(plan) },
@@ -178,6 +176,20 @@ function entriesOf(plan: Plan, live: readonly PlanTensor[]): ReportEntry[] {
     }));
 }
 
+/** Programs by name; those that take a tensor of each layer into a format stand together, the fullest for all. */
+function programsOf(plan: Plan): Readonly<Record<string, ReportProgram>> {
+  const together = new Map(
+    plan.held.flatMap(({ name, programs }) => programs.map((each) => [each, `encode ${name}`] as const)),
+  );
+  const found = new Map<string, PlanProgram>();
+  for (const program of plan.programs) {
+    const name = together.get(program.name) ?? program.name;
+    const known = found.get(name);
+    if (known === undefined || known.peakBytes < program.peakBytes) found.set(name, program);
+  }
+  return Object.fromEntries([...found].map(([name, program]) => [name, reportProgram(plan, program)]));
+}
+
 function reportProgram(
   plan: Plan,
   { name, peakBytes, peakAt, dispatches, operations }: PlanProgram,
@@ -195,7 +207,8 @@ function reportProgram(
 }
 
 /**
- * Host memory: what is written and read each step, and the largest part of a variable, which passes through it while loading.
+ * Host memory: what is written and read each step, and the largest part of a variable, which passes through it while loading; tensors that
+ * go into a format do so in pieces.
  * Traffic: what the host writes is written before every program that reads it, what it reads is read once a step.
  */
 function hostMemory(plan: Plan): { peak_bytes: number; traffic_per_step: number } {
@@ -203,7 +216,9 @@ function hostMemory(plan: Plan): { peak_bytes: number; traffic_per_step: number 
   let traffic = 0;
   let largest = 0;
   const bound = plan.programs.map(({ dispatches }) => new Set(dispatches.flatMap(({ tensors }) => tensors)));
-  for (const { kind, parts, initial } of plan.variables) {
+  const inPieces = new Set(plan.held.map(({ staging }) => staging));
+  for (const { name: variable, kind, parts, initial } of plan.variables) {
+    if (inPieces.has(variable)) continue;
     const bytes = parts.reduce((sum, part) => sum + (plan.tensors[part]?.size ?? 0), 0);
     for (const part of parts) largest = Math.max(largest, plan.tensors[part]?.size ?? 0);
     if (kind !== "io") continue;

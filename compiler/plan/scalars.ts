@@ -1,6 +1,7 @@
 // Scalars of a step, computed in float64: at compile time on numbers, by the host on expressions over the step's numbers. The functions
 // have the names of the elementwise operations, so that one name means the same at compile time, on the host and on the device.
 import type { ScalarExpression } from "../ir/graph.ts";
+import { toEven } from "../ops/arithmetic.ts";
 
 type Compute = (...values: number[]) => number;
 
@@ -18,6 +19,7 @@ export const arithmetic: Readonly<Record<string, Compute>> = {
   sign: (a = 0) => Math.sign(a),
   floor: (a = 0) => Math.floor(a),
   ceil: (a = 0) => Math.ceil(a),
+  round: (a = 0) => toEven(a),
   add: (a = 0, b = 0) => a + b,
   subtract: (a = 0, b = 0) => a - b,
   multiply: (a = 0, b = 0) => a * b,

@@ -144,9 +144,10 @@ function listWrites(
   { writes }: Arranged,
   variables: readonly VariableLayout[],
 ): { held: Held; target: Target }[] {
-  return writes.flatMap(({ variable, held }) => {
+  return writes.flatMap(({ variable, part, held }) => {
     if (isKept(variable, plain(held))) return [];
     const parts = variables[variable]?.parts ?? 1;
+    if (part !== undefined) return [{ held, target: { variable, part: parts > 1 ? part : 0 } }];
     if (held.from !== "stack" || held.parts.length !== parts) {
       return [{ held, target: { variable, part: parts > 1 ? -1 : 0 } }];
     }

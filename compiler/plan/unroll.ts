@@ -19,13 +19,19 @@ import { isAlias, orderRegion, rootsOf, type Order } from "./order.ts";
 export interface Unrolled {
   readonly name: string;
   readonly steps: readonly Step[];
-  /** Variables (by index) and the value each is to hold. */
-  readonly writes: readonly { readonly variable: number; readonly held: Held }[];
+  /** Variables (by index) and the value each is to hold; with `part`, that part of it alone. */
+  readonly writes: readonly Written[];
   /** Values that some repetition collects, by the direction it runs in. */
   readonly collected: ReadonlyMap<Held, "activations" | "gradients">;
   /** How the program's outermost region was put in order. */
   readonly rule: Order["rule"];
   readonly tried: Order["tried"];
+}
+
+export interface Written {
+  readonly variable: number;
+  readonly part?: number;
+  readonly held: Held;
 }
 
 /** What the parts of a `repeat` node are; see `ir/graph.ts`. */
@@ -37,7 +43,24 @@ interface Loop {
   readonly reverse: boolean;
 }
 
-export function unroll(program: Program, variables: readonly Variable[], alignment: number): Unrolled {
+/** The programs that it stands for: itself, or one for each part of the stacks that it writes. */
+export function unroll(
+  program: Program,
+  variables: readonly Variable[],
+  alignment: number,
+): readonly Unrolled[] {
+  const orders = orderAll(program, alignment);
+  const { parts } = program;
+  if (parts === undefined) return [unrollOne(program, variables, orders, undefined)];
+  return Array.from({ length: parts }, (_, part) => unrollOne(program, variables, orders, part));
+}
+
+function unrollOne(
+  program: Program,
+  variables: readonly Variable[],
+  orders: ReadonlyMap<Region, Order>,
+  part: number | undefined,
+): Unrolled {
   const numberOf = new Map(variables.map((variable, index) => [variable.name, index]));
   const variable = (name: string): number => {
     const index = numberOf.get(name);
@@ -45,7 +68,6 @@ export function unroll(program: Program, variables: readonly Variable[], alignme
       throw new RangeError(`program ${program.name} names no variable of the module: ${name}`);
     return index;
   };
-  const orders = orderAll(program, alignment);
   const steps: Step[] = [];
   const collected = new Map<Held, "activations" | "gradients">();
   let loops = 0;
@@ -131,13 +153,15 @@ export function unroll(program: Program, variables: readonly Variable[], alignme
     held.set(name, known);
     return known;
   });
-  const results = run(program.region, bound, undefined, -1);
-  const writes = program.writes.flatMap((name, index) => {
+  const results = run(program.region, bound, part, -1);
+  const writes = program.writes.flatMap((name, index): readonly Written[] => {
     const value = results[index];
-    return value === undefined ? [] : [{ variable: variable(name), held: value }];
+    if (value === undefined) return [];
+    return [{ variable: variable(name), held: value, ...(part === undefined ? {} : { part }) }];
   });
   const { rule = "depth first", tried = [] } = orders.get(program.region) ?? {};
-  return { name: program.name, steps, writes, collected, rule, tried };
+  const name = part === undefined ? program.name : inTurn(program.name, part);
+  return { name, steps, writes, collected, rule, tried };
 }
 
 /** The value that a node outside of kernels is another name for. */

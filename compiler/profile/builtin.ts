@@ -58,6 +58,13 @@ export const softwareTiles: readonly Tile[] = [
   { kind: "direct", atLeast: [1, 1, 1], rows: 16, columns: 16, inner: 4, rowsEach: 4, columnsEach: 4 },
 ];
 
+/**
+ * Rows of one tile: up to so many every element of a weight is read once in any case, and decoding it elsewhere would write and
+ * read it once more. Processors decode in kernels of their own: their drivers take long over products that branch.
+ */
+export const gpuDecodedRows = 128;
+export const softwareDecodedRows = 1;
+
 const GIB = 1024 ** 3;
 
 /** A desktop GPU with 24 GiB: what `compile` plans for when nobody says. */
@@ -67,6 +74,7 @@ export const desktop: DeviceProfile = {
   features: [],
   memory: 24 * GIB,
   tiles: desktopTiles,
+  decodedRows: gpuDecodedRows,
 };
 
 /** A browser or phone that gives the defaults of WebGPU and no more, with 4 GiB. */
@@ -76,6 +84,7 @@ export const webgpu: DeviceProfile = {
   features: [],
   memory: 4 * GIB,
   tiles: webgpuTiles,
+  decodedRows: gpuDecodedRows,
 };
 
 /** A software device with 8 GiB, such as lavapipe. */
@@ -85,6 +94,7 @@ export const software: DeviceProfile = {
   features: [],
   memory: 8 * GIB,
   tiles: softwareTiles,
+  decodedRows: softwareDecodedRows,
 };
 
 export const builtinProfiles: ReadonlyMap<string, DeviceProfile> = new Map(

@@ -1,6 +1,15 @@
 // A profile from what a device says of itself. Memory is not among it: WebGPU does not tell.
 import type { DeviceLimits, DeviceProfile } from "../plan/plan.ts";
-import { desktop, desktopTiles, software, softwareTiles, webgpuLimits, webgpuTiles } from "./builtin.ts";
+import {
+  desktop,
+  desktopTiles,
+  gpuDecodedRows,
+  software,
+  softwareDecodedRows,
+  softwareTiles,
+  webgpuLimits,
+  webgpuTiles,
+} from "./builtin.ts";
 
 /** What is known of a device; `DeviceFacts` of the runtime is one. */
 export interface KnownDevice {
@@ -21,6 +30,7 @@ export function profileFromDevice(device: KnownDevice, memory?: number): DeviceP
     features: device.features,
     memory: memory ?? assumed,
     tiles: device.isSoftware ? softwareTiles : roomy ? desktopTiles : webgpuTiles,
+    decodedRows: device.isSoftware ? softwareDecodedRows : gpuDecodedRows,
   };
 }
 

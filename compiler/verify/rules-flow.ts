@@ -1,7 +1,9 @@
 // Rules about the order of things: every read comes after a write, a dispatch's bindings keep apart, lifetimes are those that the
 // dispatches make, and variables begin with a value.
-import type { Plan, PlanTensor } from "../plan/plan.ts";
-import { eachDispatch, elementBytes, elements, eachOwner, rangesOf, type Report, type Rule } from "./rule.ts";
+import type { Plan } from "../plan/plan.ts";
+import { heldTensors } from "./rules-held.ts";
+import { eachDispatch, elementBytes, elements, eachOwner, type Report, type Rule } from "./rule.ts";
+import { isWritten, Written } from "./written.ts";
 
 const dispatchBindings: Rule = {
   name: "dispatch bindings",
@@ -69,32 +71,6 @@ const lifetimes: Rule = {
   },
 };
 
-/** Sorted, disjoint ranges of bytes, joined where they touch. */
-class Written {
-  readonly #ranges: { start: number; end: number }[] = [];
-
-  add(start: number, end: number): void {
-    const ranges = this.#ranges;
-    const first = ranges.findIndex((range) => range.end >= start);
-    if (first === -1) {
-      ranges.push({ start, end });
-      return;
-    }
-    let after = first;
-    let [from, to] = [start, end];
-    for (let range = ranges[after]; range !== undefined && range.start <= end; range = ranges[after]) {
-      from = Math.min(from, range.start);
-      to = Math.max(to, range.end);
-      after += 1;
-    }
-    ranges.splice(first, after - first, { start: from, end: to });
-  }
-
-  holds(start: number, end: number): boolean {
-    return this.#ranges.some((range) => range.start <= start && end <= range.end);
-  }
-}
-
 const order: Rule = {
   name: "writes before reads",
   about:
@@ -127,18 +103,6 @@ const order: Rule = {
     });
   },
 };
-
-/** Whether the tensor's elements, as far as the kernel may touch them, are written. */
-function isWritten(tensor: PlanTensor, written: Written | undefined, bytes: number): boolean {
-  if (written === undefined) return false;
-  const { offset } = tensor;
-  if (written.holds(offset, offset + bytes)) return true;
-  const ranges = rangesOf(tensor);
-  return (
-    ranges.length > 1 &&
-    ranges.every(({ start, end }) => end <= bytes && written.holds(offset + start, offset + end))
-  );
-}
 
 /** Owners of variables that begin with nothing; each must be written whole by the program "initialize". */
 function startingEmpty(plan: Plan, report: Report): Set<number> {
@@ -231,4 +195,4 @@ function same(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((size, axis) => size === b[axis]);
 }
 
-export const flowRules: readonly Rule[] = [dispatchBindings, lifetimes, order, variables];
+export const flowRules: readonly Rule[] = [dispatchBindings, lifetimes, order, variables, heldTensors];

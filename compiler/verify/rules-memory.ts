@@ -1,6 +1,6 @@
 // Rules about where tensors lie: nothing empty, everything aligned and inside, no two live ranges in the same bytes, every byte
 // accounted for, and the plan's totals as it claims them.
-import type { Plan } from "../plan/plan.ts";
+import type { Lifetime, Plan } from "../plan/plan.ts";
 import { align, alignmentOf, eachOwner, endOf, type Report, type Rule } from "./rule.ts";
 
 const sizes: Rule = {
@@ -199,15 +199,30 @@ const accounting: Rule = {
   },
 };
 
-/** Bytes held by what is live at each dispatch of a program, each size rounded up, without persistent tensors. */
-function liveBytes(plan: Plan, program: string, count: number): Float64Array {
-  const unit = alignmentOf(plan);
-  const change = new Float64Array(count + 1);
+/** The transient tensors by their programs. */
+function transients(plan: Plan): ReadonlyMap<string, readonly Transient[]> {
+  const found = new Map<string, Transient[]>();
   eachOwner(plan, ({ lifetime, size }) => {
-    if (lifetime?.program !== program) return;
+    if (lifetime === undefined) return;
+    const own = found.get(lifetime.program);
+    if (own === undefined) found.set(lifetime.program, [{ lifetime, size }]);
+    else own.push({ lifetime, size });
+  });
+  return found;
+}
+
+interface Transient {
+  readonly lifetime: Lifetime;
+  readonly size: number;
+}
+
+/** Bytes held by what is live at each dispatch of a program, each size rounded up, without persistent tensors. */
+function liveBytes(tensors: readonly Transient[], count: number, unit: number): Float64Array {
+  const change = new Float64Array(count + 1);
+  for (const { lifetime, size } of tensors) {
     change[lifetime.first] = (change[lifetime.first] ?? 0) + align(size, unit);
     change[lifetime.last + 1] = (change[lifetime.last + 1] ?? 0) - align(size, unit);
-  });
+  }
   for (let at = 1; at <= count; at += 1) change[at] = (change[at] ?? 0) + (change[at - 1] ?? 0);
   return change.subarray(0, count);
 }
@@ -226,9 +241,10 @@ const totals: Rule = {
       if (lifetime === undefined) held += align(size, unit);
     });
     let bound = held;
+    const tensors = transients(plan);
     plan.programs.forEach(({ name, dispatches, peakBytes, peakAt }, program) => {
       report.examine();
-      const live = liveBytes(plan, name, dispatches.length);
+      const live = liveBytes(tensors.get(name) ?? [], dispatches.length, unit);
       const most = live.reduce((max, bytes) => Math.max(max, bytes), 0);
       const at = dispatches.length === 0 ? -1 : live.indexOf(most);
       bound = Math.max(bound, held + most);

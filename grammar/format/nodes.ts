@@ -63,6 +63,7 @@ const keys: Readonly<Record<Node["kind"], readonly string[]>> = {
   assign: ["value"],
   require: ["condition", "message"],
   peft: ["options"],
+  bitsandbytes: ["options"],
   example: ["options"],
   if: ["condition", "then", "otherwise"],
   result: ["value"],

@@ -83,6 +83,7 @@ function construct(node: Node, manner: Manner, root: Root, options: Options, pat
         indent([line, print("message")]),
       ]);
     case "peft":
+    case "bitsandbytes":
     case "example":
       return [node.kind, " ", items.block(node.options, "options", options, path, print)];
     case "if":

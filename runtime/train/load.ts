@@ -11,6 +11,7 @@ import type { StoredAdapter } from "../checkpoint/peft.ts";
 import { readChunks, type SafetensorsFile } from "../checkpoint/safetensors.ts";
 import type { Session } from "../launch/session.ts";
 import { checkAdapter, type Continued } from "./adapters.ts";
+import { copyEncoded, encodedReading, encodingsIn, type EncodedReading } from "./encoded.ts";
 
 export type { Continued } from "./adapters.ts";
 
@@ -34,7 +35,7 @@ export interface Loaded {
   readonly warnings: readonly string[];
 }
 
-/** One part of a variable and the tensor that fills it. */
+/** One part of a variable and the tensor that fills it; `program` takes it from there. */
 export interface Reading {
   readonly variable: PlanVariable;
   readonly part: number;
@@ -43,6 +44,7 @@ export interface Reading {
   readonly from: FloatType;
   readonly to: FloatType;
   readonly bytes: number;
+  readonly program?: string;
 }
 
 const chunkBytes = 4 * 1024 * 1024;
@@ -50,20 +52,18 @@ const chunkBytes = 4 * 1024 * 1024;
 export async function load(session: Session, sources: Sources, options: LoadOptions = {}): Promise<Loaded> {
   const warnings = sources.adapters.flatMap((each) => checkAdapter(each, keysOf(session, each.alias)));
   const readings = plannedReadings(session, sources);
+  const held = await heldReadings(session, sources);
   const late = optionalReadings(session, sources);
-  const total = [...readings, ...late].reduce((sum, { bytes }) => sum + bytes, 0);
+  const total = [...readings, ...held, ...late].reduce((sum, { bytes }) => sum + bytes, 0);
   let bytes = 0;
   options.onLoaded?.(bytes, total);
+  const onChunk = (more: number): void => {
+    options.signal?.throwIfAborted();
+    bytes += more;
+    options.onLoaded?.(bytes, total);
+  };
   const readAll = async (planned: readonly Reading[]): Promise<void> => {
-    for (const reading of planned) {
-      warnings.push(
-        ...(await readTensor(session, reading, (more) => {
-          options.signal?.throwIfAborted();
-          bytes += more;
-          options.onLoaded?.(bytes, total);
-        })),
-      );
-    }
+    for (const reading of planned) warnings.push(...(await readTensor(session, reading, onChunk)));
   };
   await readAll(readings);
   for (const { name, initial, parts } of session.plan.variables) {
@@ -71,6 +71,10 @@ export async function load(session: Session, sources: Sources, options: LoadOpti
     if (initial.from === "table")
       await session.write(name, new Uint8Array(Buffer.from(initial.data, "base64")));
     if (initial.from === "zero") session.clear(name);
+  }
+  for (const reading of held) {
+    if ("copies" in reading) await copyEncoded(session, reading, onChunk);
+    else await readAll([reading]);
   }
   if (session.find("keys") !== undefined) await session.write("keys", Uint32Array.of(sources.seed));
   if (session.plan.programs.some(({ name }) => name === "initialize")) session.run("initialize");
@@ -132,6 +136,29 @@ function plannedReadings(session: Session, sources: Sources): Reading[] {
   return readings;
 }
 
+/** What is held in a format: as numbers, by way of the variable that the tensor's program reads, or encoded already. */
+async function heldReadings(
+  session: Session,
+  sources: Sources,
+): Promise<readonly (Reading | EncodedReading)[]> {
+  const { checkpoint } = sources;
+  const found: (Reading | EncodedReading)[] = [];
+  const encodings = encodingsIn(checkpoint?.tensors.keys() ?? []);
+  for (const held of session.plan.held) {
+    const staging = session.find(held.staging);
+    if (staging === undefined || checkpoint === undefined)
+      throw new RangeError(`nothing was given for '${held.name}'`);
+    for (const [part, name] of held.names.entries()) {
+      const encoded = await encodedReading(session, held, part, checkpoint, encodings);
+      const file = checkpoint.tensors.get(name)?.file;
+      const plain = encoded ?? readingOf({ ...staging, shape: held.shape, stack: false }, 0, name, file);
+      if (typeof plain === "string") throw new CheckpointError(file?.path ?? checkpoint.folder, plain);
+      found.push("copies" in plain ? plain : { ...plain, program: held.programs[part] ?? "" });
+    }
+  }
+  return found;
+}
+
 /**
  * Variables that files may bring: an adapter that is continued goes before the model. A file that has one of a variable's tensors
  * must have all, in the right shape.
@@ -189,6 +216,9 @@ export function readingOf(
   const entry = file?.tensors.get(name);
   const quoted = JSON.stringify(name);
   if (file === undefined || entry === undefined) return `it holds no tensor ${quoted}; ${expected}`;
+  const kind = isFloatType(entry.dtype) ? undefined : encodingsIn(file.tensors.keys()).get(name);
+  if (kind !== undefined)
+    return `tensor ${quoted} is stored as ${entry.dtype}; it is encoded: write weights: ${kind}`;
   if (entry.shape.length !== shape.length || entry.shape.some((size, axis) => size !== shape[axis]))
     return `tensor ${quoted} has shape [${entry.shape.join(", ")}]; ${expected}`;
   const to = fileType(variable.type);
@@ -208,7 +238,7 @@ export function readingOf(
 /** Streams one tensor to its place; the result is what to tell of its values. */
 export async function readTensor(
   session: Session,
-  { variable, part, file, name, from, to }: Reading,
+  { variable, part, file, name, from, to, program }: Reading,
   onChunk: (bytes: number) => void,
 ): Promise<string[]> {
   let notFinite = 0;
@@ -221,6 +251,7 @@ export async function readTensor(
     await session.writePart(variable.name, part, (offset / floatBytes[from]) * floatBytes[to], converted);
     onChunk(bytes.length);
   }
+  if (program !== undefined) session.run(program);
   const of = (count: number): string => `${file.path}: tensor ${JSON.stringify(name)} holds ${count}`;
   return [
     ...(notFinite > 0 ? [`${of(notFinite)} values that are NaN or infinite`] : []),

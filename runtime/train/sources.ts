@@ -10,10 +10,14 @@ import type { JobFacts } from "./job.ts";
 import type { Continued } from "./load.ts";
 
 /** The weights in a model's folder under the names that the plan reads; undefined where it reads none. */
-export async function openWeights({ variables }: Plan, folder: string): Promise<Checkpoint | undefined> {
-  const names = variables.flatMap(({ initial }) =>
+export async function openWeights(
+  { variables, held }: Plan,
+  folder: string,
+): Promise<Checkpoint | undefined> {
+  const own = variables.flatMap(({ initial }) =>
     initial.from === "checkpoint" || initial.from === "optional" ? initial.names : [],
   );
+  const names = [...own, ...held.flatMap((each) => each.names)];
   return names.length > 0 ? underFullNames(await openCheckpoint(folder), names) : undefined;
 }
 

@@ -13,7 +13,7 @@ optimizer adagrad(
 ) {
   example { rate: 1e-2 }
 
-  state total = initial
+  state total = initial { signed: false }
 
   update(w, g, s) {
     let decayed = g + weight_decay * w

@@ -13,7 +13,7 @@ optimizer adam(
   example { rate: 1e-3 }
 
   state m = 0
-  state v = 0
+  state v = 0 { signed: false }
 
   update(w, g, s) {
     let decayed = g + weight_decay * w

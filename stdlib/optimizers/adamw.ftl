@@ -12,7 +12,7 @@ optimizer adamw(
   example { rate: 2e-4, weight_decay: 0.01 }
 
   state m = 0
-  state v = 0
+  state v = 0 { signed: false }
 
   update(w, g, s) {
     m = betas[0] * m + (1 - betas[0]) * g

@@ -15,7 +15,7 @@ optimizer rmsprop(
 ) {
   example { rate: 1e-4 }
 
-  state v = 0
+  state v = 0 { signed: false }
   if centered {
     state average = 0
   }

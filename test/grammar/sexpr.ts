@@ -105,6 +105,7 @@ export function sexpr(node: Node): string {
         sexpr(node.message),
       );
     case "peft":
+    case "bitsandbytes":
     case "example":
       return list(node.kind, all(node.options));
     case "if":

@@ -56,6 +56,10 @@ that the recipe's head does not compute with, such as lm_head under \`head class
 them. Shapes made of the model's own sizes are.`,
   FTL0740: `A method's step(loss, s) measures at least one loss; its value gives each tensor a gradient. Where it gives a pair (gradient, moves)
 for single weights, the optimizer's states are one number a weight. A step with loss(along: …) measures no other loss.`,
+  FTL0741: `A format declares the tensors that it holds another one in, with the type of their elements after \`as\`:
+\`tensor codes [count / 8] as u32\`. Codes of few bits lie together in words.`,
+  FTL0742: `A format's encode(x) gives each of its tensors a value of the declared shape, and decode() gives the tensor back in its own shape.
+What is all zero is held in zeros, and zeros stand for zeros: states of optimizers begin so.`,
   FTL0746: `\`ftlc generate\` writes a text word by word, which takes a head that learns the word after each position, as \`causal\` does. One that
 learns classes or hidden words has no next word to give.`,
   FTL0747: `\`ftlc export --to merged\` writes a model whose weights have the adapter in them. An adapter that can be put there says how in a

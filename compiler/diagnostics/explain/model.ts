@@ -47,4 +47,6 @@ than 64 deep.`,
   FTL0322: `The library has no architecture for the model_type of this config.json. An architecture is one .ftl file: copy the closest one with
 \`ftlc init --architecture NAME\`, change it, import it in the recipe and name it: \`model "…" { architecture: mine }\`.`,
   FTL0323: `A config.json names its architecture in the text field model_type.`,
+  FTL0749: `The model's config.json says in quantization_config that its files hold the weights encoded. Files of bitsandbytes in 4 bits are read
+where the library has the format (nf4); what was encoded otherwise has to be written as f32, f16 or bf16 first.`,
 };

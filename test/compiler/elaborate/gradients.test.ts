@@ -133,6 +133,9 @@ const samples: Readonly<Record<string, readonly Input[]>> = {
     { shape: [2, 3, 1], data: [0.5, 1, 2, 0.25, 0.75, 1.5] },
     { shape: [2, 1, 2], data: [0.5, 1, 2, 0.25] },
   ],
+  in_rows: [{ shape: [3, 5] }, 15, 4],
+  out_of_rows: [{ shape: [4, 4] }, 15, [3, 5]],
+  parts_of: [{ shape: [2, 3] }, { shape: [2, 1], data: [1.5, 0.5] }],
   low_rank_lengths: [{ shape: [3, 4] }, { shape: [2, 4] }, { shape: [3, 2] }, 1.5],
   rotary: [
     { shape: [1, 2, 2, 4] },
@@ -190,10 +193,28 @@ const withoutTensors = new Set([
   "warm",
   "progress",
   "curve",
+  "places4",
+  "places8",
+  "dynamic_map",
+  "decade",
+  "falling",
+  "negative_decades",
 ]);
 
-/** Functions that decide by comparing: nothing is propagated through them. */
-const decisions = new Set(["quantile", "halved"]);
+/** Functions that decide by comparing, and those of codes, which are whole numbers: nothing is propagated through them. */
+const decisions = new Set([
+  "quantile",
+  "halved",
+  "halfway",
+  "above15",
+  "nearest256",
+  "largest_columns",
+  "rows_of",
+  "pack4",
+  "unpack4",
+  "pack8",
+  "unpack8",
+]);
 
 /** The function's outputs, each weighted and summed, as a region over its float tensors. */
 function lossOf(

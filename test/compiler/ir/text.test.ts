@@ -122,7 +122,7 @@ test("any names, paths and numbers survive", () => {
 test.each([
   ["", 1, 1, "expected module"],
   ["module", 1, 7, "expected a string"],
-  ['module "a" nonsense', 1, 12, "expected variable, scalar or program"],
+  ['module "a" nonsense', 1, 12, "expected variable, scalar, held or program"],
   ['module "a\n', 1, 8, "unexpected end of a string"],
   ['module "a"\nvariable "v" : f64[2] io zero', 2, 16, "f64 is no element type"],
   ['module "a"\nvariable "v" : f32[0] io zero', 2, 20, "whole number of at least 1"],

@@ -1,5 +1,6 @@
 // Recipes: those that users will write check and become settings; wrong ones get the messages of golden/wrong-recipes.txt.
 import { expect, test } from "vitest";
+import type { HeldAs } from "../../../compiler/language/settings.ts";
 import { announcedNames } from "../../../compiler/language/announced.ts";
 import { libraryIndex } from "../../../compiler/language/resolve.ts";
 import { check, fixture, render } from "./support.ts";
@@ -42,16 +43,26 @@ test("settings of parity-lora", () => {
   expect(settings?.training.value).toEqual({ kind: "steps", count: 20 });
 });
 
+/** The format's name and its options. */
+function plain(held: HeldAs<string> | undefined): unknown {
+  if (held?.kind !== "format") return held;
+  const options = [...held.format.options].map(([name, { value }]) => [name, value] as const);
+  return { name: held.format.name.value, options: Object.fromEntries(options) };
+}
+
 test("settings of qdylora: units, shares, blocks", () => {
   const { settings } = check(fixture("recipes/qdylora.ftl"));
   expect(settings?.documentation).toContain("One run serves");
-  expect(settings?.model.weights?.value).toEqual({ kind: "nf4", block: 64, double: true });
+  expect(plain(settings?.model.weights?.value)).toEqual({
+    name: "nf4",
+    options: { block: { kind: "number", value: 64 }, double: { kind: "boolean", value: true } },
+  });
   expect(settings?.adapters[0]?.options.get("rank")?.value).toEqual({ kind: "range", first: 1, last: 64 });
   expect(settings?.precision.value).toEqual({ compute: "f16", store: "f16", lossScale: "dynamic" });
   expect(settings?.evaluation).toMatchObject({ every: 100, format: "chat", pack: true, learn: "replies" });
   expect(settings?.evaluation?.length.value).toBe(1024);
   expect(settings?.checkpoint.value).toBe("auto");
-  expect(settings?.state.value).toBe("int8");
+  expect(plain(settings?.state.value)).toEqual({ name: "int8", options: {} });
   expect(settings?.schedule.options.get("warmup")?.value).toEqual({ kind: "share", of: 0.03 });
   expect(settings?.training.value).toEqual({ kind: "epochs", count: 3 });
   expect(settings?.seed).toBe(7);

@@ -37,7 +37,7 @@ test("an option, there or not", () => {
     kind: "number",
     value: 8,
   });
-  expect(set("model.weights=f32").settings?.model.weights?.value).toEqual({ kind: "f32" });
+  expect(set("model.weights=f32").settings?.model.weights?.value).toEqual({ kind: "type", type: "f32" });
 });
 
 test("a path needs no quotes, and may have them", () => {
@@ -48,11 +48,10 @@ test("a path needs no quotes, and may have them", () => {
 });
 
 test("an option of an option", () => {
-  expect(set("model.weights.block=32").settings?.model.weights?.value).toEqual({
-    kind: "nf4",
-    block: 32,
-    double: true,
-  });
+  const weights = set("model.weights.block=32").settings?.model.weights?.value;
+  const options = weights?.kind === "format" ? weights.format.options : undefined;
+  expect(options?.get("block")?.value).toEqual({ kind: "number", value: 32 });
+  expect(options?.get("double")?.value).toEqual({ kind: "boolean", value: true });
 });
 
 test("a clause that was not there, and several settings", () => {

@@ -13,6 +13,7 @@ const library = {
   inverseSqrt: (x: number): number => 1 / Math.sqrt(x),
   clamp: (x: number, low: number, high: number): number => Math.max(low, Math.min(high, x)),
   fma: (a: number, b: number, c: number): number => Math.fround(a * b + c),
+  round: (x: number): number => (x % 1 === 0.5 || x % 1 === -0.5 ? 2 * Math.round(x / 2) : Math.round(x)),
   exp2: (x: number): number => 2 ** x,
   f32: Number,
   i32: (x: number | boolean): number => Math.trunc(Number(x)),

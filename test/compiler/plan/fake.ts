@@ -22,6 +22,7 @@ export const desktop: DeviceProfile = {
   features: ["shader-f16"],
   memory: 2 ** 33,
   tiles: [],
+  decodedRows: 1,
 };
 
 function bytes({ shape, type }: TensorType, stride: number | undefined): number {

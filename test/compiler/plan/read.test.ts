@@ -53,7 +53,7 @@ describe("reading", () => {
     [
       ["variables", 0, "initial"],
       { from: "web" },
-      /^variables\[0\].initial.from: expected "program" or "host" or "zero"/,
+      /^variables\[0\].initial.from: expected "program" or "held" or "host" or "zero"/,
     ],
     [
       ["scalars", 0, "expression"],

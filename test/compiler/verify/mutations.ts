@@ -188,14 +188,14 @@ const memory: Mutation[] = [
       (of) => (of.size -= 4),
     ),
   ),
-  make("inside", "an alias that starts before its owner", (draft, random) =>
-    one(aliases(draft), random, (alias) => {
-      const owner = draft.tensors[alias.aliasOf ?? -1];
-      if (owner === undefined || owner.offset === 0) return false;
-      alias.offset = owner.offset - 256;
-      return true;
-    }),
-  ),
+  make("inside", "an alias that starts before its owner", (draft, random) => {
+    const startOf = ({ aliasOf }: Tensor): number => draft.tensors[aliasOf ?? -1]?.offset ?? 0;
+    return one(
+      aliases(draft).filter((alias) => startOf(alias) > 0),
+      random,
+      (alias) => (alias.offset = startOf(alias) - 256) >= 0,
+    );
+  }),
   make("inside", "an alias that ends after its owner", (draft, random) =>
     one(aliases(draft), random, (alias) => {
       const owner = draft.tensors[alias.aliasOf ?? -1];
@@ -769,4 +769,51 @@ const hashes: Mutation[] = [
   make("plan hash", "another hash", (draft) => (draft.hash = "f".repeat(64)) !== "", "all"),
 ];
 
-export const mutations: readonly Mutation[] = [...forms, ...memory, ...flow, ...kernels, ...hashes];
+const formats: Mutation[] = [
+  make("held tensors", "a program too few", (draft, random) =>
+    one(draft.held, random, ({ programs }) => programs.pop()),
+  ),
+  make("held tensors", "a program of another tensor", (draft, random) =>
+    one(draft.held, random, ({ programs }) => programs.reverse()),
+  ),
+  make("held tensors", "a program that writes too little", (draft, random) =>
+    one(
+      draft.programs.filter(({ name }) => draft.held.some(({ programs }) => programs.includes(name))),
+      random,
+      ({ dispatches }) => {
+        dispatches.pop();
+        relive(draft);
+      },
+    ),
+  ),
+  make("held tensors", "no room for the host", (draft) => {
+    const [held] = draft.held;
+    const staging = draft.variables.find(({ name }) => name === held?.staging);
+    return staging !== undefined && (staging.shape[0] = 1) > 0;
+  }),
+  make("held tensors", "a tensor that begins otherwise", (draft, random) =>
+    one(
+      draft.variables.filter(({ initial }) => initial.from === "held"),
+      random,
+      (of) => void (of.initial = { from: "zero" }),
+    ),
+  ),
+  make("held tensors", "a tensor that nothing is held in", (draft, random) =>
+    one(draft.held, random, ({ tensors }) => tensors.pop()),
+  ),
+  make("held tensors", "a table that is none", (draft, random) =>
+    one(draft.held, random, ({ stored, staging }) => {
+      const [table] = stored?.tables ?? [];
+      return table !== undefined && (table.variable = staging) !== "";
+    }),
+  ),
+];
+
+export const mutations: readonly Mutation[] = [
+  ...forms,
+  ...memory,
+  ...flow,
+  ...formats,
+  ...kernels,
+  ...hashes,
+];

@@ -75,7 +75,7 @@ async function prepared(): Promise<Pick<JobInput, "folder" | "settings" | "plan"
     keep: [],
     method: undefined,
     optimizer: chosen,
-    state: said("f32"),
+    state: said({ kind: "type" as const, type: "f32" as const }),
     offload: said(false),
     groups: [],
     clip: undefined,

@@ -3,6 +3,7 @@ import { cpSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { compile, type Facts } from "../../../compiler/compile.ts";
+import type { DeviceProfile } from "../../../compiler/plan/plan.ts";
 import { profileFromDevice } from "../../../compiler/profile/device.ts";
 import { openDevice } from "../../../runtime/device/open.ts";
 import { runJob } from "../../../runtime/train/job.ts";
@@ -28,17 +29,18 @@ export function folderOf(model: string, others: Readonly<Record<string, string>>
   return folder;
 }
 
-/** Compiles and trains a recipe in a folder; what is left is under `out` there. */
+/** Compiles and trains a recipe in a folder, with what is said of the device otherwise; what is left is under `out` there. */
 export async function trainIn(
   folder: string,
   text: string,
   set: readonly string[] = [],
+  profile: Partial<DeviceProfile> = {},
 ): Promise<{ readonly facts: Facts; readonly lines: readonly StepLine[] }> {
   using opened = await openDevice();
   const compiled = compile(text, {
     path: join(folder, "parity.ftl"),
     read: (path) => readFileSync(path, "utf8"),
-    profile: profileFromDevice(opened.facts),
+    profile: { ...profileFromDevice(opened.facts), ...profile },
     set,
   });
   const { plan, settings, facts } = compiled;

@@ -94,7 +94,7 @@ export function tinyPlan(
     format: 1,
     recipe: "tiny",
     hash: "",
-    device: { name: "tiny", limits, features: [], memory: 2 ** 30, tiles: [] },
+    device: { name: "tiny", limits, features: [], memory: 2 ** 30, tiles: [], decodedRows: 1 },
     budget: 2 ** 30,
     peakBytes: end,
     lowerBoundBytes: end,
@@ -113,6 +113,7 @@ export function tinyPlan(
     buffers: [{ name: "arena", size: end }],
     tensors,
     variables: listed,
+    held: [],
     kernels,
     programs: list,
     step: [
