@@ -1,7 +1,8 @@
 // The pipeline on one screen. In: the text of a recipe, a way to read other files, a device profile. Out: a verified plan, what the
 // recipe and the model said, and every mistake. Pure: no file system, clock, device or console; the same inputs give the same plan.
 import { problem, type Diagnostic } from "../grammar/diagnostic.ts";
-import { elaborate, type AdapterFacts, type Saved } from "./elaborate/elaborate.ts";
+import { elaborate } from "./elaborate/elaborate.ts";
+import type { AdapterFacts, Saved } from "./elaborate/facts.ts";
 import type { Generating } from "./elaborate/generate-programs.ts";
 import type { Merge } from "./elaborate/merging.ts";
 import { readRecipe, type Front, type Run } from "./front.ts";

@@ -12,6 +12,14 @@ import { callDefinition } from "./functions.ts";
 import { constantMeaning, type Declared, type Meaning, type Passed, type RecordMeaning } from "./meaning.ts";
 import { conflicts } from "./during.ts";
 import { encodePrograms, noEncoding } from "./encode-programs.ts";
+import {
+  adapterFacts,
+  countParameters,
+  modelFacts,
+  type AdapterFacts,
+  type Parameters,
+  type Saved,
+} from "./facts.ts";
 import { formatUse, type FormatUse } from "./formats.ts";
 import { unmatched } from "./groups.ts";
 import type { Job } from "./job.ts";
@@ -23,11 +31,11 @@ import { mergePrograms, noMerging, type AdaptedPart, type Merge } from "./mergin
 import { buildModel, type ModelChoice } from "./model.ts";
 import { matcher } from "./patterns.ts";
 import { ranksOutside } from "./ranks.ts";
-import { gather, holderOf, isDrawn, type Beginnings } from "./programs.ts";
+import { gather, isDrawn, type Beginnings } from "./programs.ts";
 import { rateOf } from "./schedule.ts";
 import { trainsBy, unmatchedTrain } from "./selection.ts";
 import { trainingStep, withoutStep, type TrainingStep } from "./step.ts";
-import { buildTask, chooseTask, learningOf, modulesToSave, type ChosenTask } from "./task.ts";
+import { buildTask, chooseTask, learningOf, modulesToSave } from "./task.ts";
 import { fail, guarded, type Library, type Workspace } from "./workspace.ts";
 import { problem } from "../../grammar/diagnostic.ts";
 
@@ -49,32 +57,12 @@ export interface ElaborationInput {
   readonly purposes?: readonly Purpose[];
 }
 
-/** A trained variable and the names its parts have in files, one a part. */
-export interface Saved {
-  readonly variable: string;
-  readonly keys: readonly string[];
-}
-
-/** A value of `adapter_config.json`. */
-export type Field = number | string | boolean | null | readonly Field[] | ReadonlyMap<string, Field>;
-
-/** An adapter as its folder describes it. */
-export interface AdapterFacts {
-  readonly alias: string;
-  /** Fields of `adapter_config.json` that the definition names. */
-  readonly fields: ReadonlyMap<string, Field>;
-  /** Paths of the adapted modules. */
-  readonly parts: readonly string[];
-  readonly saved: readonly Saved[];
-}
-
 export interface Elaborated extends Omit<TrainingStep, "programs"> {
   readonly module: Module;
   readonly adapters: readonly AdapterFacts[];
   /** The model's own tensors that train; all of them where the model begins at random. */
   readonly model: readonly Saved[];
-  /** Numbers of parameters: all that the model has, and those that train. */
-  readonly parameters: { readonly total: number; readonly trainable: number };
+  readonly parameters: Parameters;
   /** The learning rate of a step. */
   readonly rate: ScalarExpression;
   /** Words that the model knows; ids lie below. */
@@ -234,7 +222,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
     ...step,
     adapters: adapters.map((use) => adapterFacts(use, trainable, chosen, isAdded)),
     model: modelFacts(weights, adapters.length > 0 ? isAdded : () => false, beginnings),
-    parameters: count(weights),
+    parameters: countParameters(weights),
     rate: rateOf(ws, job),
     vocabulary: vocabulary?.kind === "number" ? vocabulary.value : 0,
     learns: learningOf(task),
@@ -266,7 +254,7 @@ function roomOf(adapters: readonly AdapterUse[], front: number, wanted: Readonly
   const [first, second] = adapters.filter(({ room }) => room > 0);
   if (first !== undefined && wanted.has("generate")) {
     const message = `adapter '${first.definition.name.text}' stands in front of each document of a row, or in front of a text`;
-    fail("FTL0745", first.settings.span, message, "write pack: false, or plan for one of them");
+    fail("FTL0748", first.settings.span, message, "write pack: false, or plan for one of them");
   }
   if (first === undefined || (second === undefined && first.room === front)) return first?.room ?? 0;
   const message =
@@ -287,98 +275,8 @@ function estimatesBy({ method }: Settings): (name: string) => boolean {
   return (name) => !exact(name);
 }
 
-function savedAs(declared: Declared): Saved {
-  return { variable: declared.name, keys: (declared.parts ?? [declared]).map(({ key }) => key) };
-}
-
-/** An adapter's folder holds the adapter, and whole the modules that came with the task and trained with it. */
-function adapterFacts(
-  { settings, fields, parts }: AdapterUse,
-  trainable: readonly Declared[],
-  { peft }: ChosenTask,
-  isAdded: (name: string) => boolean,
-): AdapterFacts {
-  const own = trainable.filter(({ kind, adapter }) => kind === "adapter" && adapter === settings.alias);
-  const added = trainable.filter(({ kind, name }) => kind === "weights" && isAdded(name)).map(savedAs);
-  const plain = [...peft, ...fields].map(([name, meaning]) => [name, fieldOf(meaning, parts)] as const);
-  const tensors = own.map(savedAs);
-  // What PEFT keeps in the layers it wraps together with the model; prompts stand beside the model, which then has one name less.
-  const wraps = tensors.some(({ keys }) => keys.some((key) => key.startsWith("base_model.")));
-  const prefix = wraps ? "base_model.model" : "base_model";
-  const beside = added.map(({ variable, keys }) => ({
-    variable,
-    keys: keys.map((key) => `${prefix}.${key}`),
-  }));
-  return {
-    alias: settings.alias,
-    fields: new Map(plain),
-    parts,
-    saved: [...tensors, ...beside],
-  };
-}
-
-/** What is saved as a model: what trains, but for what an adapter's folder holds where that is all; everything where it began at random. */
-function modelFacts(
-  weights: readonly Declared[],
-  inFolder: (name: string) => boolean,
-  { randomWeights }: Beginnings,
-): readonly Saved[] {
-  // Weights that began at random in a format can be drawn again; files know them in other types alone.
-  const isWhole = weights.every((each) => holderOf(each) === undefined);
-  const saved = weights.filter(
-    ({ kind, trainable }) => kind === "weights" && (trainable || (randomWeights && isWhole)),
-  );
-  return saved.every(({ name }) => inFolder(name)) ? [] : saved.map(savedAs);
-}
-
-/** `parts` are the paths that values by part are told for. */
-function fieldOf(meaning: Meaning, parts: readonly string[]): Field {
-  switch (meaning.kind) {
-    case "number":
-    case "string":
-    case "boolean":
-      return meaning.value;
-    case "list":
-      return meaning.elements.map((element) => fieldOf(element, parts));
-    case "record":
-      return byName(
-        new Map([...meaning.fields].map(([path, value]) => [path, fieldOf(value, parts)])),
-        parts,
-      );
-    default:
-      return null;
-  }
-}
-
-/** Values by part, under the last name of the path where it means no part of another value, as PEFT reads them. */
-function byName(values: ReadonlyMap<string, Field>, parts: readonly string[]): ReadonlyMap<string, Field> {
-  const last = (path: string): string => path.slice(path.lastIndexOf(".") + 1);
-  return new Map(
-    [...values].map(([path, value]) => {
-      const alike = parts.filter((part) => last(part) === last(path));
-      return [alike.every((part) => values.get(part) === value) ? last(path) : path, value];
-    }),
-  );
-}
-
 function unique(declared: readonly Declared[]): readonly Declared[] {
   return [...new Map(declared.map((each) => [each.name, each])).values()];
-}
-
-function count(declared: readonly Declared[]): Elaborated["parameters"] {
-  const own = declared.filter((each) => holderOf(each) === undefined);
-  const held = new Map(
-    declared.flatMap((each) =>
-      (each.parts ?? [each]).flatMap(({ holds }) =>
-        holds === undefined ? [] : [[holds.name, holds] as const],
-      ),
-    ),
-  );
-  const sizes = [...own, ...held.values()]
-    .filter(({ kind }) => kind === "weights" || kind === "adapter")
-    .map(({ shape, trainable }) => ({ size: shape.reduce((product, size) => product * size, 1), trainable }));
-  const sum = (of: typeof sizes): number => of.reduce((total, { size }) => total + size, 0);
-  return { total: sum(sizes), trainable: sum(sizes.filter(({ trainable }) => trainable)) };
 }
 
 function reportUnanswered(ws: Workspace, use: AdapterUse): void {

@@ -2,7 +2,8 @@
 // its adapters does, whatever the order of storage, fused projections, ranks by module and other adapters on the same part.
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { elaborate, type Elaborated, type Saved } from "../../../compiler/elaborate/elaborate.ts";
+import { elaborate, type Elaborated } from "../../../compiler/elaborate/elaborate.ts";
+import type { Saved } from "../../../compiler/elaborate/facts.ts";
 import { readRecipe } from "../../../compiler/front.ts";
 import { evaluateProgram } from "../../../compiler/ir/interpret.ts";
 import { sizeOf } from "../../../compiler/ir/graph.ts";

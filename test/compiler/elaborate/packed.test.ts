@@ -84,6 +84,6 @@ test("a text is generated from one document, however rows are packed", () => {
   expect(several?.found).toEqual([]);
   expect(several?.hash).toBe(one?.hash);
   expect(compiled(prompt, packed, "", ["generate", "evaluate"]).found).toEqual([
-    "FTL0745 | adapter 'prompt_tuning' stands in front of each document of a row, or in front of a text | adapter prompt_tuning { tokens: 3 }",
+    "FTL0748 | adapter 'prompt_tuning' stands in front of each document of a row, or in front of a text | adapter prompt_tuning { tokens: 3 }",
   ]);
 });

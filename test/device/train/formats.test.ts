@@ -17,19 +17,11 @@ import { openDevice } from "../../../runtime/device/open.ts";
 import { launch, type Session } from "../../../runtime/launch/session.ts";
 import { load } from "../../../runtime/train/load.ts";
 import { dynamicMap, fromInt8, fromNf4, int8, nf4, packed4 } from "../../compiler/library/quantization.ts";
-import { folderOf, referenceModel, trainIn } from "./reference-job.ts";
+import { folderOf, referenceModel, referenceRecipe, trainIn } from "./reference-job.ts";
 
-const recipe = (weights: string, start = ', start: "adapter_init"'): string => `
-recipe parity {
-  model     "base" { ${weights === "" ? "" : `weights: ${weights}`} }
-  adapter   lora { rank: 4, alpha: 8, on: [all_linear]${start} }
-  data      "rows.jsonl" { format: tokens, length: 48, shuffle: false }
-  batch     2
-  optimizer adamw { rate: 3e-3, weight_decay: 0.01, clip: 1.0 }
-  schedule  constant { warmup: 4 steps }
-  training  20 steps
-  output    "out"
-}`;
+const recipe = (weights: string, start = ', start: "adapter_init"'): string =>
+  referenceRecipe(`model "base" { ${weights === "" ? "" : `weights: ${weights}`} }
+  adapter lora { rank: 4, alpha: 8, on: [all_linear]${start} }`);
 
 const adapterInit = { adapter_init: join(referenceModel("llama"), "adapter_init") };
 const isHeld = (name: string): boolean => name.endsWith("_proj.weight");

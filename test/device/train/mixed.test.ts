@@ -2,21 +2,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { folderOf, referenceModel, trainIn } from "./reference-job.ts";
+import { folderOf, referenceModel, referenceRecipe, trainIn } from "./reference-job.ts";
 
 const adapted = 'model "base", adapter lora { rank: 4, alpha: 8, on: [all_linear], start: "adapter_init" }';
 const whole = 'model "base" { train: all }';
-
-const recipe = (what: string, type: string): string => `recipe mixed {
-  ${what}
-  precision mixed { compute: ${type} }
-  data      "rows.jsonl" { format: tokens, length: 48, shuffle: false }
-  batch     2
-  optimizer adamw { rate: 3e-3, weight_decay: 0.01, clip: 1.0 }
-  schedule  constant { warmup: 4 steps }
-  training  20 steps
-  output    "out"
-}`;
 
 interface Expected {
   readonly lora: { readonly losses: readonly number[] };
@@ -30,7 +19,10 @@ test.each([
 ] as const)("$model $kind in $type", async ({ model, kind, type }) => {
   const from = referenceModel(model);
   const folder = folderOf(model, { adapter_init: join(from, "adapter_init") });
-  const { lines } = await trainIn(folder, recipe(kind === "full" ? whole : adapted, type));
+  const { lines } = await trainIn(
+    folder,
+    referenceRecipe(kind === "full" ? whole : adapted, `mixed { compute: ${type} }`),
+  );
   const expected = JSON.parse(readFileSync(join(from, "expected.json"), "utf8")) as Expected;
   const off = expected[kind].losses.map((loss, step) =>
     Math.abs((lines[step]?.loss ?? Number.NaN) / loss - 1),

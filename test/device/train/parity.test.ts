@@ -6,25 +6,14 @@ import { expect, test } from "vitest";
 import { toFloats } from "../../../runtime/checkpoint/convert.ts";
 import { openSafetensors, readTensor } from "../../../runtime/checkpoint/safetensors.ts";
 import type { StepLine } from "../../../runtime/train/lines.ts";
-import { folderOf, referenceModel, trainIn } from "./reference-job.ts";
+import { folderOf, referenceModel, referenceRecipe, trainIn } from "./reference-job.ts";
 
 const models = ["llama", "qwen2", "gpt2"];
 
-const recipe = (what: string): string => `
-recipe parity {
-  ${what}
-  precision f32
-  data      "rows.jsonl" { format: tokens, length: 48, shuffle: false }
-  batch     2
-  optimizer adamw { rate: 3e-3, weight_decay: 0.01, clip: 1.0 }
-  schedule  constant { warmup: 4 steps }
-  training  20 steps
-  output    "out"
-}`;
-const lora = recipe(
+const lora = referenceRecipe(
   `model "base", adapter lora { rank: 4, alpha: 8, on: [all_linear], start: "adapter_init" }`,
 );
-const full = recipe(`model "base" { train: all }`);
+const full = referenceRecipe(`model "base" { train: all }`);
 
 interface Expected {
   readonly losses: readonly number[];

@@ -29,6 +29,20 @@ export function folderOf(model: string, others: Readonly<Record<string, string>>
   return folder;
 }
 
+/** The work of `expected.json` as a recipe; `what` are its model and adapter. */
+export function referenceRecipe(what: string, precision: string = "f32"): string {
+  return `recipe parity {
+  ${what}
+  precision ${precision}
+  data      "rows.jsonl" { format: tokens, length: 48, shuffle: false }
+  batch     2
+  optimizer adamw { rate: 3e-3, weight_decay: 0.01, clip: 1.0 }
+  schedule  constant { warmup: 4 steps }
+  training  20 steps
+  output    "out"
+}`;
+}
+
 /** Compiles and trains a recipe in a folder, with what is said of the device otherwise; what is left is under `out` there. */
 export async function trainIn(
   folder: string,
