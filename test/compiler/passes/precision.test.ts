@@ -49,7 +49,7 @@ describe("the forward pass", () => {
   test("products take the type of products, whatever feeds them; layers hand on the type of storage", () => {
     const region = narrowed(8, { compute: "f16", store: "bf16" });
     for (const { inputs } of products(region)) expect(inputs.map(({ type }) => type)).toEqual(["f16", "f16"]);
-    const [loop] = nodesIn(region).filter(isRepeat);
+    const loop = nodesIn(region).find(isRepeat);
     if (loop === undefined) throw new Error("no loop");
     expect(readRepeat(loop).carried.map(({ inner }) => inner.type)).toEqual(["bf16"]);
     // Weights are handed in as they are stored.

@@ -19,12 +19,11 @@ afterAll(() => bench[Symbol.dispose]());
 /** Ties and their neighbours, the smallest and largest of both types, what overflows, and no numbers. */
 function edges(): number[] {
   const random = numbersFrom(3);
-  const sizes = [
-    ...[0, 2 ** -24, 2 ** -25, 1.5 * 2 ** -25, 3 * 2 ** -25, 5.5 * 2 ** -24, 2 ** -14, 2 ** -14 - 2 ** -25],
-    ...[1, 1 + 2 ** -11, 1 + 3 * 2 ** -11, 1 + 2 ** -8, 1 + 3 * 2 ** -8, 1 + 2 ** -11 + 2 ** -20],
-    ...[65_504, 65_519, 65_520, 65_536, 1e30, 3.3895e38, 3.4e38, Infinity, Number.NaN],
-    ...Array.from({ length: 40 }, () => Math.exp(random() * 30)),
-  ];
+  const small = [0, 2 ** -24, 2 ** -25, 1.5 * 2 ** -25, 3 * 2 ** -25, 5.5 * 2 ** -24, 2 ** -14];
+  const middle = [2 ** -14 - 2 ** -25, 1, 1 + 2 ** -11, 1 + 3 * 2 ** -11, 1 + 2 ** -8, 1 + 3 * 2 ** -8];
+  const large = [1 + 2 ** -11 + 2 ** -20, 65_504, 65_519, 65_520, 65_536, 1e30, 3.3895e38, 3.4e38];
+  const drawn = Array.from({ length: 40 }, () => Math.exp(random() * 30));
+  const sizes = [...small, ...middle, ...large, ...drawn, Infinity, Number.NaN];
   return sizes.flatMap((size) => [size, -size]).map(Math.fround);
 }
 
