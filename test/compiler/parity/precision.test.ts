@@ -4,11 +4,20 @@ import type { Module } from "../../../compiler/ir/graph.ts";
 import { evaluateProgram } from "../../../compiler/ir/interpret.ts";
 import type { Tensor } from "../../../compiler/ops/operation.ts";
 import { evaluateScalar } from "../../../compiler/plan/scalars.ts";
-import { batchOf, expectedOf, learnedTargets, modelFolder } from "./reference.ts";
+import {
+  batchOf,
+  expectedOf,
+  learnedTargets,
+  methodExpected,
+  methodFolder,
+  modelFolder,
+} from "./reference.ts";
 import { firstValues, moduleOf, parityRecipe, relative, run, updated } from "./train.ts";
 
 const lora = 'adapter lora { rank: 4, alpha: 8, on: [all_linear], start: "adapter_init" }';
 const adapter = `${modelFolder("llama")}/adapter_init`;
+const drawnRanks = (method: string): readonly number[] =>
+  (methodExpected(method) as unknown as { readonly ranks: readonly number[] }).ranks;
 const mixed = (options: string): string => `mixed { ${options} }`;
 
 describe("training", () => {
@@ -22,6 +31,24 @@ describe("training", () => {
     const { module } = moduleOf("llama", parityRecipe(lora, "", mixed(options)));
     const { losses } = await run("llama", module, 6, { adapter });
     expect(relative(losses, expectedOf("llama").lora.losses)).toBeLessThan(within);
+  });
+
+  test.each([
+    ["dora", "adapter dora { rank: 4, alpha: 8"],
+    ["ia3", "adapter ia3 { on: [k_proj, v_proj, down_proj]"],
+    ["prompt-tuning", "adapter prompt_tuning { tokens: 6"],
+    ["prefix-tuning", "adapter prefix_tuning { tokens: 6"],
+    ["llama-adapter", "adapter llama_adapter { tokens: 6"],
+    [
+      "dylora-all",
+      `adapter dylora { rank: 1..4, alpha: 8, update: all, draw: [${drawnRanks("dylora-all").join(", ")}]`,
+    ],
+  ])("%s in f16 follows the losses in f32", async (method, clause) => {
+    const begin = `${methodFolder(method)}/adapter_init`;
+    const text = parityRecipe(`${clause}, start: "${begin}" }`, "", mixed("compute: f16"));
+    const { module, elaborated } = moduleOf("llama", text);
+    const { losses } = await run("llama", module, 6, { adapter: begin, ranks: elaborated.ranks });
+    expect(relative(losses, methodExpected(method).losses)).toBeLessThan(5e-4);
   });
 
   test("accumulation and checkpointing change nothing but rounding", async () => {
