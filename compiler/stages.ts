@@ -180,7 +180,9 @@ function mixed(module: Module, precision: Precision): Module {
     return kind === "io" && type === "i32" && initial.from === "host";
   });
   const batch = new Set(brought.map(({ name }) => name));
-  const weights = new Set(module.variables.filter(({ kind }) => kind !== "io").map(({ name }) => name));
+  // Scalars of the step, such as a drawn rank, are the same for all that a step sees: weights cut by them are weights.
+  const same = module.variables.filter(({ kind, name }) => kind !== "io" || name === "scalars");
+  const weights = new Set(same.map(({ name }) => name));
   return {
     ...module,
     programs: module.programs.map((program) =>

@@ -33,7 +33,7 @@ interface Narrowing extends Precision {
   readonly kernels: NarrowKernels;
 }
 
-/** `weights`: names of the variables that are no activations. */
+/** `weights`: names of the variables that no micro-batch brings or changes. */
 export function precise(
   program: Program,
   weights: ReadonlySet<string>,

@@ -76,7 +76,7 @@ export function stepText(line: StepLine, steps: number, left: number, plannedByt
   const width = String(steps).length;
   const parts = [
     `step ${String(line.step).padStart(width)}/${steps}`,
-    line.loss === null ? "skipped" : `loss ${line.loss.toFixed(4)}`,
+    line.skipped || line.loss === null ? "skipped" : `loss ${line.loss.toFixed(4)}`,
     `${line.tokens_per_second < 100 ? line.tokens_per_second.toFixed(1) : Math.round(line.tokens_per_second)} tokens/s`,
     `${timeText(left)} left`,
     `${sizeText(plannedBytes)} planned`,

@@ -101,11 +101,12 @@ describe("the plan", () => {
 test.each([
   ["a norm of all gradients", "lomo { rate: 1, clip: 1 }", ""],
   ["several micro-batches", "lomo { rate: 1 }", "accumulation 2"],
+  ["a loss scale", "lomo { rate: 1 }", "precision mixed { compute: f16 }"],
 ])("%s is refused where it is said", (_, optimizer, extra) => {
   const { diagnostics, plan } = compiled(optimizer, extra);
   expect(plan).toBeUndefined();
   expect(diagnostics.map(({ code }) => code)).toEqual(["FTL0731"]);
   const [found] = diagnostics;
-  expect(found?.message).toMatch(/^'lomo' updates during the backward pass, which excludes .*: .*gradients/);
+  expect(found?.message).toMatch(/^'lomo' updates during the backward pass, which excludes .*: .*gradient/);
   expect(found?.related).toHaveLength(1);
 });

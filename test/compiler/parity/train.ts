@@ -17,10 +17,10 @@ import { drawnRanks } from "../../../runtime/train/ranks.ts";
 import { batchOf, filled, learnedTargets, modelFolder, tensorsIn } from "./reference.ts";
 
 /** A job of the reference: `adapter` is its clause, or empty for full training. */
-export const parityRecipe = (adapter: string, extra = ""): string => `recipe parity {
+export const parityRecipe = (adapter: string, extra = "", precision = "f32"): string => `recipe parity {
   model     "base"${adapter === "" ? " { train: all }" : ""}
   ${adapter}
-  precision f32
+  precision ${precision}
   data      "rows.jsonl" { format: tokens, length: 48, shuffle: false }
   batch     2
   ${extra}
@@ -66,6 +66,8 @@ export function moduleIn(folder: string, text: string, changes: Partial<Choices>
       step: elaborated.step,
       duringBackward: elaborated.duringBackward,
       checkpoint,
+      lossScale: elaborated.lossScale,
+      precision: front.settings?.precision.value === "f32" ? undefined : front.settings?.precision.value,
       kernelGradients,
       profile: desktop,
       ...changes,

@@ -4,14 +4,15 @@ import { callDefinition } from "../../../compiler/elaborate/functions.ts";
 import type { Passed } from "../../../compiler/elaborate/meaning.ts";
 import { anonymous, asTensor, tensor } from "../../../compiler/elaborate/tensors.ts";
 import type { Workspace } from "../../../compiler/elaborate/workspace.ts";
-import { apply, builderFor, NOWHERE, parameter } from "../../../compiler/ir/build.ts";
+import { apply, applyAll, builderFor, NOWHERE, parameter } from "../../../compiler/ir/build.ts";
 import { topological, type ElementType, type Node } from "../../../compiler/ir/graph.ts";
 import { interpret } from "../../../compiler/ir/interpret.ts";
 import { plainLayouts, type Kernel, type Layouts } from "../../../compiler/kernels/kernel.ts";
-import { kernelGradients, libraryKernels } from "../../../compiler/kernels/library.ts";
+import { kernelGradients, libraryKernels, narrowKernels } from "../../../compiler/kernels/library.ts";
 import { resolve } from "../../../compiler/language/resolve.ts";
 import type { Tensor } from "../../../compiler/ops/operation.ts";
 import { differentiate } from "../../../compiler/passes/differentiate.ts";
+import { precise } from "../../../compiler/passes/precision.ts";
 import type { DeviceProfile } from "../../../compiler/plan/plan.ts";
 import { desktopTiles, softwareTiles } from "../../../compiler/profile/builtin.ts";
 import { readKernelText } from "../../../compiler/verify/wgsl.ts";
@@ -75,14 +76,34 @@ function callOf({ rows = 2, tokens, heads, groups, width, ...rest }: Case): Node
   return asTensor(ws, first, span).value.node;
 }
 
+/** The call as mixed precision makes it, where a product follows. */
+function narrowed(call: Node, type: "f16" | "bf16"): Node {
+  const [o] = call.outputs;
+  if (o === undefined) throw new Error("attention has no results");
+  const w = parameter({ shape: [o.shape[3] ?? 1, 2], type: "f32" }, "w");
+  const result = apply("matmul", [o, w], { transpose_a: false, transpose_b: false });
+  const reads = ["q", "k", "v", "segments", "w"];
+  const region = { parameters: [...call.inputs, w], results: [result] };
+  const program = { name: "micro", reads, writes: ["y"], region };
+  const precision = { compute: type, store: type } as const;
+  const found = precise(program, new Set(["w"]), precision, narrowKernels);
+  const made = topological(found.region.results).find(({ operation }) => operation === "call");
+  if (made === undefined) throw new Error("no call");
+  const parameters = made.inputs.map((input, index) => parameter(input, `input${index}`));
+  const [first] = applyAll("call", parameters, made.attributes, made.regions);
+  if (first === undefined) throw new Error("no results");
+  return first.node;
+}
+
 /** The backward call as differentiation makes it, for the gradients of some of q, k and v. */
 function backwardOf(call: Node, wanted: readonly number[], of: readonly number[] = [0]): Node {
   const builder = builderFor(NOWHERE);
   const terms = of.map((output) => {
     const value = call.outputs[output];
     if (value === undefined) throw new Error(`no output ${output}`);
-    const weights = parameter(value, "weights");
-    const product = apply("multiply", [value, weights]);
+    const wide = value.type === "f32" ? value : apply("cast", [value], { type: "f32" });
+    const weights = parameter(wide, "weights");
+    const product = apply("multiply", [wide, weights]);
     return { weights, sum: apply("sum", [product], { axes: value.shape.map((_, axis) => axis) }) };
   });
   const scalars = terms.map(({ sum }) => apply("reshape", [sum], { shape: [] }));
@@ -112,7 +133,7 @@ function joined(tensors: readonly Tensor[]): Tensor {
 function inputsOf(call: Node, { packed = false }: Case): Tensor[] {
   const random = numbersFrom(7);
   return call.inputs.map((value) => {
-    if (value.type === "f32") return randomTensor(value, random);
+    if (value.type !== "i32") return randomTensor(value, random);
     const [rows = 0, tokens = 0] = value.shape;
     const segment = (row: number, t: number): number => {
       if (!packed) return 1;
@@ -204,12 +225,13 @@ describe("attention", () => {
     node: Node,
     inputs: readonly Tensor[],
     layouts = plainLayouts,
+    within = 2e-5,
   ): Promise<Tensor[]> {
     const kernels = choose(node, profileOf(name), layouts);
     for (const kernel of kernels) checkText(kernel, profileOf(name));
     const found = await runKernels(bench, kernels, node, inputs, layouts);
     const expected = interpret(regionOf(node), inputs);
-    expect(relativeError(joined(found), joined(expected))).toBeLessThan(2e-5);
+    expect(relativeError(joined(found), joined(expected))).toBeLessThan(within);
     return found;
   }
 
@@ -238,11 +260,43 @@ describe("attention", () => {
       600_000,
     );
 
+    const in16Bits = shown.filter(
+      ({ width, tokens }) => width === 6 || (width === 16 && tokens === 47) || width === 18 || isBrief,
+    );
+    test.each(["f16", "bf16"] as const)(
+      "values in %s",
+      async (type) => {
+        for (const shape of in16Bits) {
+          const call = narrowed(callOf(shape), type);
+          expect([...call.inputs, ...call.outputs].map((value) => value.type)).toEqual([
+            type,
+            type,
+            type,
+            "i32",
+            type,
+            "f32",
+          ]);
+          const inputs = inputsOf(call, shape);
+          // What is stored is rounded, and the gradients start from stored outputs.
+          const within = type === "f16" ? 2e-3 : 1.6e-2;
+          const results = await check(name, call, inputs, plainLayouts, within);
+          const backward = backwardOf(call, [0, 1, 2]);
+          const [dO] = backward.inputs;
+          const gradient = randomTensor(dO ?? { shape: [], type }, numbersFrom(11));
+          await check(name, backward, [gradient, ...inputs, ...results], plainLayouts, within);
+        }
+      },
+      600_000,
+    );
+
     test("every text is valid WGSL and says what it binds", async () => {
       const { device } = bench.opened;
       for (const shape of cases) {
-        const call = callOf(shape);
-        for (const node of [call, backwardOf(call, [0, 1, 2])]) {
+        const plain = callOf(shape);
+        for (const node of [plain, narrowed(plain, "f16")].flatMap((each) => [
+          each,
+          backwardOf(each, [0, 1, 2]),
+        ])) {
           for (const kernel of choose(node, profileOf(name))) {
             checkText(kernel, profileOf(name));
             const info = await device.createShaderModule({ code: kernel.wgsl }).getCompilationInfo();

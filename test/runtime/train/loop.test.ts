@@ -252,3 +252,89 @@ test("two runs tell the same", async () => {
   expect(other.lines).toEqual(one.lines);
   expect(second.bytes("w")).toEqual(first.bytes("w"));
 });
+
+/** The tiny job with a loss scale: in the listed steps gradients overflow. `dropped`: a step of which the device does nothing. */
+function scaledSession(
+  skipped: readonly number[],
+  scaleOf: (step: number) => number,
+  dropped = 0,
+): FakeSession {
+  const session = trainingSession();
+  const report = new Float32Array(5);
+  let [step, updates] = [0, 0];
+  return {
+    ...session,
+    find: (name) => {
+      const found = session.find(name);
+      return name === "report" && found !== undefined ? { ...found, shape: [5] } : found;
+    },
+    run: (name) => {
+      if (name !== "update") return session.run(name);
+      step += 1;
+      if (step === dropped) return undefined;
+      const isSkipped = skipped.includes(step);
+      updates += isSkipped ? 0 : 1;
+      report.set(
+        isSkipped
+          ? [Infinity, Number.NaN, updates, scaleOf(step), step]
+          : [1, 2, updates, scaleOf(step), step],
+      );
+      session.calls.push("run update");
+    },
+    read: async (name) => {
+      const held = report.slice();
+      return name === "report" ? held : session.read(name);
+    },
+  };
+}
+
+test("steps whose gradients overflow are skipped, told with their scale, and are no updates", async () => {
+  const told: number[] = [];
+  const session = scaledSession([1, 3, 4], (step) => 2 ** (10 - step));
+  const plan = { ...session.plan, scalars: [{ name: "update", expression: { name: "update" } }] };
+  const watching: FakeSession = {
+    ...session,
+    plan,
+    write: async (name, data) => {
+      if (name === "scalars" && data instanceof Float32Array) told.push(data[0] ?? Number.NaN);
+      return session.write(name, data);
+    },
+  };
+  const { lines, options } = watched(watching, two, { steps: 6 });
+  const trained = await train(watching, options);
+  expect(trained).toMatchObject({ ended: "done", step: 6, updates: 3 });
+  const seen = lines.map((line) =>
+    "loss" in line ? [line.skipped, line.loss, line.grad_norm, line.loss_scale] : [],
+  );
+  expect(seen).toEqual([
+    [true, null, null, 512],
+    [false, 1, 2, 256],
+    [true, null, null, 128],
+    [true, null, null, 64],
+    [false, 1, 2, 32],
+    [false, 1, 2, 16],
+  ]);
+  // The number of the next update, as far as reports have told: that of the step before is still to come.
+  expect(told).toEqual([1, 1, 1, 2, 2, 2]);
+});
+
+test("a scale that falls no further stops the run", async () => {
+  const always = Array.from({ length: 40 }, (_, index) => index + 1);
+  const session = scaledSession(always, (step) => 2 ** Math.max(0, 4 - step));
+  const failed = await train(session, watched(session, two, { steps: 40 }).options).catch(
+    (cause: unknown) => cause,
+  );
+  expect(failed).toMatchObject({
+    step: 13,
+    message: expect.stringContaining("10 steps in a row overflowed with a loss scale of 1,"),
+  });
+});
+
+test("a step that leaves no report is no skipped step", async () => {
+  const session = scaledSession([2], () => 4, 3);
+  const failed = await train(session, watched(session, two, { steps: 9 }).options).catch(
+    (cause: unknown) => cause,
+  );
+  expect(failed).toBeInstanceOf(TrainingError);
+  expect(failed).toMatchObject({ step: 3 });
+});
