@@ -56,7 +56,7 @@ export function readOptions(
   complete: boolean,
   report: Report,
   /** Definitions of the same kind that take a range of ranks. */
-  ranged: readonly string[] = [],
+  ranged: () => readonly string[] = () => [],
 ): ReadonlyMap<string, Said<Constant>> {
   const read = new Map<string, Said<Constant>>();
   for (const entry of options) {
@@ -107,23 +107,24 @@ function needed(
 function pointing(
   parameter: Parameter,
   value: Expression,
-  ranged: readonly string[],
+  ranged: () => readonly string[],
   report: Report,
 ): Report {
-  const takers = value.kind === "range" && !isRanked(parameter) ? ranged.join(", ") : "";
-  return (found) =>
+  return (found) => {
+    const takers = value.kind === "range" && !isRanked(parameter) ? ranged().join(", ") : "";
     report({
       ...found,
       label: takers === "" ? found.label : `${found.label}; ${takers} takes one`,
       related: [...found.related, { span: parameter.span, label: "the parameter is declared here" }],
     });
+  };
 }
 
 function isRanked({ type }: Parameter): boolean {
   return type?.kind === "named" && type.name.text === "ranks";
 }
 
-/** Definitions of a kind that take a range of ranks. */
+/** Definitions of a kind that take a range of ranks: to be asked for a mistake alone, as it reads all of them. */
 export function rangedNames(kind: DefinitionKind, scope: Scope, from: string): readonly string[] {
   return scope
     .names(kind, from)

@@ -34,7 +34,7 @@ function choose(
     Object.keys(clauses[kind === "task" ? "head" : kind].options),
     true,
     read.report,
-    rangedNames(kind, read.scope, read.path),
+    () => rangedNames(kind, read.scope, read.path),
   );
   return { definition, chosen: { name, options, span: clause.clause.span } };
 }

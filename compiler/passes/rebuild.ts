@@ -79,16 +79,24 @@ export function rebuildValues(
   rewrite: Rewrite = keep,
   descend: Descend = stay,
 ): Value[] {
-  for (const node of nodesBetween(results, known)) {
-    const inputs = node.inputs.map((input) => standIn(known, input));
-    const regions = node.regions.map((region) => descend(region, node));
-    const outputs = rewrite(node, inputs, regions) ?? keepNode(node, inputs, regions);
-    node.outputs.forEach((output, index) => {
-      const replacement = outputs[index];
-      if (replacement !== undefined && !known.has(output)) known.set(output, replacement);
-    });
-  }
+  for (const node of nodesBetween(results, known)) rebuildNode(node, known, rewrite, descend);
   return results.map((result) => standIn(known, result));
+}
+
+/** The same for one node, whose inputs have been visited. */
+export function rebuildNode(
+  node: Node,
+  known: Substitution,
+  rewrite: Rewrite = keep,
+  descend: Descend = stay,
+): void {
+  const inputs = node.inputs.map((input) => standIn(known, input));
+  const regions = node.regions.map((region) => descend(region, node));
+  const outputs = rewrite(node, inputs, regions) ?? keepNode(node, inputs, regions);
+  node.outputs.forEach((output, index) => {
+    const replacement = outputs[index];
+    if (replacement !== undefined && !known.has(output)) known.set(output, replacement);
+  });
 }
 
 /** The region with every node rewritten. Parameters stay as they are. */

@@ -61,9 +61,16 @@ export function makeKeys(): Keys {
   return { numbering: () => numberedFrom([]), regionKey };
 }
 
+/** Nodes keep their attributes from sweep to sweep, so each is written once. */
+const texts = new WeakMap<Attributes, string>();
+
 function attributesText(attributes: Attributes): string {
+  const known = texts.get(attributes);
+  if (known !== undefined) return known;
   const names = Object.keys(attributes).toSorted();
-  return names.map((name) => `${name}:${attributeText(attributes[name])}`).join();
+  const text = names.map((name) => `${name}:${attributeText(attributes[name])}`).join();
+  texts.set(attributes, text);
+  return text;
 }
 
 /** JSON, but for zero: −0 and 0 are two numbers. */

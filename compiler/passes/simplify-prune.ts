@@ -3,7 +3,7 @@
 //
 // Ensures: every result, parameter and input of every repeat left is needed for the region's results. Calls keep all theirs.
 import type { Node, Region, Value } from "../ir/graph.ts";
-import { at, nodesBetween, rebuildValues, standIn, type Substitution } from "./rebuild.ts";
+import { at, nodesBetween, rebuildNode, standIn, type Substitution } from "./rebuild.ts";
 import { buildRepeat, isRepeat, outputsOf, readRepeat } from "./rebuild-repeat.ts";
 
 export function prune(region: Region): Region {
@@ -13,7 +13,7 @@ export function prune(region: Region): Region {
     if (!node.outputs.some((output) => values.has(output))) continue;
     const needed = loops.get(node);
     if (needed !== undefined) pruneRepeat(node, needed, known);
-    else rebuildValues(node.outputs, known, undefined, prune);
+    else rebuildNode(node, known, undefined, prune);
   }
   const results = region.results.map((result) => standIn(known, result));
   return results.every((result, index) => result === region.results[index]) ? region : { ...region, results };

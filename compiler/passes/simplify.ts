@@ -25,18 +25,34 @@ export const rules: readonly Rule[] = [...arithmeticRules, ...viewRules];
 
 const allLoopRules = [...loopRules, rowsByCounter];
 
+/** Rules, and the regions that are known to stay as they are under them: what a pass has left alone is not looked through again. */
+interface RuleSet {
+  readonly rules: readonly Rule[];
+  readonly settled: WeakSet<Region>;
+}
+
+const before: RuleSet = { rules, settled: new WeakSet() };
+const after: RuleSet = { rules: [...differentiatedRules, ...rules], settled: new WeakSet() };
+
 export function simplify(region: Region, { differentiated = false }: Simplification = {}): Region {
-  const all = differentiated ? [...differentiatedRules, ...rules] : rules;
-  for (let before = region; ;) {
-    const after = prune(sweep(before, all, makeKeys()));
-    if (after === before) return after;
-    before = after;
+  const all = differentiated ? after : before;
+  for (let last = region; ;) {
+    const next = prune(sweep(last, all, makeKeys()));
+    if (next === last) return next;
+    last = next;
   }
 }
 
 /** One pass over the region and those inside it. */
-function sweep(region: Region, all: readonly Rule[], keys: Keys): Region {
-  const { make } = makeCanonical(all, keys);
+function sweep(region: Region, all: RuleSet, keys: Keys): Region {
+  if (all.settled.has(region)) return region;
+  const swept = sweepNodes(region, all, keys);
+  if (swept === region) all.settled.add(region);
+  return swept;
+}
+
+function sweepNodes(region: Region, all: RuleSet, keys: Keys): Region {
+  const { make } = makeCanonical(all.rules, keys);
   return rebuild(
     region,
     (node, inputs, regions) => {
