@@ -23,8 +23,11 @@ export interface Tuned {
 /** The settings of a run that begins with what training left. */
 export function tunedSettings(settings: Settings, { model, adapters }: Tuned): Settings {
   const { path } = settings.model;
+  const { evaluation } = settings;
   return {
     ...settings,
+    // The base alone has no ranks to be evaluated at.
+    evaluation: evaluation === undefined || adapters.size > 0 ? evaluation : { ...evaluation, ranks: [] },
     model:
       model === undefined
         ? settings.model

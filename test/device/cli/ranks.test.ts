@@ -50,6 +50,7 @@ test("ranks are measured, cut and merged alike", { timeout: 240_000 }, async () 
   expect(await loss(folder, "range")).toBe(four);
   expect(await ran(folder, ...evaluating, "--rank", "2")).toMatch(/^rank 2: held-out loss /);
   expect(await ran(folder, ...evaluating, "--ranks", "1,4")).toMatch(/^rank +loss +perplexity/);
+  expect(await loss(folder, "none", "--set", "evaluation.ranks=[1, 4]")).toBe(await loss(folder, "none"));
 
   const exporting = ["export", "--recipe", "tiny.ftl", "--adapter", "range"] as const;
   await ran(folder, ...exporting, "--to", "peft", "--rank", "1,2", "-o", "cut");
