@@ -1,4 +1,4 @@
-// Logits and LoRA gradients on the device against PyTorch's, tensor by tensor.
+// Logits and gradients on the device against PyTorch's, tensor by tensor.
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compile, type Compilation } from "../../../compiler/compile.ts";
@@ -9,7 +9,13 @@ import { openAdapter } from "../../../runtime/checkpoint/peft.ts";
 import { openDevice, type OpenedDevice } from "../../../runtime/device/open.ts";
 import { launch, type Session } from "../../../runtime/launch/session.ts";
 import { load } from "../../../runtime/train/load.ts";
-import { batchOf, learnedTargets, modelFolder, tensorsIn } from "../../compiler/parity/reference.ts";
+import {
+  batchOf,
+  expectedOf,
+  learnedTargets,
+  modelFolder,
+  tensorsIn,
+} from "../../compiler/parity/reference.ts";
 
 const recipe = (what: string): string => `recipe values {
   model "base"${what}
@@ -91,5 +97,24 @@ describe.each(["llama", "qwen2", "gpt2", "mistral", "gemma2"])("%s", (model) => 
     }
     session.close();
     expect(compared).toBe(wanted.size);
+  });
+
+  test("every gradient of full training has a norm within 1e-4", { timeout: 120_000 }, async () => {
+    const { session, plan } = await ready(model, " { train: all }");
+    session.run("micro");
+    const wanted = new Map(Object.entries(expectedOf(model).full.grad_norms ?? {}));
+    for (const { name, initial } of plan.variables) {
+      if (initial.from !== "checkpoint" && initial.from !== "optional") continue;
+      const gradient = await session.read(`gradient of ${name}`);
+      const size = gradient.length / initial.names.length;
+      for (const [part, key] of initial.names.entries()) {
+        const norm = Math.hypot(...gradient.subarray(part * size, (part + 1) * size));
+        const expected = wanted.get(key) ?? Number.NaN;
+        expect(Math.abs(norm - expected), key).toBeLessThanOrEqual(1e-4 * expected);
+        wanted.delete(key);
+      }
+    }
+    session.close();
+    expect([...wanted.keys()]).toEqual([]);
   });
 });
