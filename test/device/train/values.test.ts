@@ -1,5 +1,5 @@
 // Logits and gradients on the device against PyTorch's, tensor by tensor.
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { compile, type Compilation } from "../../../compiler/compile.ts";
 import { evaluateScalar } from "../../../compiler/plan/scalars.ts";
@@ -60,7 +60,7 @@ async function ready(
   return { session, plan };
 }
 
-describe.each(["llama", "qwen2", "gpt2", "mistral", "gemma2"])("%s", (model) => {
+describe.each(readdirSync(`${modelFolder("llama")}/..`))("%s", (model) => {
   test("logits at positions that are not padding are within 1e-4", { timeout: 120_000 }, async () => {
     const { session } = await ready(model, " { train: all }");
     session.run("logits");
@@ -109,9 +109,12 @@ describe.each(["llama", "qwen2", "gpt2", "mistral", "gemma2"])("%s", (model) => 
       const size = gradient.length / initial.names.length;
       for (const [part, key] of initial.names.entries()) {
         const norm = Math.hypot(...gradient.subarray(part * size, (part + 1) * size));
-        const expected = wanted.get(key) ?? Number.NaN;
-        expect(Math.abs(norm - expected), key).toBeLessThanOrEqual(1e-4 * expected);
-        wanted.delete(key);
+        // The file of gpt-neox has a name of its own for its last layer.
+        const called = key === "embed_out.weight" ? "lm_head.weight" : key;
+        const expected = wanted.get(called) ?? Number.NaN;
+        // What adds the same to all scores of a row has no gradient but rounding: the bias of keys.
+        expect(Math.abs(norm - expected), key).toBeLessThanOrEqual(1e-4 * expected + 1e-9);
+        wanted.delete(called);
       }
     }
     session.close();
