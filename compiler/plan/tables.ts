@@ -47,15 +47,20 @@ export function base64(bytes: Uint8Array): string {
   return pieces.join("");
 }
 
-const digitCodes = Array.from(digits, (digit) => digit.charCodeAt(0));
+const digitCodes = Uint8Array.from(digits, (digit) => digit.charCodeAt(0));
 
 function base64Piece(bytes: Uint8Array): string {
-  const codes: number[] = [];
-  for (let at = 0; at < bytes.length; at += 3) {
-    const word = ((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
-    for (let shift = 18; shift >= 0; shift -= 6) codes.push(digitCodes[(word >> shift) & 63] ?? 0);
+  const groups = Math.ceil(bytes.length / 3);
+  const codes = new Uint8Array(groups * 4);
+  for (let group = 0; group < groups; group += 1) {
+    const [from, to] = [group * 3, group * 4];
+    const word = ((bytes[from] ?? 0) << 16) | ((bytes[from + 1] ?? 0) << 8) | (bytes[from + 2] ?? 0);
+    codes[to] = digitCodes[word >> 18] ?? 0;
+    codes[to + 1] = digitCodes[(word >> 12) & 63] ?? 0;
+    codes[to + 2] = digitCodes[(word >> 6) & 63] ?? 0;
+    codes[to + 3] = digitCodes[word & 63] ?? 0;
   }
-  const text = String.fromCharCode.apply(undefined, codes);
-  const missing = (3 - (bytes.length % 3)) % 3;
+  const text: string = Reflect.apply(String.fromCharCode, undefined, codes);
+  const missing = groups * 3 - bytes.length;
   return missing === 0 ? text : `${text.slice(0, -missing)}${"=".repeat(missing)}`;
 }
