@@ -38,11 +38,18 @@ export function movingOf(
       "such as [0..<b]",
     );
   const indices = meaning.elements.map((element) => ({ meaning: element, span }));
-  return expand(indices, dimensions, span).map((index): RangeMeaning | undefined => {
-    if (index === undefined || index.meaning.kind === "range")
-      return index?.meaning as RangeMeaning | undefined;
-    return fail("FTL0703", span, `'moving' takes ranges, found ${describe(index.meaning)}`, "not a range");
+  const ranges = expand(indices, dimensions, span).map((index, axis): RangeMeaning | undefined => {
+    if (index === undefined) return undefined;
+    if (index.meaning.kind !== "range")
+      return fail("FTL0703", span, `'moving' takes ranges, found ${describe(index.meaning)}`, "not a range");
+    return isWhole(index.meaning, dimensions[axis]?.size ?? 0) ? undefined : index.meaning;
   });
+  return ranges.every((range) => range === undefined) ? undefined : ranges;
+}
+
+function isWhole({ first, last, inclusive }: RangeMeaning, size: number): boolean {
+  const end = typeof last === "number" ? last + (inclusive ? 1 : 0) : last;
+  return (first === undefined || first === 0) && (end === undefined || end === size);
 }
 
 /** The estimate, of which nothing outside of what moves is used. */

@@ -3,6 +3,7 @@
 import type { Node } from "../ir/graph.ts";
 import type { DeviceProfile } from "../plan/plan.ts";
 import { attention, attentionBackward } from "./attention.ts";
+import { jacobi } from "./jacobi.ts";
 import type { Kernel, Layouts } from "./kernel.ts";
 
 /** Inputs and outputs of a kernel that may be in 16 bits. */
@@ -23,7 +24,7 @@ export interface LibraryKernel {
   choose(node: Node, layouts: Layouts, profile: DeviceProfile): readonly Kernel[] | undefined;
 }
 
-const all: readonly LibraryKernel[] = [attention, attentionBackward];
+const all: readonly LibraryKernel[] = [attention, attentionBackward, jacobi];
 
 export const libraryKernels: ReadonlyMap<string, LibraryKernel> = new Map(
   all.map((kernel) => [kernel.name, kernel]),

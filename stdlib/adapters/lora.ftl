@@ -12,13 +12,28 @@ adapter lora(
   rslora: boolean = false,
   /// How many times A's learning rate is B's: LoRA+ (Hayou et al., 2024) takes 16.
   ratio: number = 1,
-  /// First values of A: kaiming, or gaussian with deviation 1 / rank.
+  /// First values of A: kaiming, or gaussian with deviation 1 / rank. With pissa, A and B begin as the principal part of the weight, which
+  /// leaves what the frozen part does without (Meng et al., 2024): as twice as many rows, of which the second half takes away what the first
+  /// begins with and stays. So the weight itself is as it was, in whatever format, and what is saved is a LoRA of twice the rank.
   init: string = "kaiming",
 ) on linear {
   example { rank: 8, alpha: 16 }
+  require init in ["kaiming", "gaussian", "pissa"], "'init' is kaiming, gaussian or pissa"
   let scale = low_rank_scale(rank, alpha, rslora)
-  train A [rank, in] at "lora_A.weight" = low_rank_initial(init, rank, in)
-  train B [out, rank] at "lora_B.weight" = 0 { rate: ratio }
+  let principal = init == "pissa"
+  let rows = if principal { 2 * rank } else { rank }
+  train A [rows, in] at "lora_A.weight" = if principal {
+    pissa_inputs(base.W, rank, scale)
+  } else {
+    low_rank_initial(init, rank, in)
+  } { moving: [..<rank] }
+  train B [out, rows] at "lora_B.weight" = if principal { pissa_outputs(base.W, A, rank, scale) } else { 0 } {
+    rate: ratio
+    moving: [.., ..<rank]
+  }
+
+  // The alpha that gives all rows the same scale.
+  let saved_alpha = if rslora { alpha * sqrt(rows / rank) } else { alpha * rows / rank }
 
   forward(x: [.., in], y: [.., out]) -> [.., out] {
     y + scale * (drop(x, dropout) @ A.T @ B.T)
@@ -28,15 +43,15 @@ adapter lora(
 
   peft {
     peft_type: "LORA"
-    r: rank
-    lora_alpha: alpha
+    r: rows
+    lora_alpha: saved_alpha
     lora_dropout: dropout
     bias: "none"
     fan_in_fan_out: base.transposed
     use_rslora: rslora
     use_dora: false
-    rank_pattern: by_part(rank)
-    alpha_pattern: by_part(alpha)
-    init_lora_weights: if init == "kaiming" { true } else { init }
+    rank_pattern: by_part(rows)
+    alpha_pattern: by_part(saved_alpha)
+    init_lora_weights: if init == "gaussian" { init } else { true }
   }
 }

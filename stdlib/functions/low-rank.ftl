@@ -1,5 +1,6 @@
 // What the adapters of low rank share.
 import "initial.ftl"
+import "singular.ftl"
 
 /// What B A is multiplied by: alpha / rank, or alpha / √rank where the ranks are stabilized (Kalajdzievski, 2023).
 function low_rank_scale(rank: number, alpha: number, rslora: boolean) {
@@ -21,4 +22,20 @@ function low_rank_lengths(W: [out, in], A: [rank, in], B: [out, rank], scale: nu
   let mixed = sum((W @ A.T) * B, over: rank)
   let added = sum((B @ (A @ A.T)) * B, over: rank)
   reshape(sqrt(own + 2 * scale * mixed + scale ^ 2 * added), [out])
+}
+
+/// The first values of A where the adapter begins with W's principal directions (PiSSA): A of the best approximation B A of rank `rank`, and
+/// behind it the same rows again, which stay.
+function pissa_inputs(W: [out, in], rank: number, scale: number) {
+  let directions = principal_directions(W, rank)
+  let values = norm(directions @ W.T, over: -1)
+  let A = sqrt(values / scale) * directions
+  concat(A, A, over: 0)
+}
+
+/// B of the same approximation, and behind it −B, so that both begin by cancelling out.
+function pissa_outputs(W: [out, in], A: [rows, in], rank: number, scale: number) {
+  let own = A[..<rank]
+  let B = W @ own.T / max(scale * sum(own * own, over: -1).T, 1e-30)
+  concat(B, -B, over: -1)
 }

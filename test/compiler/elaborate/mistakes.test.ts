@@ -158,7 +158,7 @@ method own() {
 });
 
 const optionCases: Readonly<Record<string, string>> = {
-  "first values that the library does not have": "adapter lora { rank: 2, init: pissa }",
+  "first values that the library does not have": "adapter lora { rank: 2, init: spectral }",
   "a share to drop above one": "adapter lora { rank: 2, dropout: 1.5 }",
   "a rate of its own beside none": "adapter lora { rank: 2, ratio: 16 }",
   "a rate of its own that is none": "adapter lora { rank: 2, ratio: 0 }",

@@ -1,27 +1,19 @@
 // The kernels of attention and of its gradients, both ways of computing them, against the library function's meaning in float64.
 import { afterAll, describe, expect, test } from "vitest";
-import { callDefinition } from "../../../compiler/elaborate/functions.ts";
-import type { Passed } from "../../../compiler/elaborate/meaning.ts";
-import { anonymous, asTensor, tensor } from "../../../compiler/elaborate/tensors.ts";
-import type { Workspace } from "../../../compiler/elaborate/workspace.ts";
 import { apply, applyAll, builderFor, NOWHERE, parameter } from "../../../compiler/ir/build.ts";
-import { topological, type ElementType, type Node } from "../../../compiler/ir/graph.ts";
+import { topological, type Node } from "../../../compiler/ir/graph.ts";
 import { interpret } from "../../../compiler/ir/interpret.ts";
 import { plainLayouts, type Kernel, type Layouts } from "../../../compiler/kernels/kernel.ts";
 import { kernelGradients, libraryKernels, narrowKernels } from "../../../compiler/kernels/library.ts";
-import { resolve } from "../../../compiler/language/resolve.ts";
 import type { Tensor } from "../../../compiler/ops/operation.ts";
 import { differentiate } from "../../../compiler/passes/differentiate.ts";
 import { precise } from "../../../compiler/passes/precision.ts";
 import type { DeviceProfile } from "../../../compiler/plan/plan.ts";
 import { desktopTiles, softwareTiles } from "../../../compiler/profile/builtin.ts";
 import { readKernelText } from "../../../compiler/verify/wgsl.ts";
-import type { Span } from "../../../grammar/source.ts";
 import { numbersFrom, randomTensor } from "../../compiler/kernels/tensors.ts";
 import { openBench, relativeError, runKernels } from "./harness.ts";
-
-const { scope } = resolve({ path: "test.ftl", text: "" }, () => undefined);
-const span: Span = { source: { path: "test.ftl", text: "" }, start: 0, end: 0 };
+import { constant, given, libraryCall } from "./library-call.ts";
 
 interface Case {
   readonly tokens: number;
@@ -39,41 +31,17 @@ interface Case {
 /** The call as elaboration makes it. */
 function callOf({ rows = 2, tokens, heads, groups, width, ...rest }: Case): Node {
   const { window = 1e9, cap = 0, causal = true, prefix = 0 } = rest;
-  const library: Workspace["library"] = {
-    lookup: (what, name, from) => scope.lookup(what, name, from.source.path) ?? scope.inLibrary(what, name),
-  };
-  const origin = { source: span, recipe: undefined, path: "" };
-  const ws: Workspace = {
-    diagnostics: [],
-    library,
-    callDefinition,
-    length: { value: tokens, span },
-    scalars: [],
-    frame: { reads: new Map() },
-    origin,
-  };
-  const definition = scope.inLibrary("function", "attention_with_statistics");
-  if (definition === undefined) throw new Error("no attention in the library");
-  const given = (name: string, shape: readonly number[], type: ElementType = "f32"): Passed => {
-    const axes = shape.map((size) => anonymous(size, span));
-    return { name: undefined, meaning: tensor(parameter({ shape, type }, name), axes), span };
-  };
-  const number = (value: number): Passed => ({ name: undefined, meaning: { kind: "number", value }, span });
-  const passed: readonly Passed[] = [
+  return libraryCall("attention_with_statistics", [
     given("q", [rows, tokens, heads, width]),
     given("k", [rows, prefix + tokens, groups, width]),
     given("v", [rows, prefix + tokens, groups, width]),
     given("segments", [rows, tokens], "i32"),
-    number(1 / Math.sqrt(width)),
-    number(window),
-    number(cap),
-    { name: undefined, meaning: { kind: "boolean", value: causal }, span },
-    number(prefix),
-  ];
-  const result = callDefinition(ws, definition, passed, span);
-  const [first] = result.kind === "tuple" ? result.elements : [];
-  if (first === undefined) throw new Error("attention has no results");
-  return asTensor(ws, first, span).value.node;
+    constant(1 / Math.sqrt(width)),
+    constant(window),
+    constant(cap),
+    constant(causal),
+    constant(prefix),
+  ]);
 }
 
 /** The call as mixed precision makes it, where a product follows. */
