@@ -201,8 +201,20 @@ const withoutTensors = new Set([
   "negative_decades",
 ]);
 
-/** Functions that decide by comparing, and those of codes, which are whole numbers: nothing is propagated through them. */
+/**
+ * Functions that decide by comparing, those of codes, which are whole numbers, and those that first values are made with: nothing is
+ * propagated through them.
+ */
 const decisions = new Set([
+  "diagonalized",
+  "jacobi_turn",
+  "identity",
+  "eigenvectors",
+  "orthonormal_rows",
+  "exact_directions",
+  "principal_directions",
+  "pissa_inputs",
+  "pissa_outputs",
   "quantile",
   "halved",
   "halfway",
