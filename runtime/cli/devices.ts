@@ -1,16 +1,20 @@
 // `ftlc devices`: what there is to run on, which device is used and why; `--save FILE` writes the profile of that one, to plan for it
-// elsewhere. Holds: nothing is opened, so that looking costs nothing; with no device it ends with 4 and says what was tried.
+// elsewhere, `--measure` first tries on it what cannot be known otherwise. Holds: without `--measure` nothing is opened, so that looking
+// costs nothing; with no device it ends with 4 and says what was tried.
 import { writeFileSync } from "node:fs";
 import { systemReason } from "../checkpoint/error.ts";
 import { profileFromDevice } from "../../compiler/profile/device.ts";
-import { usedFeatures, type DeviceFacts } from "../device/facts.ts";
-import { listDevices, type ListedDevice } from "../device/open.ts";
+import type { DeviceProfile } from "../../compiler/plan/plan.ts";
+import { usedFeatures } from "../device/facts.ts";
+import { measureDecoding, onGpu, onProcessor } from "../device/measure.ts";
+import { listDevices, openDevice, type ListedDevice } from "../device/open.ts";
 import { exitCodes, Failure, type ExitCode } from "./exit.ts";
 import { sizeText } from "./quantity.ts";
 import type { Terminal } from "./terminal.ts";
 
 export interface DevicesOptions {
   readonly save: string | undefined;
+  readonly measure: boolean;
   readonly json: boolean;
 }
 
@@ -26,8 +30,26 @@ export async function devices(options: DevicesOptions, terminal: Terminal): Prom
     if (!options.json) terminal.err("no usable device");
     return exitCodes.noDevice;
   }
-  if (options.save !== undefined) save(options.save, chosen.facts, terminal);
+  if (!options.measure && options.save === undefined) return exitCodes.done;
+  const profile = options.measure ? await measured(terminal) : profileFromDevice(chosen.facts);
+  if (options.save !== undefined) save(options.save, profile, terminal);
   return exitCodes.done;
+}
+
+async function measured(terminal: Terminal): Promise<DeviceProfile> {
+  using opened = await openDevice();
+  const { device, facts } = opened;
+  terminal.err(`measuring ${facts.name}: weights in nf4, decoded in the product or before it`);
+  const milliseconds = (seconds: number): string => `${(seconds * 1000).toFixed(3)} ms`.padStart(12);
+  terminal.err("rows  in the product        before");
+  const { profile } = await measureDecoding(device, profileFromDevice(facts), {
+    ...(facts.isSoftware ? onProcessor : onGpu),
+    clock: () => performance.now() / 1000,
+    onMeasured: ({ rows, inProduct, apart }) =>
+      terminal.err(`${String(rows).padStart(4)}  ${milliseconds(inProduct)}    ${milliseconds(apart)}`),
+  });
+  terminal.err(`products of up to ${profile.decodedRows} rows decode by themselves`);
+  return profile;
 }
 
 function describe(
@@ -48,11 +70,11 @@ function describe(
   ].join("\n");
 }
 
-function save(path: string, facts: DeviceFacts, terminal: Terminal): void {
+function save(path: string, profile: DeviceProfile, terminal: Terminal): void {
   try {
-    writeFileSync(path, `${JSON.stringify(profileFromDevice(facts), undefined, 2)}\n`);
+    writeFileSync(path, `${JSON.stringify(profile, undefined, 2)}\n`);
   } catch (error) {
     throw new Failure(`${path}: ${systemReason(error)}`);
   }
-  terminal.err(`wrote the profile of ${facts.name} to ${path}`);
+  terminal.err(`wrote the profile of ${profile.name} to ${path}`);
 }

@@ -198,11 +198,13 @@ function buildProgram(terminal: Terminal, finish: (code: ExitCode) => void): Com
   program
     .command("devices")
     .option("--save <file>", "write the profile of the device that would be used")
+    .option("--measure", "try on the device how weights of few bits are best decoded, for the profile")
     .option("--json", "as JSON on standard output")
     .description("list the devices that there are, and which one is used")
-    .action(async (options: { save?: string; json?: true }) => {
+    .action(async (options: { save?: string; measure?: true; json?: true }) => {
       const { devices } = await import("./devices.ts");
-      finish(await devices({ save: options.save, json: options.json === true }, terminal));
+      const { save, measure = false, json = false } = options;
+      finish(await devices({ save, measure, json }, terminal));
     });
 
   program
