@@ -200,13 +200,15 @@ function precisionDecisions({ precision: { value } }: Settings): readonly Decisi
     lossScale === "none"
       ? "no loss scale"
       : `loss scale ${lossScale === "dynamic" ? "dynamic, from 65536" : lossScale}`;
+  // WGSL has no arithmetic in bf16.
+  const products = compute === "bf16" ? "f32, of what is stored in bf16" : compute;
   const why =
     "said by the recipe, or its default; in f32 stay sums of products, weights that train, their gradients and optimizer states, " +
     "norms, softmax, attention's statistics, logits and loss, and rows of an odd length";
   return [
     {
       what: "precision",
-      chosen: `products in ${compute}, activations in ${store}, ${scaled}`,
+      chosen: `products in ${products}; activations in ${store}, ${scaled}`,
       why,
       considered: [],
     },

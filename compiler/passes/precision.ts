@@ -17,7 +17,7 @@ import { at, inline, makeParameter, nameOf, nodesBetween } from "./rebuild.ts";
 import { buildRepeat, isRepeat, readRepeat, type Entry } from "./rebuild-repeat.ts";
 
 export interface Precision {
-  /** What products take. */
+  /** What products take. No device computes in bf16: products take f32 then, and nothing is rounded but what is stored. */
   readonly compute: "f16" | "bf16" | "f32";
   /** How activations are held. */
   readonly store: "f16" | "bf16" | "f32";
@@ -30,6 +30,8 @@ interface Stand {
 }
 
 interface Narrowing extends Precision {
+  /** What kernels of library functions take: they read what is stored. */
+  readonly reads: Precision["compute"];
   readonly kernels: NarrowKernels;
 }
 
@@ -44,7 +46,9 @@ export function precise(
   const own = new Set(region.parameters.filter((_, index) => weights.has(at(program.reads, index))));
   const facts = narrowFacts(region, own, new Set(), kernels);
   const stands = new Map(region.parameters.map((value): [Value, Stand] => [value, { wide: value }]));
-  const visitor = visit(region, facts, stands, { ...precision, kernels });
+  const { compute: reads, store } = precision;
+  const narrowing = { compute: reads === "f16" ? reads : "f32", reads, store, kernels } as const;
+  const visitor = visit(region, facts, stands, narrowing);
   return { ...program, region: { parameters: region.parameters, results: region.results.map(visitor.wide) } };
 }
 
@@ -59,7 +63,7 @@ function visit(
   region: Region,
   facts: Facts,
   stands: Map<Value, Stand>,
-  { compute, store, kernels }: Narrowing,
+  { compute, reads, store, kernels }: Narrowing,
 ): Visited {
   const known = (value: Value): Stand => {
     const found = stands.get(value);
@@ -76,18 +80,18 @@ function visit(
     return narrow?.type === type ? narrow : cast(wide(value), type);
   };
   /** The value as a product takes it: through views, what they are views of. */
-  const operand = (value: Value): Value => {
-    if (compute === "f32") return wide(value);
+  const operand = (value: Value, type = compute): Value => {
+    if (type === "f32") return wide(value);
     // What is stored in 16 bits of another kind is cast too: both operands of a product are of one type.
-    if (facts.weights.has(value) || value.type !== "f32") return cast(wide(value), compute, true);
+    if (facts.weights.has(value) || value.type !== "f32") return cast(wide(value), type, true);
     const { narrow } = known(value);
-    if (narrow?.type === compute) return narrow;
+    if (narrow?.type === type) return narrow;
     const { operation, inputs, attributes, origin } = value.node;
     if (isView(value.node) && stands.has(at(inputs, 0))) {
-      const source = operand(at(inputs, 0));
-      if (source.type === compute) return builderFor(origin).apply(operation, [source], attributes);
+      const source = operand(at(inputs, 0), type);
+      if (source.type === type) return builderFor(origin).apply(operation, [source], attributes);
     }
-    return isEven(value) ? cast(wide(value), compute) : wide(value);
+    return isEven(value) ? cast(wide(value), type) : wide(value);
   };
   const isNarrow = (value: Value): boolean => {
     if (stands.get(value)?.narrow !== undefined) return true;
@@ -112,7 +116,7 @@ function visit(
     const rule = kernels.get(String(node.attributes["kernel"]));
     const body = at(node.regions, 0);
     const inputs = node.inputs.map((input, index) =>
-      rule?.inputs.includes(index) === true ? operand(input) : wide(input),
+      rule?.inputs.includes(index) === true ? operand(input, reads) : wide(input),
     );
     const parameters = inputs.map((input, index) => {
       const before = at(body.parameters, index);
@@ -167,7 +171,7 @@ function visit(
       const type = handedOn ? store : "f32";
       return { type, parameter: enter({ outer: initial, inner: value }, type) };
     });
-    const body = visit(at(node.regions, 0), inner, inside, { compute, store, kernels });
+    const body = visit(at(node.regions, 0), inner, inside, { compute, reads, store, kernels });
     const carried = loop.carried.map(({ initial, next }, index) => {
       const { type, parameter } = at(runs, index);
       return {
@@ -196,7 +200,7 @@ function visit(
     else if (node.operation === "call") narrowCall(node);
     else {
       const { narrow } = operationOf(node.operation);
-      const inputs = node.inputs.map(narrow?.takes === true ? operand : wide);
+      const inputs = node.inputs.map((input) => (narrow?.takes === true ? operand(input) : wide(input)));
       const outputs = builderFor(node.origin).applyAll(node.operation, inputs, node.attributes, node.regions);
       node.outputs.forEach((output, index) =>
         keep(output, at(outputs, index), typeOf(output, narrow?.gives)),
