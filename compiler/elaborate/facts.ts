@@ -1,5 +1,6 @@
 // What a run and its folders have to know of the tensors that a recipe gives: which are saved and under which names, the fields of
 // `adapter_config.json`, how many parameters there are. Comes in: declared tensors and adapters at work. Goes out: plain data.
+import { sizeOf } from "../ir/graph.ts";
 import type { AdapterUse } from "./adapters.ts";
 import type { Declared, Meaning } from "./meaning.ts";
 import { holderOf, type Beginnings } from "./programs.ts";
@@ -116,7 +117,21 @@ export function countParameters(declared: readonly Declared[]): Parameters {
   );
   const sizes = [...own, ...held.values()]
     .filter(({ kind }) => kind === "weights" || kind === "adapter")
-    .map(({ shape, trainable }) => ({ size: shape.reduce((product, size) => product * size, 1), trainable }));
-  const sum = (of: typeof sizes): number => of.reduce((total, { size }) => total + size, 0);
-  return { total: sum(sizes), trainable: sum(sizes.filter(({ trainable }) => trainable)) };
+    .map((each) => ({ size: sizeOf(each.shape), trains: each.trainable ? trainedSize(each) : 0 }));
+  return {
+    total: sizes.reduce((total, { size }) => total + size, 0),
+    trainable: sizes.reduce((total, { trains }) => total + trains, 0),
+  };
+}
+
+/** Of a tensor, or a stack, that moves in a part which is the same in every step, only that trains. */
+function trainedSize({ shape, parts, moving }: Declared): number {
+  if (moving === undefined) return sizeOf(shape);
+  const lead = parts === undefined ? 1 : parts.length;
+  return shape.slice(shape.length - moving.length).reduce((product, size, axis) => {
+    const range = moving[axis];
+    const [first = 0, last = size] = [range?.first, range?.last];
+    if (typeof first !== "number" || typeof last !== "number") return product * size;
+    return product * (last + Number(range?.inclusive === true && range.last !== undefined) - first);
+  }, lead);
 }

@@ -68,10 +68,10 @@ function exact_directions(W: [out, in], count: number) {
   }
 }
 
-/// The first right singular vectors of W as rows. Of a large matrix those in a block of twice as many and 16 directions, after eight rounds of
+/// The first right singular vectors of W as rows. Of a large matrix those in a block of twice as many and 48 directions, after eight rounds of
 /// subspace iteration (Halko, Martinsson and Tropp, 2011); of a small one exact.
 function principal_directions(W: [out, in], count: number) {
-  let block = 2 * count + 16
+  let block = 2 * count + 48
   if min(in, out) <= max(block, 128) {
     exact_directions(W, count)
   } else {

@@ -1,14 +1,16 @@
 // Recipes compiled and trained on the device that is there, against PyTorch's values: losses of 20 updates, the final adapter;
 // accumulation and repetition change nothing.
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { toFloats } from "../../../runtime/checkpoint/convert.ts";
 import { openSafetensors, readTensor } from "../../../runtime/checkpoint/safetensors.ts";
 import type { StepLine } from "../../../runtime/train/lines.ts";
+import { fixtures } from "../../runtime/checkpoint/files.ts";
 import { folderOf, referenceModel, referenceRecipe, trainIn } from "./reference-job.ts";
 
-const models = ["llama", "qwen2", "gpt2"];
+/** Every architecture that PyTorch's values are there for, and every way to stretch rotary positions. */
+const models = readdirSync(join(fixtures, "reference/models"));
 
 const lora = referenceRecipe(
   `model "base", adapter lora { rank: 4, alpha: 8, on: [all_linear], start: "adapter_init" }`,
@@ -77,7 +79,9 @@ test.each(models)("%s: LoRA trains as PyTorch does", async (model) => {
 
 test.each(models)("%s: all parameters train as PyTorch has it", async (model) => {
   const { lines, expected } = await run(model, full);
-  expect(apart(lines, "loss", expected.full.losses)).toBeLessThan(3e-5);
+  // PyTorch on a GPU is from itself on a processor by 5e-5 here, by 3e-6 for all others.
+  const bound = model === "opt" ? 3e-4 : 3e-5;
+  expect(apart(lines, "loss", expected.full.losses)).toBeLessThan(bound);
 });
 
 test("a second run is the same bit for bit", async () => {

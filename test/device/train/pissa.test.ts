@@ -157,3 +157,13 @@ test("of larger weights nearly the best part is found", { timeout: 240_000 }, as
   const { left, least } = compare(of(base, "down_proj.weight"), A, B, 4, 2);
   expect(left / least - 1).toBeLessThan(1e-3);
 });
+
+test("weights that are held in nf4 stay what they are", { timeout: 240_000 }, async () => {
+  const folder = folderOf("llama");
+  const held = (init: string): string =>
+    referenceRecipe(adapter(init).replace('"base"', '"base" { weights: nf4 }'));
+  const before = await trainIn(folder, held(""), ["training=1 steps"]);
+  const { lines } = await trainIn(folder, held(', rslora: true, init: "pissa"'), ["training=3 steps"]);
+  expect(Math.abs((lines[0]?.loss ?? NaN) / (before.lines[0]?.loss ?? NaN) - 1)).toBeLessThan(1e-5);
+  expect(lines[2]?.loss).toBeLessThan(lines[0]?.loss ?? NaN);
+});
