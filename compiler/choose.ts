@@ -99,7 +99,7 @@ function searchIn(way: Way, settings: Settings, budget: number, time: number): R
   const policy = saidPolicy(value, candidates.elaborated.module);
   // Where nothing is open, nothing is measured: the plan itself tells.
   if (settings.accumulation.value !== "auto")
-    return { best: { policy, bytes: 0, work: 0 }, fits: true, tried: [] };
+    return { best: { policy, bytes: 0, held: 0, work: 0 }, fits: true, tried: [] };
   const only = measure(policy);
   return "obstacles" in only ? only : { best: only, fits: only.bytes <= budget, tried: [only] };
 }

@@ -8,12 +8,14 @@ import type { Candidates } from "./candidates.ts";
 import { everyBlocks, keepAll, type Checkpointing, type Share } from "./passes/checkpoint.ts";
 import type { Rung } from "./passes/checkpoint-ladder.ts";
 import type { Obstacle } from "./plan/layout.ts";
-import { bytesOfMeasured } from "./plan/measure.ts";
+import { bytesOfMeasured, heldOf } from "./plan/measure.ts";
 
 export interface Tried {
   readonly policy: Checkpointing;
   /** What the plan needs at least. */
   readonly bytes: number;
+  /** Of these, bytes of variables, which no policy changes. */
+  readonly held: number;
   /** An estimate of a micro-batch's time, in bytes that could be moved meanwhile. */
   readonly work: number;
 }
@@ -48,7 +50,7 @@ export function measuring({ measure }: Candidates): Measure {
     if (before !== undefined) return before;
     const found = measure(policy);
     const work = "obstacles" in found ? 0 : (found.programs.get("micro")?.work ?? 0);
-    const made = "obstacles" in found ? found : { policy, bytes: bytesOfMeasured(found), work };
+    const made = "obstacles" in found ? found : { policy, bytes: bytesOfMeasured(found), held: heldOf(found), work };
     known.set(key, made);
     return made;
   };
@@ -85,7 +87,14 @@ export function fit(
   const { layers } = candidates;
   if (first.bytes <= budget || layers === 0 || first.work >= limit) return found();
   const rungs = candidates.ladder();
-  walk(rowOf(rungs, layers), budget, ask);
+  const row = rowOf(rungs, layers);
+  if (first.held > budget) {
+    // No policy helps: how little would be needed is told all the same, roughly.
+    const last = row.at(-1);
+    if (last !== undefined) ask(last.policy);
+    return found();
+  }
+  walk(row, budget, ask);
   if (!found().fits && segments) walk(segmentRow(rungs, layers), budget, ask);
   return found();
 }

@@ -3,6 +3,7 @@
 // modules with the same variables can be put together.
 import type { Module } from "../ir/graph.ts";
 import { bytesPerFlop, LAUNCH } from "../kernels/analyze.ts";
+import { busyGroups } from "../kernels/draft.ts";
 import type { Scheduled } from "./build.ts";
 import { roundUp } from "./held.ts";
 import { fullest } from "./memory/problem.ts";
@@ -38,7 +39,10 @@ export function measured(
     const live = program.rooms.map(({ bytes, first, last }) => ({ size: roundUp(bytes, alignment), first, last }));
     let [work, flops] = [0, 0];
     for (const { kernel } of program.dispatches) {
-      work += LAUNCH + kernel.bytes + flopBytes * kernel.flops;
+      // A kernel that cannot fill the device is slower, down to what one workgroup can do.
+      const groups = kernel.workgroups[0] * kernel.workgroups[1] * kernel.workgroups[2];
+      const idle = Math.max(1, busyGroups(profile) / groups);
+      work += LAUNCH + (kernel.bytes + flopBytes * kernel.flops) * idle;
       flops += kernel.flops;
     }
     return [program.name, { bytes: fullest(live).bytes, work, flops }];
@@ -53,7 +57,11 @@ export function together(a: Measured, b: Measured): Measured {
 }
 
 /** The lower bound of a plan's memory, in bytes. */
-export function bytesOfMeasured({ variables, programs }: Measured): number {
-  const held = [...variables.values()].reduce((sum, bytes) => sum + bytes, 0);
-  return held + Math.max(0, ...[...programs.values()].map(({ bytes }) => bytes));
+export function bytesOfMeasured(measured: Measured): number {
+  return heldOf(measured) + Math.max(0, ...[...measured.programs.values()].map(({ bytes }) => bytes));
+}
+
+/** Bytes of all variables. */
+export function heldOf({ variables }: Measured): number {
+  return [...variables.values()].reduce((sum, bytes) => sum + bytes, 0);
 }
