@@ -33,7 +33,12 @@ export function completed(
 /** As the plan's decisions say it. */
 export function inWords({ shares }: Checkpointing): string {
   const words = shares.map((share) => {
-    const many = share.layers === Infinity ? (shares.length > 1 ? "the others" : "") : `the first ${share.layers} layers`;
+    const many =
+      share.layers === Infinity
+        ? shares.length > 1
+          ? "the others"
+          : ""
+        : `the first ${share.layers} layers`;
     return many === "" ? treatment(share) : `${many}: ${treatment(share)}`;
   });
   return words.join("; ");

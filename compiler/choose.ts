@@ -95,7 +95,8 @@ export function choose(
 function searchIn(way: Way, settings: Settings, budget: number, time: number): ReturnType<typeof fit> {
   const { value } = settings.checkpoint;
   const { candidates, measure } = way;
-  if (value === "auto") return fit(candidates, measure, budget, settings.keep.length === 0, time / way.accumulation);
+  if (value === "auto")
+    return fit(candidates, measure, budget, settings.keep.length === 0, time / way.accumulation);
   const policy = saidPolicy(value, candidates.elaborated.module);
   // Where nothing is open, nothing is measured: the plan itself tells.
   if (settings.accumulation.value !== "auto")
@@ -105,7 +106,11 @@ function searchIn(way: Way, settings: Settings, budget: number, time: number): R
 }
 
 function bestTime(found: readonly { readonly way: Way; readonly search: Search }[]): number {
-  return Math.min(...found.filter(({ search }) => search.fits).map(({ way, search }) => way.accumulation * search.best.work));
+  return Math.min(
+    ...found
+      .filter(({ search }) => search.fits)
+      .map(({ way, search }) => way.accumulation * search.best.work),
+  );
 }
 
 function divisorsOf(batch: number): readonly number[] {

@@ -45,12 +45,15 @@ export type Measure = (policy: Checkpointing) => Tried | { readonly obstacles: r
 export function measuring({ measure }: Candidates): Measure {
   const known = new Map<string, ReturnType<Measure>>();
   return (policy) => {
-    const key = JSON.stringify(policy.shares.map(({ layers, every, price }) => [String(layers), every, String(price)]));
+    const key = JSON.stringify(
+      policy.shares.map(({ layers, every, price }) => [String(layers), every, String(price)]),
+    );
     const before = known.get(key);
     if (before !== undefined) return before;
     const found = measure(policy);
     const work = "obstacles" in found ? 0 : (found.programs.get("micro")?.work ?? 0);
-    const made = "obstacles" in found ? found : { policy, bytes: bytesOfMeasured(found), held: heldOf(found), work };
+    const made =
+      "obstacles" in found ? found : { policy, bytes: bytesOfMeasured(found), held: heldOf(found), work };
     known.set(key, made);
     return made;
   };
@@ -69,7 +72,9 @@ export function fit(
 ): Search | { readonly obstacles: readonly Obstacle[] } {
   const tried: Tried[] = [];
   const found = (): Search => {
-    const fitting = tried.filter(({ bytes }) => bytes <= budget).toSorted((a, b) => a.work - b.work || a.bytes - b.bytes);
+    const fitting = tried
+      .filter(({ bytes }) => bytes <= budget)
+      .toSorted((a, b) => a.work - b.work || a.bytes - b.bytes);
     const least = tried.toSorted((a, b) => a.bytes - b.bytes);
     const [best] = [...fitting, ...least];
     if (best === undefined) throw new Error("something is tried");

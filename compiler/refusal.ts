@@ -44,7 +44,12 @@ function causesOf({ memory: { top, by_kind: byKind } }: PlanReport, settings: Se
     const bytes = of.reduce((sum, kind) => sum + byKind[kind], 0);
     const largest = top.filter((entry) => of.includes(entry.kind)).slice(0, MOST_NAMES);
     const names = largest.map((entry) => `${entry.name} (${bytesText(entry.bytes)})`);
-    return { span, bytes, label: `${bytesText(bytes)} at the peak: ${names.join(", ")}`, isNamed: names.length > 0 };
+    return {
+      span,
+      bytes,
+      label: `${bytesText(bytes)} at the peak: ${names.join(", ")}`,
+      isNamed: names.length > 0,
+    };
   });
   return found
     .filter(({ isNamed }) => isNamed)

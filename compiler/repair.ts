@@ -109,7 +109,8 @@ function outcomeOf(
   edit: Edit | undefined,
   compiled: readonly Compilation[],
 ): Outcome | undefined {
-  const over = ({ plan }: Compilation): number => (plan === undefined ? Infinity : plan.peakBytes - plan.budget);
+  const over = ({ plan }: Compilation): number =>
+    plan === undefined ? Infinity : plan.peakBytes - plan.budget;
   const [worst] = compiled.toSorted((a, b) => over(b) - over(a));
   if (worst?.plan === undefined || worst.settings === undefined) return undefined;
   return { changes, edit, plan: worst.plan, settings: worst.settings };
@@ -133,7 +134,8 @@ function firstFitting(
 
 function knobsOf({ settings, plan }: Pick<Outcome, "settings" | "plan">): readonly Knob[] {
   const persistent = plan.tensors.reduce(
-    (sum, { lifetime, aliasOf, size }) => (lifetime === undefined && aliasOf === undefined ? sum + size : sum),
+    (sum, { lifetime, aliasOf, size }) =>
+      lifetime === undefined && aliasOf === undefined ? sum + size : sum,
     0,
   );
   const transient = plan.peakBytes - persistent;
@@ -191,7 +193,11 @@ function knobsOf({ settings, plan }: Pick<Outcome, "settings" | "plan">): readon
   for (const { alias, name, options } of adapters) {
     const rank = options.get("rank")?.value;
     const [from, last] =
-      rank?.kind === "number" ? ["", rank.value] : rank?.kind === "range" ? [`${rank.first}..`, rank.last] : ["", 0];
+      rank?.kind === "number"
+        ? ["", rank.value]
+        : rank?.kind === "range"
+          ? [`${rank.first}..`, rank.last]
+          : ["", 0];
     const least = rank?.kind === "range" ? rank.first + 1 : 1;
     const path = `${alias === name.value ? "adapter" : alias}.rank`;
     if (adapters.length > 1 && path === "adapter.rank") continue;

@@ -21,7 +21,8 @@ export function rewrite(recipe: Recipe, path: string, value: string): Edit | und
       : { span: cover(first.span, last.span), text: value, label };
   }
   const written = (clause.body ?? []).find(
-    (entry): entry is Option => entry.kind === "option" && entry.path.map(({ text }) => text).join(".") === option,
+    (entry): entry is Option =>
+      entry.kind === "option" && entry.path.map(({ text }) => text).join(".") === option,
   );
   return written === undefined
     ? added(clause, `${option}: ${value}`, label)
@@ -40,13 +41,18 @@ function behind(before: Clause, noun: string, value: string, label: string): Edi
   const opens = /^\s*(\/\/.*)?$/.test(rest) && /^\s*$/.test(startOfLine(text, before.span.start));
   if (!opens) return { span: { source, start: end, end }, text: `, ${noun} ${value}`, label };
   const at = end + rest.length;
-  return { span: { source, start: at, end: at }, text: `\n${startOfLine(text, before.span.start)}${clause}`, label };
+  return {
+    span: { source, start: at, end: at },
+    text: `\n${startOfLine(text, before.span.start)}${clause}`,
+    label,
+  };
 }
 
 /** An option at the end of a clause's block, which is opened where there is none. */
 function added({ span, body }: Clause, option: string, label: string): Edit | undefined {
   const { source } = span;
-  if (body === undefined) return { span: { source, start: span.end, end: span.end }, text: ` { ${option} }`, label };
+  if (body === undefined)
+    return { span: { source, start: span.end, end: span.end }, text: ` { ${option} }`, label };
   const last = body.at(-1);
   if (last === undefined) return undefined;
   const indent = startOfLine(source.text, last.span.start);

@@ -22,7 +22,10 @@ export interface Rung {
 const MOST_RUNGS = 16;
 
 /** At least one rung; the first computes nothing again, the last everything. */
-export function ladderOf(region: Region, { keeps, flopBytes = 1 }: Omit<Checkpointing, "shares">): readonly Rung[] {
+export function ladderOf(
+  region: Region,
+  { keeps, flopBytes = 1 }: Omit<Checkpointing, "shares">,
+): readonly Rung[] {
   const ask = (price: number): Rung => {
     const shares = [{ layers: Infinity, every: 1, price }];
     const policy = policyOf({ shares, ...(keeps === undefined ? {} : { keeps }), flopBytes });

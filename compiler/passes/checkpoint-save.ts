@@ -116,9 +116,7 @@ function choose(forward: Node, backward: Node, policy: Policy, depth: number): P
     if (!isOne && !makers.has(node)) makers.set(node, values.length + makers.size);
     return {
       cost: savable ? bytesOfValue(value) : Infinity,
-      from: isOne
-        ? node.inputs.map((input) => standInIndex(forwards, input))
-        : [makers.get(node) ?? 0],
+      from: isOne ? node.inputs.map((input) => standInIndex(forwards, input)) : [makers.get(node) ?? 0],
       again:
         entry !== undefined
           ? free.has(entry)
@@ -148,7 +146,9 @@ function choose(forward: Node, backward: Node, policy: Policy, depth: number): P
     backward,
     entries,
     bytes: values.reduce((sum, value, index) => (saved.has(index) ? sum + bytesOfValue(value) : sum), 0),
-    again: computing.filter((node, index) => again.has(index) && (node.outputs.length === 1 || index >= values.length)),
+    again: computing.filter(
+      (node, index) => again.has(index) && (node.outputs.length === 1 || index >= values.length),
+    ),
     saved: values.filter((value, index) => saved.has(index) && !entries.has(value)),
   };
 }

@@ -47,7 +47,10 @@ interface Piece {
   readonly share: number;
 }
 
-function piecesOf({ count, blocks = 1 }: Loop, shares: readonly Pick<Share, "layers" | "every">[]): readonly Piece[] {
+function piecesOf(
+  { count, blocks = 1 }: Loop,
+  shares: readonly Pick<Share, "layers" | "every">[],
+): readonly Piece[] {
   const pieces: Piece[] = [];
   let left = count;
   for (const [share, { layers, every }] of shares.entries()) {
@@ -72,7 +75,10 @@ function cut(loop: Loop, body: Region, pieces: readonly Piece[]): LoopOutputs {
   for (const { iterations, every, share } of pieces) {
     const start = from;
     const stackOf = (stack: Value): Value => part(stack, start, iterations, builder);
-    const own = { ...loopOver(loop, copyRegion(body), iterations, initial, stackOf), ...(share > 0 ? { share } : {}) };
+    const own = {
+      ...loopOver(loop, copyRegion(body), iterations, initial, stackOf),
+      ...(share > 0 ? { share } : {}),
+    };
     const outputs = every === 1 ? buildRepeat(own) : nest(own, iterations / every, every, builder);
     initial = [...outputs.carried];
     collected.push(outputs.collected);

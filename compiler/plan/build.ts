@@ -68,7 +68,8 @@ export function schedule({
   profile,
   kernels,
   chosen,
-}: Pick<PlanRequest, "module" | "profile" | "kernels" | "chosen">): Scheduled | { readonly obstacles: readonly Obstacle[] } {
+}: Pick<PlanRequest, "module" | "profile" | "kernels" | "chosen">):
+  Scheduled | { readonly obstacles: readonly Obstacle[] } {
   const alignment = profile.limits.minStorageBufferOffsetAlignment;
   const copying = copyMaker();
   const unrolled = module.programs.flatMap((program) => unroll(program, module.variables, alignment));

@@ -36,7 +36,11 @@ export function measured(
     if (name !== undefined) variables.set(name, (variables.get(name) ?? 0) + roundUp(bytes, alignment));
   }
   const found = programs.map((program): readonly [string, MeasuredProgram] => {
-    const live = program.rooms.map(({ bytes, first, last }) => ({ size: roundUp(bytes, alignment), first, last }));
+    const live = program.rooms.map(({ bytes, first, last }) => ({
+      size: roundUp(bytes, alignment),
+      first,
+      last,
+    }));
     let [work, flops] = [0, 0];
     for (const { kernel } of program.dispatches) {
       // A kernel that cannot fill the device is slower, down to what one workgroup can do.

@@ -86,9 +86,10 @@ function buildProgram(terminal: Terminal, finish: (code: ExitCode) => void): Com
     .option("--device <profile>", "profile to plan for: a built-in name or a JSON file")
     .addOption(new Option("--memory <size>", "budget, such as 8GiB").argParser(asArgument(parseSize)))
     .addOption(
-      new Option("--fix [=n]", "where the plan does not fit, write its first or n-th repair into the file").argParser(
-        asArgument((text: string) => parseCount(text, "repair")),
-      ),
+      new Option(
+        "--fix [=n]",
+        "where the plan does not fit, write its first or n-th repair into the file",
+      ).argParser(asArgument((text: string) => parseCount(text, "repair"))),
     )
     .addOption(setting())
     .description("plan a recipe, without weights and without a GPU")

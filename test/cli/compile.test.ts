@@ -203,5 +203,8 @@ recipe large {
   expect(after).toContain("batch     8 // rows\n");
   const planned = await ftlc(["compile", recipe, "--plan=json"]);
   expect(planned.code).toBe(0);
-  expect(JSON.parse(planned.out)).toMatchObject({ fits: true, memory: { peak_bytes: repairs[1]?.peak_bytes } });
+  expect(JSON.parse(planned.out)).toMatchObject({
+    fits: true,
+    memory: { peak_bytes: repairs[1]?.peak_bytes },
+  });
 });

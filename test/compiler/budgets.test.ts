@@ -44,7 +44,9 @@ function needs({ plan, verification }: Compilation): Needs {
 
 describe("checkpoint auto", () => {
   const every = Array.from({ length: layers }, (_, at) => `checkpoint every ${at + 1}`);
-  const fixed = ["checkpoint none", "checkpoint sqrt", ...every].map((policy) => needs(plan(`batch 2, ${policy}`)));
+  const fixed = ["checkpoint none", "checkpoint sqrt", ...every].map((policy) =>
+    needs(plan(`batch 2, ${policy}`)),
+  );
   const least = Math.min(...fixed.map(({ bytes }) => bytes));
   const most = fixed[0]?.bytes ?? 0;
 

@@ -37,11 +37,7 @@ test.each<[string, string, string[]]>([
   ["accumulation", "4", ["  accumulation 4"]],
   ["checkpoint", "auto", ["  checkpoint auto { keep: [attention] }"]],
   ["data.length", "32", ['  data      "rows.jsonl" { format: tokens, length: 32 }']],
-  [
-    "model.weights",
-    "nf4 { block: 64 }",
-    ['  model     "base" { weights: nf4 { block: 64 } } // as it came'],
-  ],
+  ["model.weights", "nf4 { block: 64 }", ['  model     "base" { weights: nf4 { block: 64 } } // as it came']],
   ["optimizer.state", "int8", ["  optimizer adamw { rate: 1e-3, state: int8 }"]],
   ["style.rank", "2", ["    rank: 2"]],
   ["style.dropout", "0.1", ["    dropout: 0.1"]],

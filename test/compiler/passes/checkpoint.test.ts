@@ -5,7 +5,13 @@ import { bytesOf, sizeOf, topological, type Region, type Value } from "../../../
 import { validateRegion } from "../../../compiler/ir/validate.ts";
 import { cheapestCut } from "../../../compiler/passes/checkpoint-cut.ts";
 import { segment } from "../../../compiler/passes/checkpoint-segment.ts";
-import { checkpoint, everyBlocks, keepAll, policyOf, type Checkpointing } from "../../../compiler/passes/checkpoint.ts";
+import {
+  checkpoint,
+  everyBlocks,
+  keepAll,
+  policyOf,
+  type Checkpointing,
+} from "../../../compiler/passes/checkpoint.ts";
 import { differentiate } from "../../../compiler/passes/differentiate.ts";
 import { joinLoops } from "../../../compiler/passes/loops.ts";
 import { countOperations } from "../../../compiler/passes/rebuild.ts";
