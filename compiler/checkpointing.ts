@@ -47,5 +47,5 @@ export function inWords({ shares }: Checkpointing): string {
 function treatment({ every, price }: Share): string {
   if (price === Infinity) return "none";
   if (price === 0) return `every ${every}`;
-  return `what saves more than 1 byte for ${(1 / price).toPrecision(3)} bytes of work is computed again`;
+  return `again what costs at most ${(1 / price).toPrecision(3)} bytes moved for one saved`;
 }

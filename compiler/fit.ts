@@ -99,12 +99,18 @@ export function fit(
     if (last !== undefined) ask(last.policy);
     return found();
   }
-  walk(row, budget, ask);
-  if (!found().fits && segments) walk(segmentRow(rungs, layers), budget, ask);
+  walk(row, budget, ask, first.bytes - (row[0]?.expected ?? 0));
+  if (!found().fits && segments) {
+    const row = segmentRow(ofLayer(rungs, layers), layers, (policy) => ask(policy)?.bytes);
+    walk(row, budget, ask, 0);
+  }
   return found();
 }
 
-/** From rung to rung, layer by layer; the last layers change first: the backward pass comes to them while most is still saved. */
+/**
+ * From rung to rung, layer by layer. The first layers change first: what computing them again takes is live when what the later ones
+ * saved is gone.
+ */
 function rowOf(rungs: readonly Rung[], layers: number): readonly Place[] {
   return rungs.flatMap((rung, index): Place[] => {
     const next = rungs[index + 1];
@@ -125,31 +131,74 @@ function shareOf(layers: number, { price }: Rung): Share {
   return { layers, every: 1, price };
 }
 
-/** The longer segments are, the fewer bytes enter them, and the more live while one is computed again. */
-function segmentRow(rungs: readonly Rung[], layers: number): readonly Place[] {
-  const [most, least] = [rungs[0]?.bytes ?? 0, rungs.at(-1)?.bytes ?? 0];
-  return Array.from({ length: Math.max(1, layers - 1) }, (_, at): Place => {
-    const every = at + 1;
-    const entering = Math.floor(layers / every) + (layers % every);
-    return { policy: everyBlocks(every), expected: (entering * least + every * most) / layers };
-  });
+interface Layer {
+  /** Bytes that enter it from the one before. */
+  readonly carried: number;
+  /** Bytes saved inside of it where nothing is computed again. */
+  readonly inside: number;
 }
 
-/** Looks for the first place that fits; where none is foretold to, for the least. */
+function ofLayer(rungs: readonly Rung[], layers: number): Layer {
+  return { carried: (rungs.at(-1)?.bytes ?? 0) / layers, inside: (rungs[0]?.bytes ?? 0) / layers };
+}
+
+/**
+ * Segments of the first layers, the others one by one: by the number of layers in segments, all of which are computed again whole. The
+ * longer segments are, the fewer bytes enter them, and the more live while one is computed again; by then the others are gone. What else
+ * is live then, and with the others, is measured where there are only these or only those.
+ */
+function segmentRow(
+  { carried, inside }: Layer,
+  layers: number,
+  measure: (policy: Checkpointing) => number | undefined,
+): readonly Place[] {
+  const inSegments = (every: number): number => (carried * layers) / every + inside * every;
+  const lengths = Array.from({ length: Math.max(0, layers - 1) }, (_, at) => at + 2);
+  const [middle] = lengths
+    .filter((every) => layers % every === 0 && every < layers)
+    .concat(lengths)
+    .toSorted((a, b) => (layers % a) - (layers % b) || inSegments(a) - inSegments(b));
+  const [one, all] = [
+    measure(everyBlocks(1)),
+    middle === undefined ? undefined : measure(everyBlocks(middle)),
+  ];
+  if (one === undefined || all === undefined || middle === undefined) return [];
+  const besideOne = one - carried * layers - inside;
+  const besideSegment = all - inSegments(middle);
+  const best = new Map<number, Place>();
+  for (const every of lengths) {
+    for (let segments = 1; segments * every <= layers; segments += 1) {
+      const count = segments * every;
+      const others = count < layers ? besideOne + carried * (segments + layers - count) + inside : 0;
+      const expected = Math.max(others, besideSegment + carried * segments + inside * every);
+      if (expected >= (best.get(count)?.expected ?? Infinity)) continue;
+      const rest = everyBlocks(1).shares;
+      const policy =
+        count === layers ? everyBlocks(every) : { shares: [{ layers: count, every, price: 0 }, ...rest] };
+      best.set(count, { policy, expected });
+    }
+  }
+  return [...best].toSorted(([a], [b]) => a - b).map(([, place]) => place);
+}
+
+/**
+ * Looks for the first place that fits; where none is foretold to, for the least. `beyond`: bytes that are to be added to what is expected, as
+ * far as is known before anything is measured.
+ */
 function walk(
   row: readonly Place[],
   budget: number,
   ask: (policy: Checkpointing) => Tried | undefined,
+  beyond: number,
 ): void {
   const measured = new Map<number, number>();
-  let next: number | undefined = 0;
-  for (let turn = 0; turn < MOST_MEASURES && next !== undefined; turn += 1) {
-    const place = row[next];
+  for (let turn = 0; turn < MOST_MEASURES; turn += 1) {
+    const next = nextPlace(row, measured, budget, beyond);
+    const place = next === undefined ? undefined : row[next];
     const made = place && ask(place.policy);
-    if (made === undefined) return;
+    if (next === undefined || made === undefined) return;
     measured.set(next, made.bytes);
     if (made.bytes <= budget && budget - made.bytes <= SLACK * budget) return;
-    next = nextPlace(row, measured, budget);
   }
 }
 
@@ -157,11 +206,12 @@ function nextPlace(
   row: readonly Place[],
   measured: ReadonlyMap<number, number>,
   budget: number,
+  beyond: number,
 ): number | undefined {
   const fitting = [...measured].filter(([, bytes]) => bytes <= budget).map(([place]) => place);
   const end = Math.min(row.length, ...fitting);
   const open = [...row.keys()].filter((place) => place < end && !measured.has(place));
-  const foretold = open.map((place) => ({ place, bytes: foretell(row, measured, place) }));
+  const foretold = open.map((place) => ({ place, bytes: foretell(row, measured, place, beyond) }));
   const first = foretold.find(({ bytes }) => bytes <= budget);
   if (first !== undefined || fitting.length > 0) return first?.place;
   const [least] = foretold.toSorted((a, b) => a.bytes - b.bytes || a.place - b.place);
@@ -169,11 +219,17 @@ function nextPlace(
 }
 
 /** What is expected of a place, corrected by what was measured on both sides of it. */
-function foretell(row: readonly Place[], measured: ReadonlyMap<number, number>, place: number): number {
-  const beyond = (at: number): number => (measured.get(at) ?? 0) - (row[at]?.expected ?? 0);
-  const before = Math.max(...[...measured.keys()].filter((each) => each < place));
-  const after = Math.min(...[...measured.keys()].filter((each) => each > place));
-  const share = after === Infinity ? 0 : (place - before) / (after - before);
-  const more = share === 0 ? beyond(before) : (1 - share) * beyond(before) + share * beyond(after);
-  return (row[place]?.expected ?? 0) + more;
+function foretell(
+  row: readonly Place[],
+  measured: ReadonlyMap<number, number>,
+  place: number,
+  beyond: number,
+): number {
+  const expected = row[place]?.expected ?? 0;
+  const known = [...measured].map(([at, bytes]) => ({ at, more: bytes - (row[at]?.expected ?? 0) }));
+  const before = known.filter(({ at }) => at < place).toSorted((a, b) => b.at - a.at)[0];
+  const after = known.filter(({ at }) => at > place).toSorted((a, b) => a.at - b.at)[0];
+  if (before === undefined || after === undefined) return expected + ((before ?? after)?.more ?? beyond);
+  const share = (place - before.at) / (after.at - before.at);
+  return expected + (1 - share) * before.more + share * after.more;
 }
