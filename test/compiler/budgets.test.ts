@@ -7,11 +7,11 @@ import { reportJson } from "../../compiler/plan/report.ts";
 const llama = new URL("../fixtures/reference/models/llama/base/config.json", import.meta.url);
 const layers = 12;
 
-function plan(options: string, set: readonly string[] = [], length = 64): Compilation {
+function compiled(options: string, set: readonly string[] = []): Compilation {
   const text = `recipe budgets {
   model     "base" { init: random { seed: 1 } }
   adapter   lora { rank: 4, dropout: 0.1, on: [all_linear] }
-  data      "rows.jsonl" { format: tokens, length: ${length} }
+  data      "rows.jsonl" { format: tokens, length: 64 }
   optimizer adamw { rate: 3e-3 }
   training  20 steps
   ${options}
@@ -20,11 +20,15 @@ function plan(options: string, set: readonly string[] = [], length = 64): Compil
     ...JSON.parse(readFileSync(llama, "utf8")),
     num_hidden_layers: layers,
   });
-  const made = compile(text, {
+  return compile(text, {
     path: "budgets.ftl",
     read: (path) => (path.endsWith("config.json") ? config : undefined),
     set,
   });
+}
+
+function plan(options: string, set: readonly string[] = []): Compilation {
+  const made = compiled(options, set);
   expect(made.diagnostics.map(({ code, message }) => `${code} ${message}`)).toEqual([]);
   expect(made.verification?.refusals).toEqual([]);
   return made;
@@ -60,5 +64,62 @@ describe("checkpoint auto", () => {
     const best = Math.min(...fixed.filter(({ bytes }) => bytes <= budget).map(({ flops }) => flops));
     expect(found.bytes).toBeLessThanOrEqual(budget);
     expect(found.flops, found.policy).toBeLessThanOrEqual(best);
+  });
+});
+
+describe("other policies", () => {
+  const [none, one] = [needs(plan("batch 2, checkpoint none")), needs(plan("batch 2, checkpoint every 1"))];
+
+  it("the square root is that of the layers, rounded up", () => {
+    expect(needs(plan("batch 2, checkpoint sqrt"))).toEqual(needs(plan("batch 2, checkpoint every 4")));
+  });
+
+  it.each(["attention", "q_proj", "mlp", "self_attention"])("keeps what %s computes", (part) => {
+    const kept = needs(plan(`batch 2, checkpoint every 1 { keep: [${part}] }`));
+    expect(kept.flops).toBeLessThan(one.flops);
+    expect(kept.flops).toBeGreaterThan(none.flops);
+    expect(kept.bytes).toBeGreaterThan(one.bytes);
+    expect(kept.bytes).toBeLessThan(none.bytes);
+  });
+
+  it("keeps nothing of a part that the model does not have", () => {
+    const { diagnostics } = compiled("batch 2, checkpoint every 1 { keep: [experts] }");
+    expect(diagnostics.map(({ code, message }) => `${code} ${message}`)).toEqual([
+      "FTL0723 no part of this model answers to 'experts'",
+    ]);
+  });
+});
+
+describe("accumulation auto", () => {
+  const whole = needs(plan("batch 8, checkpoint none")).bytes;
+  const least = needs(plan("batch 8, accumulation 8, checkpoint every 1")).bytes;
+
+  it("takes the batch whole where it fits", () => {
+    const { plan: found } = plan("batch 8, accumulation auto, checkpoint auto", [`memory=${whole}B`]);
+    expect(found?.job).toMatchObject({ accumulation: 1, rows: 8 });
+  });
+
+  it.each([0.2, 0.6])(
+    "fits at %f of the way, and says what else was considered, with bytes and cost",
+    (share) => {
+      const budget = Math.ceil(least + share * (whole - least));
+      const { plan: found } = plan("batch 8, accumulation auto, checkpoint auto", [`memory=${budget}B`]);
+      expect(found?.peakBytes).toBeLessThanOrEqual(budget);
+      const decision = found?.decisions.find(({ what }) => what === "accumulation");
+      expect(decision?.chosen).toBe(String(found?.job.accumulation));
+      const costs = (decision?.considered ?? []).flatMap((text) => {
+        const [, parts, cost] =
+          /^(\d+) × \d+ rows, checkpoint .*: \d+ bytes, cost ([\d.e+]+) GB moved a step$/.exec(text) ?? [];
+        return parts === undefined ? [] : [{ parts, cost: Number(cost) }];
+      });
+      expect(costs.length).toBeGreaterThan(1);
+      expect(costs.toSorted((a, b) => a.cost - b.cost)[0]?.parts).toBe(decision?.chosen);
+    },
+  );
+
+  it("says how little would be needed where nothing fits", () => {
+    const { plan: found } = plan("batch 8, accumulation auto, checkpoint auto", ["memory=1MiB"]);
+    expect(found?.peakBytes).toBeGreaterThan(2 ** 20);
+    expect(found?.job.accumulation).toBe(8);
   });
 });
