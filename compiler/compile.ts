@@ -1,23 +1,21 @@
 // The pipeline on one screen. In: the text of a recipe, a way to read other files, a device profile. Out: a verified plan, what the
 // recipe and the model said, and every mistake. Pure: no file system, clock, device or console; the same inputs give the same plan.
 import { problem, type Diagnostic } from "../grammar/diagnostic.ts";
-import { elaborate } from "./elaborate/elaborate.ts";
+import { kernels } from "./candidates.ts";
+import { choose, waysOf, type Way, type Ways } from "./choose.ts";
 import type { AdapterFacts, Saved } from "./elaborate/facts.ts";
 import type { Generating } from "./elaborate/generate-programs.ts";
 import type { Merge } from "./elaborate/merging.ts";
 import { readRecipe, type Front, type Run } from "./front.ts";
 import { interpret } from "./ir/interpret.ts";
 import type { Module, ScalarExpression } from "./ir/graph.ts";
-import { chooseKernel, inPlaceCandidates } from "./kernels/choose.ts";
-import { kernelGradients } from "./kernels/library.ts";
 import type { Read } from "./language/resolve.ts";
 import type { Purpose, Tuned } from "./language/purposes.ts";
 import type { Settings } from "./language/settings.ts";
-import type { Checkpointing } from "./passes/checkpoint.ts";
-import { buildPlan } from "./plan/build.ts";
-import type { Decision, DeviceProfile, Plan } from "./plan/plan.ts";
+import { buildPlan, type PlanResult } from "./plan/build.ts";
+import type { Obstacle } from "./plan/layout.ts";
+import type { Decision, DeviceProfile, Plan, PlanJob } from "./plan/plan.ts";
 import { desktop } from "./profile/builtin.ts";
-import { stages } from "./stages.ts";
 import { seal, type Verification, type Verified } from "./verify/verify.ts";
 
 /** What a recipe that has been read is planned for. */
@@ -110,86 +108,83 @@ function compileRun(front: Front, run: Run | undefined, options: PlanOptions): C
   if (settings === undefined || run === undefined) return failed(front.diagnostics);
 
   const { stage, input } = run;
-  const { elaborated, diagnostics: found } = elaborate({
-    ...input,
-    ...(options.purposes === undefined ? {} : { purposes: options.purposes }),
-  });
-  const diagnostics = [...front.diagnostics, ...found];
-  if (elaborated === undefined) return failed(diagnostics);
-  const { trained, along, step, duringBackward, lossScale, adapters, model, parameters, rate } = elaborated;
-  const { generating, merges } = elaborated;
+  const purposes = options.purposes === undefined ? {} : { purposes: options.purposes };
+  const ways = waysOf({ ...input, ...purposes }, profile);
+  const budget = options.memory ?? settings.memory?.value ?? profile.memory;
+  const made = planWithin(budget, ways, settings, profile);
+  if ("diagnostics" in made) return failed([...front.diagnostics, ...made.diagnostics]);
+  const { built, after } = made;
+  const { elaborated } = made.way.candidates;
+  const diagnostics = [...front.diagnostics, ...made.way.diagnostics];
   modules.set("elaborate", elaborated.module);
-
-  const choices = {
-    trained,
-    along,
-    step,
-    duringBackward,
-    lossScale,
-    checkpoint: policyOf(settings),
-    kernelGradients,
-    precision: settings.precision.value === "f32" ? undefined : settings.precision.value,
-    profile,
-  };
-  let { module } = elaborated;
-  for (const { name, run: apply } of stages) {
-    module = apply(module, choices);
-    modules.set(name, module);
-  }
-
-  const rows = input.rows;
-  const accumulation = settings.batch.value / rows;
-  const built = buildPlan({
-    module,
-    profile,
-    budget: options.memory ?? settings.memory?.value ?? profile.memory,
-    job: {
-      batch: settings.batch.value,
-      accumulation,
-      rows,
-      tokens: elaborated.tokens,
-      room: elaborated.room,
-      vocabulary: elaborated.vocabulary,
-      learns: elaborated.learns,
-      ranks: elaborated.ranks,
-    },
-    parameters,
-    step,
-    decisions: decisionsOf(settings),
-    kernels: { choose: chooseKernel, inPlaceCandidates },
-    interpret,
-  });
-  if ("obstacles" in built) {
-    const obstacles = built.obstacles.map(({ message, span = settings.model.path.span }) =>
-      problem("FTL0501", span, message, "cannot be planned for this device"),
-    );
-    return failed([...diagnostics, ...obstacles]);
-  }
+  for (const [name, module] of after) modules.set(name, module);
+  if ("obstacles" in built) return failed([...diagnostics, ...obstacleProblems(built, settings)]);
   const verification = seal(built.plan);
-  const facts = { adapters, model, parameters, rate, generating, merges };
+  const { adapters, model, parameters, rate, generating, merges } = elaborated;
   return {
     stage,
     plan: verification.verified,
     verification,
     settings,
     whole: front.settings,
-    facts,
+    facts: { adapters, model, parameters, rate, generating, merges },
     diagnostics,
     modules,
   };
 }
 
-function policyOf(settings: Settings): Checkpointing {
-  const { value } = settings.checkpoint;
-  return typeof value === "object" ? value : "none";
+interface Made {
+  readonly way: Way;
+  /** The module after each stage. */
+  readonly after: ReadonlyMap<string, Module>;
+  readonly built: PlanResult;
 }
 
-/** What the recipe left to the compiler, or had no word for. */
-function decisionsOf(settings: Settings): Decision[] {
-  const { value } = settings.checkpoint;
-  const chosen = typeof value === "object" ? `every ${value.every}` : value;
-  const why = "said by the recipe, or its default";
-  return [{ what: "checkpoint", chosen, why, considered: [] }, ...precisionDecisions(settings)];
+/** Chooses and plans. Offsets may leave holes that no measure tells of: then the choice is made again within as much less. */
+function planWithin(
+  budget: number,
+  ways: Ways,
+  settings: Settings,
+  profile: DeviceProfile,
+): Made | { readonly diagnostics: readonly Diagnostic[] } {
+  let less = 0;
+  for (;;) {
+    const choice = choose(ways, settings, budget - less);
+    if ("diagnostics" in choice) return choice;
+    if ("obstacles" in choice) return { diagnostics: obstacleProblems(choice, settings) };
+    const { way, policy, decisions, searched } = choice;
+    const { elaborated, chosen, modules } = way.candidates;
+    const after = modules(policy);
+    const built = buildPlan({
+      module: after.get("fuse") ?? elaborated.module,
+      profile,
+      budget,
+      job: jobOf(way, settings),
+      parameters: elaborated.parameters,
+      step: elaborated.step,
+      decisions: [...decisions, ...precisionDecisions(settings)],
+      kernels,
+      chosen,
+      interpret,
+    });
+    const over = "plan" in built ? built.plan.peakBytes - budget : 0;
+    if (over <= 0 || !searched) return { way, after, built };
+    less = 2 * less + over;
+  }
+}
+
+function obstacleProblems(
+  { obstacles }: { readonly obstacles: readonly Obstacle[] },
+  settings: Settings,
+): readonly Diagnostic[] {
+  return obstacles.map(({ message, span = settings.model.path.span }) =>
+    problem("FTL0501", span, message, "cannot be planned for this device"),
+  );
+}
+
+function jobOf({ accumulation, rows, candidates }: Way, settings: Settings): PlanJob {
+  const { tokens, room, vocabulary, learns, ranks } = candidates.elaborated;
+  return { batch: settings.batch.value, accumulation, rows, tokens, room, vocabulary, learns, ranks };
 }
 
 /** Which types were chosen under mixed precision, and what stays in f32 all the same. */

@@ -32,6 +32,8 @@ export interface Choices {
   /** The types of products and activations; f32 if unsaid. */
   readonly precision?: Precision | undefined;
   readonly profile: DeviceProfile;
+  /** What fusion has found out about kernels for this profile; gains what it finds out. */
+  readonly analyses?: Analyses;
 }
 
 export interface Stage {
@@ -50,13 +52,13 @@ export const stages: readonly Stage[] = [
     name: "segment",
     why: "checkpointed blocks become a loop over segments, so that differentiation sees the segments",
     run: (module, { checkpoint: policy, duringBackward }) => {
-      if (policy === "none") return module;
-      const forward = inMicro(module, (region) => segment(region, policy.every));
+      const { shares } = policy;
+      const forward = inMicro(module, (region) => segment(region, shares));
       // Updates that are to go into the loops over segments are cut alike.
       return duringBackward === true
         ? changed(forward, "update", (program) => ({
             ...program,
-            region: segment(program.region, policy.every, { independent: true }),
+            region: segment(program.region, shares, { independent: true }),
           }))
         : forward;
     },
@@ -131,8 +133,7 @@ export const stages: readonly Stage[] = [
     name: "fuse",
     why: "values become kernels: what is computed together is read and written once",
     // A result that is left in a variable the program has read takes that one's place, so one kernel may read and write it.
-    run: (module, { profile }) => {
-      const analyses: Analyses = new Map();
+    run: (module, { profile, analyses = new Map() }) => {
       const done = new Map<string, Region>();
       const shared = new Map<Region, number>();
       for (const { region } of module.programs) if (!shared.has(region)) shared.set(region, shared.size);
@@ -149,6 +150,21 @@ export const stages: readonly Stage[] = [
     },
   },
 ];
+
+/** The module after each of these stages. */
+export function runStages(
+  module: Module,
+  choices: Choices,
+  through: readonly Stage[] = stages,
+): ReadonlyMap<string, Module> {
+  const done = new Map<string, Module>();
+  let last = module;
+  for (const { name, run } of through) {
+    last = run(last, choices);
+    done.set(name, last);
+  }
+  return done;
+}
 
 /** Programs that share a region go on sharing one. */
 function everywhere(module: Module, change: (region: Region) => Region): Module {

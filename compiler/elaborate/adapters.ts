@@ -22,6 +22,7 @@ import type { AdaptedPart, MergeStep } from "./merging.ts";
 import { located, type Part } from "./parts.ts";
 import { drawRanks, type Draws } from "./ranks.ts";
 import { whole } from "./sizes.ts";
+import type { Spared } from "./spared.ts";
 import { drawing, fail, type Workspace } from "./workspace.ts";
 
 /** One `adapter` clause at work. */
@@ -53,10 +54,12 @@ export interface Adapting {
   readonly adapters: readonly AdapterUse[];
   readonly model: RecordMeaning;
   readonly adapted: AdaptedPart[];
+  /** Takes the parts that checkpointing is to spare. */
+  readonly spared: Spared;
 }
 
 /** Whether a selection such as "attention", "all_linear" or "q_proj" means a part. */
-function selects(selection: string, part: Part): boolean {
+export function selects(selection: string, part: Part): boolean {
   const { path } = part.place;
   if (selection === `all_${part.what}`) return part.role !== "head";
   return selection === part.role || selection === path || path.endsWith(`.${selection}`);
@@ -67,8 +70,9 @@ export function wrapped(
   ws: Workspace,
   record: RecordMeaning,
   part: Part,
-  { adapters, model, adapted: parts }: Adapting,
+  { adapters, model, adapted: parts, spared }: Adapting,
 ): RecordMeaning {
+  spared.consider(part);
   let result = record;
   const steps: MergeStep[] = [];
   for (const use of adapters) {

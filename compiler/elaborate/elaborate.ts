@@ -34,6 +34,7 @@ import { ranksOutside } from "./ranks.ts";
 import { gather, isDrawn, type Beginnings } from "./programs.ts";
 import { rateOf } from "./schedule.ts";
 import { trainsBy, unmatchedTrain } from "./selection.ts";
+import { sparing } from "./spared.ts";
 import { trainingStep, withoutStep, type TrainingStep } from "./step.ts";
 import { buildTask, chooseTask, learningOf, modulesToSave } from "./task.ts";
 import { fail, guarded, type Library, type Workspace } from "./workspace.ts";
@@ -78,6 +79,8 @@ export interface Elaborated extends Omit<TrainingStep, "programs"> {
   /** Positions of a row, and how many every document in it leaves free for adapters to fill. */
   readonly tokens: number;
   readonly room: number;
+  /** By the path of what is computed: whether checkpointing is to keep it. */
+  readonly keeps: (path: string) => boolean;
 }
 
 export interface Elaboration {
@@ -139,6 +142,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   const isAdded = matcher(modulesToSave(chosen));
   const selected = trainsBy(settings.model.train);
   const adapted: AdaptedPart[] = [];
+  const spared = sparing(settings.keep);
   const choice: ModelChoice = {
     // What is merged is computed from all digits of the file.
     frozen: wanted.has("merge") ? "f32" : frozenType(settings, input.config),
@@ -148,11 +152,13 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
     isAdded,
     adapters,
     adapted,
+    spared,
     task: chosen.record,
   };
   const model = buildModel(ws, input.architecture, input.config, choice);
   const task = buildTask(ws, chosen, model, choice);
   for (const use of adapters) reportUnanswered(ws, use);
+  ws.diagnostics.push(...spared.unanswered());
   const ranks = adapters.flatMap(({ draws }) => [...draws.values()]);
   ws.diagnostics.push(...ranksOutside(settings.evaluation?.ranks ?? [], ranks));
 
@@ -231,6 +237,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
     merges: merging.merges,
     tokens: job.tokens,
     room,
+    keeps: spared.keeps,
   };
 }
 

@@ -32,6 +32,7 @@ import {
   type Place,
 } from "./parts.ts";
 import { dimensionsOf } from "./sizes.ts";
+import type { Spared } from "./spared.ts";
 import { asTensor, casted } from "./tensors.ts";
 import { fail, traced, type Workspace } from "./workspace.ts";
 
@@ -49,6 +50,8 @@ export interface ModelChoice {
   readonly adapters: readonly AdapterUse[];
   /** Takes the parts that are adapted. */
   readonly adapted: AdaptedPart[];
+  /** Takes the parts that checkpointing is to spare. */
+  readonly spared: Spared;
   /** The task's name and options. */
   readonly task: RecordMeaning;
 }
@@ -68,7 +71,8 @@ export function buildModel(
     fields: bindings,
     open: false,
   };
-  const adapting = { adapters: choice.adapters, adapted: choice.adapted, model: declares };
+  const { adapters, adapted, spared } = choice;
+  const adapting = { adapters, adapted, spared, model: declares };
   const env: Environment = { bindings, parent: undefined, owner: ownerAt(ws, root, choice, adapting) };
   env.bindings.set("length", { kind: "number", value: ws.length.value, said: ws.length.span });
   env.bindings.set("task", choice.task);

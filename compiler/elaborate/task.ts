@@ -57,6 +57,7 @@ export function buildTask(
   const { peft: _, ...owner } = ownerAt(ws, { path: "", local: "", shown: "", layer: undefined }, choice, {
     adapters: choice.adapters,
     adapted: choice.adapted,
+    spared: choice.spared,
     model,
   });
   const env = inner(undefined, owner);

@@ -16,7 +16,12 @@ export interface Analysis {
 }
 
 /** What a launch and its barrier cost: some microseconds, in bytes. */
-const LAUNCH = 1_000_000;
+export const LAUNCH = 1_000_000;
+
+/** What a floating-point operation costs in bytes that could be moved meanwhile. */
+export function bytesPerFlop(profile: DeviceProfile): number {
+  return isSerial(profile) ? 1 : 0.1;
+}
 
 /**
  * What an operation that branches costs in a product, in bytes: more than a launch. Its text is repeated for each operand of a tile,
@@ -135,7 +140,7 @@ function attempt(
     throw error;
   }
   const { memory } = found.scene;
-  const weight = isSerial(profile) ? 1 : 0.1;
+  const weight = bytesPerFlop(profile);
   let bytes = found.flops * weight;
   for (const [input, loads] of memory.loads) {
     const parameter = region.parameters[input];

@@ -155,7 +155,8 @@ export const clauses = {
   }),
   accumulation: clause({
     noun: "accumulation",
-    summary: "micro-batches a step; changes memory and time only; 1 if unsaid",
+    summary:
+      "micro-batches a step, or auto for the fastest that fit the memory; changes memory and time only; 1 if unsaid",
     example: "accumulation 4",
     argument: either(
       word("auto"),
@@ -174,7 +175,7 @@ export const clauses = {
     options: {
       keep: option(
         listOf(modulePattern, "roles or module names, such as [attention]"),
-        "what is kept whatever the policy says",
+        "parts whose work is not done again whatever the policy says",
       ),
     },
   }),

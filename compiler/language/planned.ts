@@ -21,19 +21,11 @@ const spans = (items: readonly { readonly span: Span }[]): readonly Span[] => it
 
 const rows: readonly PlannedRow[] = [
   {
-    code: "FTL0903",
-    what: "accumulation auto",
-    instead: "write a number",
-    where: ({ accumulation }) => (accumulation.value === "auto" ? [accumulation.span] : []),
-  },
-  {
     code: "FTL0904",
-    what: "checkpoint sqrt, auto and keep",
-    instead: "write every N or none",
-    where: ({ checkpoint, keep }) => [
-      ...(checkpoint.value === "sqrt" || checkpoint.value === "auto" ? [checkpoint.span] : []),
-      ...spans(keep.slice(0, 1)),
-    ],
+    what: "keep where segments hold several blocks",
+    instead: "write every 1 or auto",
+    where: ({ checkpoint: { value }, keep }) =>
+      value === "sqrt" || (typeof value === "object" && value.every > 1) ? spans(keep.slice(0, 1)) : [],
   },
   {
     code: "FTL0910",

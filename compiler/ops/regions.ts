@@ -7,7 +7,7 @@ import type { Misfit, Operation, Tensor } from "./operation.ts";
 
 /**
  * Attributes `count`, `constants`, `carried` (how many inputs of each), `reverse`. What is left of the inputs is stacked. `blocks`, where
- * it is not 1: how many layers of the model one run of the body is.
+ * it is not 1: how many layers of the model one run of the body is. `share`, where layers are checkpointed differently: which share it is.
  */
 export const repeat: Operation = {
   name: "repeat",

@@ -1,16 +1,19 @@
-// The cheapest set of values to save: a minimum cut between the values that cannot be computed again and those that are needed
+// The cheapest way to have values a second time: which are saved and which are computed again, by a minimum cut
 // (Chen et al., 2016, posed the question; the cut is the answer that PyTorch's partitioner gives, Zheng et al., 2022).
 //
-// Ensures: every way from a source to a need passes through the cut; no other such set costs less; among equals it is the one
-// closest to the needs, so that least is computed again. The same graph always gives the same cut.
+// Ensures: what is needed is saved, or computed again from what is; no other choice costs less, counting what saving costs and what
+// computing again does; among equals it is the one in which least is computed again. The same graph always gives the same cut.
 
 export interface Vertex {
   /** What saving it costs; Infinity if it cannot be saved. */
   readonly cost: number;
   /** The vertices it is computed from. */
   readonly from: readonly number[];
-  /** It is not to be computed again: it must be saved, or not be needed because what is computed from it is saved. */
-  readonly source: boolean;
+  /**
+   * What computing it again costs, in the same unit. Infinity: it must be saved, or not be needed because what is computed from it
+   * is saved.
+   */
+  readonly again: number;
   readonly needed: boolean;
 }
 
@@ -20,8 +23,14 @@ interface Edge {
   readonly back: number;
 }
 
-/** The vertices to save. There must be a way: no chain of unsavable vertices may lead from a source to a need. */
-export function cheapestCut(vertices: readonly Vertex[]): ReadonlySet<number> {
+export interface Cut {
+  readonly saved: ReadonlySet<number>;
+  /** What is computed again. */
+  readonly again: ReadonlySet<number>;
+}
+
+/** There must be a way: no chain of unsavable vertices may lead to a need from one that may not be computed again. */
+export function cheapestCut(vertices: readonly Vertex[]): Cut {
   const [start, end] = [2 * vertices.length, 2 * vertices.length + 1];
   const edges: Edge[][] = Array.from({ length: end + 1 }, () => []);
   const connect = (from: number, to: number, room: number): void => {
@@ -31,10 +40,10 @@ export function cheapestCut(vertices: readonly Vertex[]): ReadonlySet<number> {
     back.push({ to: from, room: 0, back: there.length - 1 });
   };
   // Vertex i is cut on the edge from 2i, where what it is computed from arrives, to 2i + 1, where those computed from it start.
-  vertices.forEach(({ cost, from, source, needed }, index) => {
+  vertices.forEach(({ cost, from, again, needed }, index) => {
     connect(2 * index, 2 * index + 1, cost);
     for (const other of from) connect(2 * other + 1, 2 * index, Infinity);
-    if (source) connect(start, 2 * index, Infinity);
+    if (again > 0) connect(start, 2 * index, again);
     if (needed) connect(2 * index + 1, end, Infinity);
   });
 
@@ -52,10 +61,11 @@ export function cheapestCut(vertices: readonly Vertex[]): ReadonlySet<number> {
     }
   }
   const late = reaching(edges, end);
-  const saved = vertices.flatMap((_, index) =>
-    !late.has(2 * index) && late.has(2 * index + 1) ? [index] : [],
-  );
-  return new Set(saved);
+  const all = [...vertices.keys()];
+  return {
+    saved: new Set(all.filter((index) => !late.has(2 * index) && late.has(2 * index + 1))),
+    again: new Set(all.filter((index) => late.has(2 * index))),
+  };
 }
 
 /** The edges of a shortest way with room left, by breadth-first search. */

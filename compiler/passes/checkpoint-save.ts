@@ -17,17 +17,30 @@ import {
 } from "./rebuild.ts";
 import { buildRepeat, isRepeat, outputsOf, readRepeat, type Entry, type Loop } from "./rebuild-repeat.ts";
 
-/** Decides value by value; `depth` is that of the region in which the two repeats stand. */
-export interface Policy {
-  /** Whether the value may be saved. What enters an iteration always may. */
-  savable(value: Value, depth: number): boolean;
-  /** Whether the value may be computed again. A value that may not be saved is computed again in any case. */
-  recomputable(value: Value, depth: number): boolean;
+/** Where a pair of repeats stands: how many repeats are around it, and which share of the layers it is. */
+export interface Where {
+  readonly depth: number;
+  readonly share: number;
 }
 
-interface Pair {
+/** Decides value by value. */
+export interface Policy {
+  /** Whether the value may be saved. What enters an iteration always may. */
+  savable(value: Value, where: Where): boolean;
+  /**
+   * What computing the value again is worth, in bytes of memory; Infinity: it is not to be. A value that may not be saved is computed
+   * again in any case. Of a node with several outputs the first speaks for all.
+   */
+  again(value: Value, where: Where): number;
+}
+
+export interface Pair {
   readonly forward: Node;
   readonly backward: Node;
+  /** What of the forward body lies in stacks for the backward one, in bytes of one iteration. */
+  readonly bytes: number;
+  /** What the backward body computes again although it costs something. */
+  readonly again: readonly Node[];
   /** Values of the backward body to save. */
   readonly saved: readonly Value[];
   /** What computes them in the forward body: stand-ins for the backward body's parameters. */
@@ -36,7 +49,7 @@ interface Pair {
 
 /** The region with the chosen values saved by all pairs that stand in it, not in its repeats' bodies. */
 export function saveStacks(region: Region, policy: Policy, depth: number): Region {
-  const pairs = findPairs(region).map(([forward, backward]) => choose(forward, backward, policy, depth));
+  const pairs = choosePairs(region, policy, depth);
   const stacks = new Map<Value, Value>();
   return rebuild(region, (node, inputs, [body]) => {
     const saving = pairs.filter(({ forward, saved }) => forward === node && saved.length > 0);
@@ -52,6 +65,11 @@ export function saveStacks(region: Region, policy: Policy, depth: number): Regio
     values.forEach((value, index) => stacks.set(value, at(outputs.collected, loop.collected.length + index)));
     return [...outputs.carried, ...outputs.collected];
   });
+}
+
+/** What the policy makes of all pairs that stand in the region itself. */
+export function choosePairs(region: Region, policy: Policy, depth: number): readonly Pair[] {
+  return findPairs(region).map(([forward, backward]) => choose(forward, backward, policy, depth));
 }
 
 /** Pairs of repeats, the forward one first. */
@@ -88,23 +106,55 @@ function choose(forward: Node, backward: Node, policy: Policy, depth: number): P
     if (!node.outputs.some((output) => forwards.has(output)))
       for (const input of node.inputs) needed.add(input);
 
+  const where = { depth, share: first.share ?? 0 };
+  const makers = new Map<Node, number>();
   const vertices = values.map((value): Vertex => {
     const entry = entries.get(value);
-    const savable = value.type !== "bool" && (entry !== undefined || policy.savable(value, depth));
+    const savable = value.type !== "bool" && (entry !== undefined || policy.savable(value, where));
+    const { node } = value;
+    const isOne = node.outputs.length === 1;
+    if (!isOne && !makers.has(node)) makers.set(node, values.length + makers.size);
     return {
-      cost: savable ? sizeOf(value.shape) * bytesOf[value.type] : Infinity,
-      from: value.node.inputs.map((input) => standInIndex(forwards, input)),
-      source: entry === undefined ? savable && !policy.recomputable(value, depth) : !free.has(entry),
+      cost: savable ? bytesOfValue(value) : Infinity,
+      from: isOne ? node.inputs.map((input) => standInIndex(forwards, input)) : [makers.get(node) ?? 0],
+      again:
+        entry !== undefined
+          ? free.has(entry)
+            ? 0
+            : Infinity
+          : isOne && savable
+            ? policy.again(value, where)
+            : 0,
       needed: needed.has(value),
     };
   });
-  const cut = cheapestCut(vertices);
+  // What has several outputs is computed once for all of them.
+  for (const node of makers.keys()) {
+    const [output] = node.outputs;
+    const savable = node.outputs.every((each) => policy.savable(each, where));
+    vertices.push({
+      cost: Infinity,
+      from: node.inputs.map((input) => standInIndex(forwards, input)),
+      again: output !== undefined && savable ? policy.again(output, where) : 0,
+      needed: false,
+    });
+  }
+  const { saved, again } = cheapestCut(vertices);
+  const computing = [...values.map(({ node }) => node), ...makers.keys()];
   return {
     forward,
     backward,
     entries,
-    saved: values.filter((value, index) => cut.has(index) && !entries.has(value)),
+    bytes: values.reduce((sum, value, index) => (saved.has(index) ? sum + bytesOfValue(value) : sum), 0),
+    again: computing.filter(
+      (node, index) => again.has(index) && (node.outputs.length === 1 || index >= values.length),
+    ),
+    saved: values.filter((value, index) => saved.has(index) && !entries.has(value)),
   };
+}
+
+function bytesOfValue({ shape, type }: Value): number {
+  return sizeOf(shape) * bytesOf[type];
 }
 
 /** What the backward body's parameters are in the forward body, for those that it has. */

@@ -3,10 +3,11 @@
 // Differentiation leaves the extreme: a backward body computes everything again from the inputs of its iteration. That is always
 // right, needs no bookkeeping, and lets passes between (precision) change forward and backward bodies alike. Here, per pair of
 // repeats, values move the other way: from the backward body, where they are computed, to stacks that the forward one saves.
-// What is saved is the cheapest cut in bytes between what must not be computed twice and what the gradients need.
+// What is saved is the cheapest cut between what may not be computed twice and what the gradients need: in bytes, and, where a
+// share of the layers has a price, in bytes and what computing again is worth by it.
 //
-// Requires a differentiated region, best simplified. Ensures: the same results; under "none" no product, reduction, loop or call
-// of a forward body is computed twice; under `every` (after `segment`, which comes before differentiation), the backward pass
+// Requires a differentiated region, best simplified. Ensures: the same results; under `keepAll` no product, reduction, loop or call
+// of a forward body is computed twice; under `everyBlocks` (after `segment`, which comes before differentiation), the backward pass
 // computes each segment again from its carried input, once.
 import type { Region, Value } from "../ir/graph.ts";
 import { operationOf } from "../ops/index.ts";
@@ -14,24 +15,49 @@ import { saveStacks, type Policy } from "./checkpoint-save.ts";
 import { rebuild } from "./rebuild.ts";
 import { isRepeat } from "./rebuild-repeat.ts";
 import { prune } from "./simplify-prune.ts";
+import { workOf } from "./work.ts";
 
-export type Checkpointing = "none" | { readonly every: number };
+/** Layers that are treated alike. */
+export interface Share {
+  /** How many, of those that the shares before leave; Infinity for all. */
+  readonly layers: number;
+  /** Layers in one segment. */
+  readonly every: number;
+  /** Bytes of memory that are given for one unit of work (`workOf`) that is not done twice. Infinity: none is; 0: all is. */
+  readonly price: number;
+}
+
+export interface Checkpointing {
+  readonly shares: readonly Share[];
+  /** By the path of a part of the model: what it computes is not computed again, whatever the price. */
+  readonly keeps?: (path: string) => boolean;
+  /** What a floating-point operation costs, in bytes moved (`bytesPerFlop` of a device). */
+  readonly flopBytes?: number;
+}
+
+/** Nothing is computed again but what costs no more than reading it. */
+export const keepAll: Checkpointing = { shares: [{ layers: Infinity, every: 1, price: Infinity }] };
+
+export function everyBlocks(every: number): Checkpointing {
+  return { shares: [{ layers: Infinity, every, price: 0 }] };
+}
 
 export function checkpoint(region: Region, policy: Checkpointing | Policy): Region {
-  return visit(region, isPolicy(policy) ? policy : policyOf(policy), 0);
+  return visit(region, "shares" in policy ? policyOf(policy) : policy, 0);
 }
 
-/** What decides value by value. `depth` counts the repeats around: the outermost segments are at 0. */
-export function policyOf(checkpointing: Checkpointing): Policy {
-  if (checkpointing === "none") return { savable: () => true, recomputable: isCheap };
-  return { savable: (_, depth) => depth > 0, recomputable: (value, depth) => depth === 0 || isCheap(value) };
-}
-
-/** The policy with some values saved in any case, such as the outputs of attention. */
-export function keeping(policy: Policy, isKept: (value: Value) => boolean): Policy {
+/** What decides value by value: inside of segments nothing is computed again. */
+export function policyOf({ shares, keeps = () => false, flopBytes = 1 }: Checkpointing): Policy {
+  const priceOf = ({ depth, share }: { readonly depth: number; readonly share: number }): number =>
+    depth > 0 ? Infinity : (shares[share]?.price ?? Infinity);
+  const isKept = ({ node }: Value): boolean => keeps(node.origin.path);
   return {
-    savable: (value, depth) => isKept(value) || policy.savable(value, depth),
-    recomputable: (value, depth) => !isKept(value) && policy.recomputable(value, depth),
+    savable: (value, where) => priceOf(where) > 0 || isKept(value),
+    again: (value, where) => {
+      if (isCheap(value)) return 0;
+      const price = isKept(value) ? Infinity : priceOf(where);
+      return price === 0 || price === Infinity ? price : price * workOf(value.node, flopBytes);
+    },
   };
 }
 
@@ -49,8 +75,4 @@ function visit(region: Region, policy: Policy, depth: number): Region {
     (body, node) => (isRepeat(node) ? visit(body, policy, depth + 1) : body),
   );
   return prune(saveStacks(inner, policy, depth));
-}
-
-function isPolicy(policy: Checkpointing | Policy): policy is Policy {
-  return typeof policy === "object" && "savable" in policy;
 }

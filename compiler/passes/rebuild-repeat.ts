@@ -23,6 +23,8 @@ export interface Loop {
   readonly count: number;
   /** Layers of the model in one iteration; 1 where nothing is said. */
   readonly blocks?: number;
+  /** Which share of the layers it is, where checkpointing treats them differently; 0 where nothing is said. */
+  readonly share?: number;
   readonly reverse: boolean;
   readonly constants: readonly Entry[];
   readonly carried: readonly Carry[];
@@ -53,7 +55,7 @@ export function readRepeat(
   const entries = inputs.map((outer, index) => ({ outer, inner: at(body.parameters, index) }));
   return {
     count: integer(node, "count"),
-    ...blocksOf(node),
+    ...wholes(node),
     reverse: node.attributes["reverse"] === true,
     constants: entries.slice(0, constants),
     carried: entries
@@ -84,13 +86,17 @@ export function buildRepeat(loop: Loop): LoopOutputs {
     carried: loop.carried.length,
     reverse: loop.reverse,
     ...(loop.blocks === undefined ? {} : { blocks: loop.blocks }),
+    ...(loop.share === undefined ? {} : { share: loop.share }),
   };
   const outputs = builderFor(loop.origin).applyAll("repeat", inputs, attributes, [{ parameters, results }]);
   return { carried: outputs.slice(0, loop.carried.length), collected: outputs.slice(loop.carried.length) };
 }
 
-function blocksOf({ attributes: { blocks } }: Node): Pick<Loop, "blocks"> {
-  return typeof blocks === "number" ? { blocks } : {};
+function wholes({ attributes: { blocks, share } }: Node): Pick<Loop, "blocks" | "share"> {
+  return {
+    ...(typeof blocks === "number" ? { blocks } : {}),
+    ...(typeof share === "number" ? { share } : {}),
+  };
 }
 
 function integer(node: Node, name: string): number {

@@ -15,7 +15,7 @@ import { layOut, type Layout, type Obstacle } from "./layout.ts";
 import type { Choice } from "./memory/planners.ts";
 import type { Planner } from "./memory/problem.ts";
 import { numberKernels, numberTensors, numberSpans } from "./number.ts";
-import { placeRooms, tooLarge, variableRooms } from "./place.ts";
+import { placeRooms, tooLarge, variableRooms, type VariableRooms } from "./place.ts";
 import {
   planFormat,
   type Decision,
@@ -27,7 +27,7 @@ import {
   type PlanProgram,
   type PlanVariable,
 } from "./plan.ts";
-import { chooser, type KernelSource } from "./choice.ts";
+import { chooser, type Chooser, type KernelSource } from "./choice.ts";
 import { store, type StoredProgram } from "./storage.ts";
 import { initialOf } from "./tables.ts";
 import { unroll, type Unrolled } from "./unroll.ts";
@@ -44,6 +44,8 @@ export interface PlanRequest {
   /** Decisions of earlier passes; the planner's come after them. */
   readonly decisions: readonly Decision[];
   readonly kernels: KernelSource;
+  /** Kernels already chosen from `kernels` for this profile; gains what is chosen here. */
+  readonly chosen?: Chooser;
   /** Computes tables: the interpreter. */
   readonly interpret: (region: Region, inputs: readonly Tensor[]) => readonly Tensor[];
   /** Memory planners to try, instead of the usual ones. */
@@ -52,21 +54,43 @@ export interface PlanRequest {
 
 export type PlanResult = { readonly plan: UnsealedPlan } | { readonly obstacles: readonly Obstacle[] };
 
-export function buildPlan(request: PlanRequest): PlanResult {
-  const { module, profile, budget, job, parameters } = request;
+/** What a module needs before anything has an offset. */
+export interface Scheduled {
+  readonly unrolled: readonly Unrolled[];
+  readonly layout: Layout;
+  readonly rooms: VariableRooms;
+  readonly programs: readonly StoredProgram[];
+}
+
+/** Everything but offsets: order, layouts, rooms and kernels. */
+export function schedule({
+  module,
+  profile,
+  kernels,
+  chosen,
+}: Pick<PlanRequest, "module" | "profile" | "kernels" | "chosen">):
+  Scheduled | { readonly obstacles: readonly Obstacle[] } {
   const alignment = profile.limits.minStorageBufferOffsetAlignment;
   const copying = copyMaker();
   const unrolled = module.programs.flatMap((program) => unroll(program, module.variables, alignment));
   const layout = layOut(module, unrolled, profile, copying);
   if (layout.obstacles.length > 0) return { obstacles: layout.obstacles };
 
-  const choose = chooser(request.kernels, profile);
+  const choose = chosen ?? chooser(kernels, profile);
   const rooms = variableRooms(module, layout);
   const premises: Premises = { variables: layout.variables, alignment, copying };
   const programs = layout.programs.map((program) => store(program, premises, rooms.of, choose));
   const obstacles = tooLarge(programs, profile);
-  if (obstacles.length > 0) return { obstacles };
+  return obstacles.length > 0 ? { obstacles } : { unrolled, layout, rooms, programs };
+}
 
+export function buildPlan(request: PlanRequest): PlanResult {
+  const scheduled = schedule(request);
+  return "obstacles" in scheduled ? scheduled : placePlan(request, scheduled);
+}
+
+function placePlan(request: PlanRequest, { unrolled, layout, rooms, programs }: Scheduled): PlanResult {
+  const { module, profile, budget, job, parameters } = request;
   const memory = placeRooms(rooms.all, programs, profile, request.planners);
   const spans = numberSpans();
   const tensors = numberTensors(module, rooms.parts.flat(), programs, memory.at, spans);

@@ -1,16 +1,20 @@
 // `ftlc compile`: a recipe's plan, from the recipe and the model's config alone. Comes in: a path and options. Goes out: the report or
 // a stage's graph on standard output, the plan's folder on disk. Holds: a plan that does not fit is shown like any other, and
 // ends with 3; standard output holds what was asked for and nothing else.
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { printModule } from "../../compiler/ir/text.ts";
 import { canonicalJson } from "../../compiler/plan/canonical.ts";
 import { reportJson, reportText } from "../../compiler/plan/report.ts";
+import { applied } from "../../compiler/language/rewrite.ts";
+import type { FoundRepair } from "../../compiler/repair.ts";
 import { stages } from "../../compiler/stages.ts";
 import { exitCodes, Failure, type ExitCode } from "./exit.ts";
 import { writePlan } from "./plan-folder.ts";
 import { planRecipe, type Planned } from "./plan-recipe.ts";
 import { findProfile } from "./profile.ts";
 import type { CompileFlags } from "./program.ts";
+import { findRepairs, fits } from "./refuse.ts";
 import { sizeText } from "./quantity.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -38,8 +42,9 @@ export async function compileCommand(
 
   const { emit } = flags;
   if (emit !== undefined) terminal.out(planned.map((each) => stageText(emit, each)).join("\n"));
+  const repairs = findRepairs(path, changes, planned);
   const form = flags.plan ?? (flags.output === undefined && flags.emit === undefined ? "text" : undefined);
-  if (form !== undefined) terminal.out(planReport(form, planned));
+  if (form !== undefined) terminal.out(planReport(form, planned, repairs));
   if (flags.output !== undefined) {
     for (const { stage, plan } of planned) {
       const folder = stage === undefined ? flags.output : join(flags.output, stage);
@@ -47,11 +52,29 @@ export async function compileCommand(
       terminal.err(`wrote the plan to ${folder}`);
     }
   }
-  return fits(planned, terminal) ? exitCodes.done : exitCodes.refused;
+  if (fits(planned, terminal, repairs)) return exitCodes.done;
+  return flags.fix === undefined ? exitCodes.refused : fix(path, flags.fix, repairs, terminal);
+}
+
+/** Writes one of the repairs into the recipe's file. The plan was refused all the same. */
+function fix(path: string, number: number, repairs: readonly FoundRepair[], terminal: Terminal): ExitCode {
+  const repair = repairs[number - 1];
+  if (repair === undefined) {
+    const known = repairs.length === 0 ? "there is none" : `there are ${repairs.length}`;
+    throw new Failure(`there is no repair ${number}`, exitCodes.refused, [known]);
+  }
+  writeFileSync(path, applied(repair.edit));
+  terminal.err(`${path}: ${repair.edit.label}: now it needs ${sizeText(repair.peakBytes)}`);
+  return exitCodes.done;
 }
 
 /** The report of a recipe; of one in stages the fullest stage's, as data with those of all stages, as text one after the other. */
-export function planReport(form: "text" | "json", planned: readonly Planned[]): string {
+export function planReport(
+  form: "text" | "json",
+  planned: readonly Planned[],
+  found: readonly FoundRepair[] = [],
+): string {
+  const repairs = found.map(({ edit, peakBytes }) => ({ edit: edit.label, peak_bytes: peakBytes }));
   const [only, ...more] = planned;
   if (form === "text") {
     const texts = planned.map(({ stage, plan, verification }) => {
@@ -61,7 +84,7 @@ export function planReport(form: "text" | "json", planned: readonly Planned[]): 
   }
   const reports = planned.map(({ stage, plan, verification }) => ({
     stage,
-    ...reportJson(plan, verification),
+    ...reportJson(plan, verification, repairs),
   }));
   if (more.length === 0 && only?.stage === undefined) return JSON.stringify(reports[0], undefined, 2);
   const fullest = reports.reduce((a, b) => (b.memory.peak_bytes > a.memory.peak_bytes ? b : a));
@@ -72,18 +95,6 @@ export function planReport(form: "text" | "json", planned: readonly Planned[]): 
 function overall(planned: readonly Planned[]): string {
   const fullest = planned.reduce((a, b) => (b.plan.peakBytes > a.plan.peakBytes ? b : a));
   return `all ${planned.length} stages: ${sizeText(fullest.plan.peakBytes)} at most, in stage ${fullest.stage ?? ""}`;
-}
-
-/** Says so where a plan needs more than it may have. */
-export function fits(planned: readonly Planned[], terminal: Terminal): boolean {
-  const over = planned.filter(({ plan }) => plan.peakBytes > plan.budget);
-  const { red, bold } = terminal.errColors;
-  for (const { stage, plan } of over) {
-    const [needs, may] = [sizeText(plan.peakBytes), sizeText(plan.budget)];
-    const what = stage === undefined ? "the plan" : `the plan of stage ${stage}`;
-    terminal.err(`${red(bold("error"))}: ${what} does not fit: it needs ${needs}, the budget is ${may}`);
-  }
-  return over.length === 0;
 }
 
 function emitted(): readonly { readonly name: string; readonly why: string }[] {

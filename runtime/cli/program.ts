@@ -12,6 +12,7 @@ import { version } from "./version.ts";
 const alone: ReadonlyMap<string, string> = new Map([
   ["--plan", "--plan=text"],
   ["--resume", "--resume=auto"],
+  ["--fix", "--fix=1"],
 ]);
 
 export function fillAlone(args: readonly string[]): string[] {
@@ -84,6 +85,12 @@ function buildProgram(terminal: Terminal, finish: (code: ExitCode) => void): Com
     .option("--emit <stage>", "print the graph after this stage, or 'list' for their names")
     .option("--device <profile>", "profile to plan for: a built-in name or a JSON file")
     .addOption(new Option("--memory <size>", "budget, such as 8GiB").argParser(asArgument(parseSize)))
+    .addOption(
+      new Option(
+        "--fix [=n]",
+        "where the plan does not fit, write its first or n-th repair into the file",
+      ).argParser(asArgument((text: string) => parseCount(text, "repair"))),
+    )
     .addOption(setting())
     .description("plan a recipe, without weights and without a GPU")
     .action(async (file: string, options: CompileFlags) => {
@@ -242,6 +249,8 @@ export interface CompileFlags {
   readonly emit?: string;
   readonly device?: string;
   readonly memory?: number;
+  /** Which repair to make, from 1. */
+  readonly fix?: number;
   readonly set?: readonly string[];
 }
 

@@ -158,7 +158,53 @@ test("a recipe in stages is planned whole: every stage's report, the peak over a
   const folder = join(temporaryFolder(), "plans");
   const small = await ftlc(["compile", "staged.ftl", "--memory", `${between}B`, "--plan", "-o", folder]);
   expect(small.code).toBe(3);
-  expect(small.err).toContain("error: the plan of stage tune does not fit");
+  expect(small.err).toContain("error[FTL0502]: the plan of stage tune does not fit");
   expect(small.out).toContain("all 2 stages:");
   expect(readdirSync(folder).toSorted()).toEqual(["probe", "tune"]);
+});
+
+test("a refusal names the peak, the lines that cause it and edits that fit; --fix makes one and leaves the rest alone", async () => {
+  const folder = temporaryFolder();
+  const recipe = join(folder, "large.ftl");
+  const text = `/// Too large.
+recipe large {
+  model     "${join(fixtures, "reference/models/llama/base")}" // small
+  adapter   lora { rank: 16, on: [all_linear] }
+  data      "rows.jsonl" { format: tokens, length: 128 }
+  batch     8 // rows
+  optimizer adamw { rate: 3e-3 }
+  training  20 steps
+  memory    8MiB
+}
+`;
+  writeFileSync(recipe, text);
+  const refused = await ftlc(["compile", recipe, "--plan=json"]);
+  expect(refused.code).toBe(3);
+  const { fits, memory, repairs } = JSON.parse(refused.out) as {
+    readonly fits: boolean;
+    readonly memory: { readonly peak_bytes: number };
+    readonly repairs: readonly { readonly edit: string; readonly peak_bytes: number }[];
+  };
+  expect(fits).toBe(false);
+  expect(memory.peak_bytes).toBeGreaterThan(8 * 2 ** 20);
+  expect(repairs.length).toBeGreaterThanOrEqual(3);
+  for (const { peak_bytes: peak } of repairs) expect(peak).toBeLessThanOrEqual(8 * 2 ** 20);
+  expect(refused.err).toContain("error[FTL0502]: the plan does not fit: it needs");
+  expect(refused.err).toMatch(/\n6 \| {3}batch {5}8 \/\/ rows\n {2}\| +- .* at the peak: micro\//);
+  expect(refused.err).toContain("^^^^ fullest in 'micro' at ");
+  for (const [at, { edit }] of repairs.entries())
+    expect(refused.err).toMatch(new RegExp(`= help: write ${edit}: then it needs .* \\(--fix=${at + 1}\\)`));
+
+  const fixed = await ftlc(["compile", recipe, "--fix=2", "--plan=json"]);
+  expect(fixed.code).toBe(0);
+  const after = readFileSync(recipe, "utf8");
+  const kept = after.split("\n").filter((line) => text.includes(`${line}\n`));
+  expect(kept.length).toBeGreaterThanOrEqual(text.split("\n").length - 2);
+  expect(after).toContain("batch     8 // rows\n");
+  const planned = await ftlc(["compile", recipe, "--plan=json"]);
+  expect(planned.code).toBe(0);
+  expect(JSON.parse(planned.out)).toMatchObject({
+    fits: true,
+    memory: { peak_bytes: repairs[1]?.peak_bytes },
+  });
 });

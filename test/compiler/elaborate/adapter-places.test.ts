@@ -10,6 +10,7 @@ import { kernelGradients } from "../../../compiler/kernels/library.ts";
 import type { Tensor } from "../../../compiler/ops/operation.ts";
 import { evaluateScalar } from "../../../compiler/plan/scalars.ts";
 import { desktop } from "../../../compiler/profile/builtin.ts";
+import { keepAll } from "../../../compiler/passes/checkpoint.ts";
 import { stages } from "../../../compiler/stages.ts";
 
 const architecture = `import "stdlib/modules/embedding.ftl"
@@ -56,7 +57,7 @@ function elaborated(adapter: string, clause: string): Elaborated {
 }
 
 function staged({ module, trained, along, step }: Elaborated): Module {
-  const choices = { trained, along, step, checkpoint: "none", kernelGradients, profile: desktop } as const;
+  const choices = { trained, along, step, checkpoint: keepAll, kernelGradients, profile: desktop } as const;
   return stages.reduce((before, stage) => stage.run(before, choices), module);
 }
 

@@ -10,6 +10,7 @@ import { kernelGradients } from "../../../compiler/kernels/library.ts";
 import type { Tensor } from "../../../compiler/ops/operation.ts";
 import { evaluateScalar } from "../../../compiler/plan/scalars.ts";
 import { desktop } from "../../../compiler/profile/builtin.ts";
+import { keepAll } from "../../../compiler/passes/checkpoint.ts";
 import { stages } from "../../../compiler/stages.ts";
 import { filled } from "../parity/reference.ts";
 
@@ -78,7 +79,7 @@ function made(model: string, adapter: string, tokens = length): Elaborated {
 
 /** The module ready for fusion: differentiated, with slices taken out of loops. */
 function differentiated({ module, trained, along, step }: Elaborated): Module {
-  const choices = { trained, along, step, checkpoint: "none", kernelGradients, profile: desktop } as const;
+  const choices = { trained, along, step, checkpoint: keepAll, kernelGradients, profile: desktop } as const;
   return stages
     .filter(({ name }) => name !== "fuse")
     .reduce((before, stage) => stage.run(before, choices), module);

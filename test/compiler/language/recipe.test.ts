@@ -14,13 +14,8 @@ test.each(shared)("%s.ftl checks", (name) => {
   expect(settings).toBeDefined();
 });
 
-test("what is not built yet is said of the shared recipes, and nothing of the parity recipes", async () => {
-  const texts = shared.map(
-    (name) => `${name}\n${render(check(fixture(`recipes/${name}.ftl`), {}, name).planned)}`,
-  );
-  await expect(texts.join("\n\n")).toMatchFileSnapshot("golden/planned.txt");
-  expect(check(fixture("recipes/parity-lora.ftl")).planned).toEqual([]);
-  expect(check(fixture("recipes/parity-full.ftl")).planned).toEqual([]);
+test("the shared recipes ask for nothing that is not built yet", () => {
+  for (const name of shared) expect(check(fixture(`recipes/${name}.ftl`), {}, name).planned).toEqual([]);
 });
 
 test("settings of parity-lora", () => {

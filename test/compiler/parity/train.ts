@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { expect } from "vitest";
 import { elaborate, type Elaborated } from "../../../compiler/elaborate/elaborate.ts";
+import { saidPolicy } from "../../../compiler/checkpointing.ts";
 import { readRecipe } from "../../../compiler/front.ts";
 import { evaluateProgram } from "../../../compiler/ir/interpret.ts";
 import { evaluateScalar } from "../../../compiler/plan/scalars.ts";
@@ -57,7 +58,7 @@ export function moduleIn(folder: string, text: string, changes: Partial<Choices>
   expect(diagnostics.map(({ code, message }) => `${code} ${message}`)).toEqual([]);
   if (elaborated === undefined) throw new Error("not elaborated");
   const policy = front.settings?.checkpoint.value ?? "none";
-  const checkpoint = policy === "sqrt" || policy === "auto" ? "none" : policy;
+  const checkpoint = saidPolicy(policy === "auto" ? "none" : policy, elaborated.module);
   let { module } = elaborated;
   for (const stage of stages) {
     module = stage.run(module, {

@@ -10,6 +10,7 @@ import { kernelGradients } from "../../../compiler/kernels/library.ts";
 import type { Tensor } from "../../../compiler/ops/operation.ts";
 import { evaluateScalar } from "../../../compiler/plan/scalars.ts";
 import { desktop } from "../../../compiler/profile/builtin.ts";
+import { everyBlocks, keepAll } from "../../../compiler/passes/checkpoint.ts";
 import { stages } from "../../../compiler/stages.ts";
 import { batchOf, expectedOf, filled, learnedTargets, modelFolder, tensorsIn } from "./reference.ts";
 
@@ -50,9 +51,9 @@ const silenced = (name: string, tensor: Tensor): Tensor =>
     : tensor;
 
 test.each([
-  [4, [2, 3], "none"],
-  [4, [0, 1], { every: 1 }],
-  [7, [2, 5], { every: 4 }],
+  [4, [2, 3], keepAll],
+  [4, [0, 1], everyBlocks(1)],
+  [7, [2, 5], everyBlocks(4)],
 ] as const)("%i layers of which %j count, checkpoint %j", async (layers, places, checkpoint) => {
   const folder = modelFolder("gemma2");
   const config = JSON.parse(readFileSync(`${folder}/base/config.json`, "utf8"));

@@ -10,6 +10,7 @@ import type { Tensor } from "../../../compiler/ops/operation.ts";
 import { evaluateScalar } from "../../../compiler/plan/scalars.ts";
 import type { DeviceProfile } from "../../../compiler/plan/plan.ts";
 import { desktop } from "../../../compiler/profile/builtin.ts";
+import { keepAll } from "../../../compiler/passes/checkpoint.ts";
 import { stages } from "../../../compiler/stages.ts";
 
 const layersFile = `import "stdlib/modules/embedding.ftl"
@@ -75,7 +76,7 @@ recipe updates {
   said.push(...diagnostics.map(({ code, message }) => `${code} ${message}`));
   if (elaborated === undefined || said.length > 0) throw new Error(said.join("\n"));
   const { trained, along, step } = elaborated;
-  const choices = { trained, along, step, checkpoint: "none", kernelGradients, profile } as const;
+  const choices = { trained, along, step, checkpoint: keepAll, kernelGradients, profile } as const;
   // Kernels mean what they are fused from, which other tests show.
   const early = stages.filter(({ name }) => name !== "fuse");
   const module = early.reduce((before, stage) => stage.run(before, choices), elaborated.module);

@@ -5,7 +5,13 @@ import { bytesOf, sizeOf, topological, type Region, type Value } from "../../../
 import { validateRegion } from "../../../compiler/ir/validate.ts";
 import { cheapestCut } from "../../../compiler/passes/checkpoint-cut.ts";
 import { segment } from "../../../compiler/passes/checkpoint-segment.ts";
-import { checkpoint, keeping, policyOf, type Checkpointing } from "../../../compiler/passes/checkpoint.ts";
+import {
+  checkpoint,
+  everyBlocks,
+  keepAll,
+  policyOf,
+  type Checkpointing,
+} from "../../../compiler/passes/checkpoint.ts";
 import { differentiate } from "../../../compiler/passes/differentiate.ts";
 import { joinLoops } from "../../../compiler/passes/loops.ts";
 import { countOperations } from "../../../compiler/passes/rebuild.ts";
@@ -59,7 +65,7 @@ function model(layers: number): Region {
 }
 
 function trained(region: Region, checkpointing: Checkpointing): Region {
-  const cut = checkpointing === "none" ? region : segment(region, checkpointing.every);
+  const cut = segment(region, checkpointing.shares);
   const last = region.parameters.length - 1;
   const both = differentiate(cut, { of: 0, withRespectTo: [last - 1, last], kernelGradients: kernels });
   return simplify(joinLoops(simplify(checkpoint(simplify(both), checkpointing))));
@@ -94,12 +100,12 @@ function expectEqual(region: Region, other: Region): void {
 describe("checkpoint", () => {
   const region = model(5);
   const plain = differentiate(region, { of: 0, withRespectTo: [5, 6], kernelGradients: kernels });
-  const none = trained(region, "none");
-  const one = trained(region, { every: 1 });
-  const two = trained(region, { every: 2 });
+  const none = trained(region, keepAll);
+  const one = trained(region, everyBlocks(1));
+  const two = trained(region, everyBlocks(2));
 
   it("keeps results and gradients", () => {
-    for (const other of [none, one, two, trained(region, { every: 3 }), trained(region, { every: 9 })]) {
+    for (const other of [none, one, two, trained(region, everyBlocks(3)), trained(region, everyBlocks(9))]) {
       expect(validateRegion(other, "after")).toEqual([]);
       expectEqual(plain, other);
     }
@@ -162,13 +168,19 @@ describe("checkpoint", () => {
 
   it("asks a policy value by value", () => {
     const both = simplify(plain);
-    const base = policyOf("none");
+    const base = policyOf(keepAll);
     const small = checkpoint(both, { ...base, savable: ({ shape }) => !shape.includes(hidden) });
     expectEqual(plain, small);
     expect(savedBytes(small)).toBeLessThan(savedBytes(none));
     expect(savedBytes(small)).toBeGreaterThan(savedBytes(one));
-    const calls = keeping(policyOf({ every: 1 }), ({ node }) => node.operation === "call");
-    const kept = simplify(checkpoint(both, calls));
+    const all = policyOf(everyBlocks(1));
+    const isCall = ({ node }: Value): boolean => node.operation === "call";
+    const kept = simplify(
+      checkpoint(both, {
+        savable: (value, where) => isCall(value) || all.savable(value, where),
+        again: (value, where) => (isCall(value) ? Infinity : all.again(value, where)),
+      }),
+    );
     expectEqual(plain, kept);
     expect(countOperations(kept).get("call")).toBe(2);
     expect(countOperations(one).get("call")).toBe(3);
@@ -182,8 +194,8 @@ describe("on any graph", () => {
         const random = randomRegion(seed);
         const plain = differentiate(random, { of: 0, withRespectTo: [0, 1, 2, 3] });
         expect(validateRegion(plain, "differentiated")).toEqual([]);
-        const policy: Checkpointing = every === 0 ? "none" : { every };
-        const cut = differentiate(segment(random, every), { of: 0, withRespectTo: [0, 1, 2, 3] });
+        const policy = every === 0 ? keepAll : everyBlocks(every);
+        const cut = differentiate(segment(random, policy.shares), { of: 0, withRespectTo: [0, 1, 2, 3] });
         const saved = checkpoint(simplify(cut), policy);
         expect(validateRegion(saved, "checkpointed")).toEqual([]);
         const joined = joinLoops(simplify(saved));
@@ -212,13 +224,13 @@ describe("segment", () => {
     });
     const region = { parameters: [x, w], results: [carried[0] as Value, collected[0] as Value] };
     for (const every of [2, 3, 6]) {
-      const cut = segment(region, every);
+      const cut = segment(region, everyBlocks(every).shares);
       expect(validateRegion(cut, "after")).toEqual([]);
       expectEqual(region, cut);
       expect(countOperations(cut).get("repeat")).toBe(3);
     }
-    expect(countOperations(segment(region, 1)).get("repeat")).toBe(1);
-    expect(segment(region, 7)).toBe(region);
+    expect(countOperations(segment(region, everyBlocks(1).shares)).get("repeat")).toBe(1);
+    expect(segment(region, everyBlocks(7).shares)).toBe(region);
   });
 });
 
@@ -241,7 +253,7 @@ describe("nested repeats without checkpointing", () => {
     });
     const region = { parameters: [x, w], results: [total(carried[0] as Value)] };
     const both = differentiate(region, { of: 0, withRespectTo: [0, 1] });
-    const saved = simplify(joinLoops(simplify(checkpoint(simplify(both), "none"))));
+    const saved = simplify(joinLoops(simplify(checkpoint(simplify(both), keepAll))));
     expectEqual(both, saved);
     expect(countOperations(saved).get("repeat")).toBe(4);
     expect(countOperations(saved).get("matmul")).toBe(3);
@@ -252,7 +264,7 @@ describe("cheapestCut", () => {
   const vertex = (cost: number, from: number[], source = false, needed = false) => ({
     cost,
     from,
-    source,
+    again: source ? Infinity : 0,
     needed,
   });
 
@@ -264,15 +276,15 @@ describe("cheapestCut", () => {
       vertex(8, [0, 1]),
       vertex(1, [2], false, true),
     ];
-    expect([...cheapestCut(diamond)]).toEqual([3]);
+    expect([...cheapestCut(diamond).saved]).toEqual([3]);
     expect([
-      ...cheapestCut(diamond.map((item, index) => (index === 0 ? { ...item, needed: true } : item))),
+      ...cheapestCut(diamond.map((item, index) => (index === 0 ? { ...item, needed: true } : item))).saved,
     ]).toEqual([0, 3]);
     const chain = [vertex(4, [], true), vertex(4, [0]), vertex(4, [1], false, true)];
-    expect([...cheapestCut(chain)]).toEqual([2]);
+    expect([...cheapestCut(chain).saved]).toEqual([2]);
   });
 
   it("saves nothing that can be had for nothing", () => {
-    expect([...cheapestCut([vertex(4, []), vertex(4, [0], false, true)])]).toEqual([]);
+    expect([...cheapestCut([vertex(4, []), vertex(4, [0], false, true)]).saved]).toEqual([]);
   });
 });

@@ -3,7 +3,7 @@ import { apply, constant } from "../../../compiler/ir/build.ts";
 import { topological, type Region, type Value } from "../../../compiler/ir/graph.ts";
 import { validateRegion } from "../../../compiler/ir/validate.ts";
 import { differentiate } from "../../../compiler/passes/differentiate.ts";
-import { checkpoint } from "../../../compiler/passes/checkpoint.ts";
+import { checkpoint, everyBlocks, keepAll } from "../../../compiler/passes/checkpoint.ts";
 import { segment } from "../../../compiler/passes/checkpoint-segment.ts";
 import { accumulate } from "../../../compiler/passes/accumulate.ts";
 import { absorb } from "../../../compiler/passes/loops-absorb.ts";
@@ -63,7 +63,7 @@ describe("joinLoops", () => {
   it("computes the logits of a chunk once and never stacks them", () => {
     for (const withRespectTo of [[0], [0, 1]]) {
       const plain = differentiate(chunkedLoss(), { of: 0, withRespectTo });
-      const joined = simplify(joinLoops(simplify(checkpoint(simplify(plain), "none"))), {
+      const joined = simplify(joinLoops(simplify(checkpoint(simplify(plain), keepAll))), {
         differentiated: true,
       });
       expect(validateRegion(joined, "after")).toEqual([]);
@@ -167,9 +167,9 @@ describe("absorb", () => {
     expect(adds(absorbed)).toBe(1);
     // Through segments of two and what is left over, too: the inner loops hold the gradients' slices.
     for (const every of [2, 3]) {
-      const before = (region: Region): Region => segment(region, every);
+      const before = (region: Region): Region => segment(region, everyBlocks(every).shares);
       const cut = simplify(accumulate(forward, { loss: "loss", trained, before }).region);
-      const inside = simplify(absorb(simplify(checkpoint(cut, { every }))));
+      const inside = simplify(absorb(simplify(checkpoint(cut, everyBlocks(every)))));
       expect(validateRegion(inside, "after")).toEqual([]);
       expectEqual(plain, inside);
       // The loss, and the second part of the shared gradient where two loops make it.

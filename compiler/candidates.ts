@@ -1,0 +1,105 @@
+// One elaborated recipe under many policies of checkpointing: each can be measured, and planned. What no policy changes is worked on
+// once. Comes in: the elaborated module and what the stages are told. Holds: a measure is what the plan has before offsets.
+import type { Elaborated } from "./elaborate/elaborate.ts";
+import type { Module } from "./ir/graph.ts";
+import { chooseKernel, inPlaceCandidates } from "./kernels/choose.ts";
+import { kernelGradients } from "./kernels/library.ts";
+import type { Settings } from "./language/settings.ts";
+import { keepAll, type Checkpointing } from "./passes/checkpoint.ts";
+import { ladderOf, type Rung } from "./passes/checkpoint-ladder.ts";
+import type { Analyses } from "./passes/fuse-units.ts";
+import { schedule } from "./plan/build.ts";
+import { chooser, type Chooser } from "./plan/choice.ts";
+import type { Obstacle } from "./plan/layout.ts";
+import { measured, together, type Measured } from "./plan/measure.ts";
+import type { DeviceProfile } from "./plan/plan.ts";
+import { completed, layersOf } from "./checkpointing.ts";
+import { runStages, stages, type Choices } from "./stages.ts";
+
+export interface Candidates {
+  readonly elaborated: Elaborated;
+  /** Layers that a micro-batch runs through. */
+  readonly layers: number;
+  readonly chosen: Chooser;
+  /** The module as each stage leaves it, by the stage's name. */
+  modules(policy: Checkpointing): ReadonlyMap<string, Module>;
+  measure(policy: Checkpointing): Measured | { readonly obstacles: readonly Obstacle[] };
+  /** What lies between no recomputation and all of it. */
+  ladder(): readonly Rung[];
+}
+
+/** Where all kernels come from. */
+export const kernels = { choose: chooseKernel, inPlaceCandidates };
+
+export function candidatesOf(elaborated: Elaborated, settings: Settings, profile: DeviceProfile): Candidates {
+  const { trained, along, step, duringBackward, lossScale, module } = elaborated;
+  const analyses: Analyses = new Map();
+  const chosen = chooser(kernels, profile);
+  const precision = settings.precision.value === "f32" ? undefined : settings.precision.value;
+  const choices = (policy: Checkpointing): Choices => ({
+    trained,
+    along,
+    step,
+    duringBackward,
+    lossScale,
+    checkpoint: completed(policy, elaborated, profile),
+    kernelGradients,
+    precision,
+    profile,
+    analyses,
+  });
+  const changing = new Set(duringBackward ? ["micro", "update"] : ["micro"]);
+  const part = (changes: boolean): Module => ({
+    ...module,
+    programs: module.programs.filter(({ name }) => changing.has(name) === changes),
+  });
+
+  const settled = once(() => runStages(part(false), { ...choices(keepAll), duringBackward: false }));
+  const known = new Map<string, ReadonlyMap<string, Module>>();
+  const changed = (policy: Checkpointing): ReadonlyMap<string, Module> => {
+    const key = policy.shares.map(({ layers, every, price }) => [layers, every, price].join()).join(" ");
+    const made = known.get(key) ?? runStages(part(true), choices(policy));
+    known.set(key, made);
+    return made;
+  };
+  const measureLast = (stage: ReadonlyMap<string, Module>): ReturnType<Candidates["measure"]> => {
+    const last = stage.get("fuse");
+    if (last === undefined) throw new Error("there is a stage 'fuse'");
+    const scheduled = schedule({ module: last, profile, kernels, chosen });
+    return "obstacles" in scheduled ? scheduled : measured(scheduled, last, profile);
+  };
+  const rest = once(() => measureLast(settled()));
+  const order = module.programs.map(({ name }) => name);
+  return {
+    elaborated,
+    layers: layersOf(module),
+    chosen,
+    modules: (policy) => {
+      const own = changed(policy);
+      return new Map(
+        stages.map(({ name }) => {
+          const [mine, others] = [own.get(name) ?? module, settled().get(name) ?? module];
+          const programs = [...mine.programs, ...others.programs];
+          const sorted = programs.toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
+          return [name, { ...mine, programs: sorted }];
+        }),
+      );
+    },
+    measure: (policy) => {
+      const [own, others] = [measureLast(changed(policy)), rest()];
+      if ("obstacles" in own) return own;
+      return "obstacles" in others ? others : together(own, others);
+    },
+    ladder: once(() => {
+      const micro = changed(keepAll)
+        .get("join")
+        ?.programs.find(({ name }) => name === "micro");
+      return micro === undefined ? [] : ladderOf(micro.region, completed(keepAll, elaborated, profile));
+    }),
+  };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
+}

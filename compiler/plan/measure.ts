@@ -1,0 +1,71 @@
+// What a module would need and cost, without offsets: the question that choosing a policy asks many times. Comes in: a schedule. Goes
+// out: bytes of its variables, and for each program the bytes live at its fullest moment and what one run costs. Measures of
+// modules with the same variables can be put together.
+import type { Module } from "../ir/graph.ts";
+import { bytesPerFlop, LAUNCH } from "../kernels/analyze.ts";
+import { busyGroups } from "../kernels/draft.ts";
+import type { Scheduled } from "./build.ts";
+import { roundUp } from "./held.ts";
+import { fullest } from "./memory/problem.ts";
+import type { DeviceProfile } from "./plan.ts";
+
+export interface MeasuredProgram {
+  /** Bytes of what lives in this program only, at its fullest moment. */
+  readonly bytes: number;
+  /** An estimate of its time, in bytes that could be moved meanwhile, as fusion counts. */
+  readonly work: number;
+  readonly flops: number;
+}
+
+export interface Measured {
+  /** Bytes of variables that are used, by name. */
+  readonly variables: ReadonlyMap<string, number>;
+  readonly programs: ReadonlyMap<string, MeasuredProgram>;
+}
+
+export function measured(
+  { rooms, programs }: Scheduled,
+  module: Pick<Module, "variables">,
+  profile: DeviceProfile,
+): Measured {
+  const alignment = profile.limits.minStorageBufferOffsetAlignment;
+  const flopBytes = bytesPerFlop(profile);
+  const variables = new Map<string, number>();
+  for (const { target, bytes } of rooms.all) {
+    const name = module.variables[target?.variable ?? -1]?.name;
+    if (name !== undefined) variables.set(name, (variables.get(name) ?? 0) + roundUp(bytes, alignment));
+  }
+  const found = programs.map((program): readonly [string, MeasuredProgram] => {
+    const live = program.rooms.map(({ bytes, first, last }) => ({
+      size: roundUp(bytes, alignment),
+      first,
+      last,
+    }));
+    let [work, flops] = [0, 0];
+    for (const { kernel } of program.dispatches) {
+      // A kernel that cannot fill the device is slower, down to what one workgroup can do.
+      const groups = kernel.workgroups[0] * kernel.workgroups[1] * kernel.workgroups[2];
+      const idle = Math.max(1, busyGroups(profile) / groups);
+      work += LAUNCH + (kernel.bytes + flopBytes * kernel.flops) * idle;
+      flops += kernel.flops;
+    }
+    return [program.name, { bytes: fullest(live).bytes, work, flops }];
+  });
+  return { variables, programs: new Map(found) };
+}
+
+export function together(a: Measured, b: Measured): Measured {
+  const variables = new Map(a.variables);
+  for (const [name, bytes] of b.variables) variables.set(name, Math.max(bytes, variables.get(name) ?? 0));
+  return { variables, programs: new Map([...a.programs, ...b.programs]) };
+}
+
+/** The lower bound of a plan's memory, in bytes. */
+export function bytesOfMeasured(measured: Measured): number {
+  return heldOf(measured) + Math.max(0, ...[...measured.programs.values()].map(({ bytes }) => bytes));
+}
+
+/** Bytes of all variables. */
+export function heldOf({ variables }: Measured): number {
+  return [...variables.values()].reduce((sum, bytes) => sum + bytes, 0);
+}
