@@ -53,7 +53,7 @@ export function repairsOf(
 ): readonly FoundRepair[] {
   const recipe = parse({ path: options.path, text }).file.items.find((item) => item.kind === "recipe");
   const start = outcomeOf([], undefined, compiled);
-  if (start === undefined || recipe === undefined) return [];
+  if (start === undefined || recipe === undefined || isHopeless(start)) return [];
   const trial = trials(recipe, options);
   const found: FoundRepair[] = [];
   const add = (outcome: Outcome | undefined): boolean => {
@@ -89,6 +89,15 @@ export function repairsOf(
 }
 
 const costless: ReadonlySet<string> = new Set(["accumulation", "checkpoint"]);
+
+/** Whether not even all changes together, each as good as it could be, would do: then nothing is planned again. */
+function isHopeless(start: Outcome): boolean {
+  const { plan } = start;
+  const savings = knobsOf(start).map(({ steps }) =>
+    Math.max(...steps.map(({ foretold }) => plan.peakBytes - (foretold ?? 0))),
+  );
+  return plan.peakBytes - savings.reduce((sum, saved) => sum + saved, 0) > plan.budget;
+}
 
 type Trial = (changes: readonly Change[]) => Outcome | undefined;
 
@@ -161,7 +170,7 @@ function knobsOf({ settings, plan }: Pick<Outcome, "settings" | "plan">): readon
     });
   }
   if (checkpoint.value !== "auto")
-    knobs.push({ name: "checkpoint", steps: [{ path: "checkpoint", value: "auto" }] });
+    knobs.push({ name: "checkpoint", steps: [{ path: "checkpoint", value: "auto", foretold: persistent }] });
   if (model.train.value === "none" && model.weights?.value.kind !== "format") {
     const without = plan.peakBytes - held(["weights"]);
     const formats = [
