@@ -18,7 +18,7 @@ import { buildPlan } from "./plan/build.ts";
 import type { Decision, DeviceProfile, Plan } from "./plan/plan.ts";
 import { desktop } from "./profile/builtin.ts";
 import { stages } from "./stages.ts";
-import { seal, type Verification, type Verified } from "./verify/verify.ts";
+import { seal, type Digest, type Verification, type Verified } from "./verify/verify.ts";
 
 /** What a recipe that has been read is planned for. */
 export interface PlanOptions {
@@ -30,6 +30,8 @@ export interface PlanOptions {
   readonly memory?: number;
   /** What the plan is for; training and evaluating where absent. */
   readonly purposes?: readonly Purpose[];
+  /** SHA-256 as the platform has it; one in plain code where absent, which gives the same. */
+  readonly digest?: Digest;
 }
 
 export interface CompileOptions extends PlanOptions {
@@ -165,7 +167,7 @@ function compileRun(front: Front, run: Run | undefined, options: PlanOptions): C
     );
     return failed([...diagnostics, ...obstacles]);
   }
-  const verification = seal(built.plan);
+  const verification = seal(built.plan, options.digest);
   const facts = { adapters, model, parameters, rate, generating, merges };
   return {
     stage,
