@@ -36,6 +36,9 @@ interface Place {
 /** What is measured at most in one row; more does not pay. */
 const MOST_MEASURES = 8;
 
+/** Layers whose saved values take about as much as computing one again does. */
+const DOUBT = 3;
+
 /** Bytes left over that are not worth another measure, as a share of the budget. */
 const SLACK = 0.002;
 
@@ -45,9 +48,7 @@ export type Measure = (policy: Checkpointing) => Tried | { readonly obstacles: r
 export function measuring({ measure }: Candidates): Measure {
   const known = new Map<string, ReturnType<Measure>>();
   return (policy) => {
-    const key = JSON.stringify(
-      policy.shares.map(({ layers, every, price }) => [String(layers), every, String(price)]),
-    );
+    const key = keyOf(policy);
     const before = known.get(key);
     if (before !== undefined) return before;
     const found = measure(policy);
@@ -57,6 +58,10 @@ export function measuring({ measure }: Candidates): Measure {
     known.set(key, made);
     return made;
   };
+}
+
+function keyOf({ shares }: Checkpointing): string {
+  return shares.map(({ layers, every, price }) => `${layers} ${every} ${price}`).join();
 }
 
 /**
@@ -99,10 +104,19 @@ export function fit(
     if (last !== undefined) ask(last.policy);
     return found();
   }
-  walk(row, budget, ask, first.bytes - (row[0]?.expected ?? 0));
+  const beyond = first.bytes - (row[0]?.expected ?? 0);
+  const layer = ofLayer(rungs, layers);
+  // A layer that is computed again needs room for that. Where so little decides, the end of the row is looked at first.
+  const end = row.at(-1);
+  if (end !== undefined && budget < end.expected + beyond + DOUBT * layer.inside) ask(end.policy);
+  walk(row, budget, ask, beyond, tried);
   if (!found().fits && segments) {
-    const row = segmentRow(ofLayer(rungs, layers), layers, (policy) => ask(policy)?.bytes);
-    walk(row, budget, ask, 0);
+    walk(
+      segmentRow(layer, layers, (policy) => ask(policy)?.bytes),
+      budget,
+      ask,
+      0,
+    );
   }
   return found();
 }
@@ -190,8 +204,13 @@ function walk(
   budget: number,
   ask: (policy: Checkpointing) => Tried | undefined,
   beyond: number,
+  before: readonly Tried[] = [],
 ): void {
   const measured = new Map<number, number>();
+  for (const [place, { policy }] of row.entries()) {
+    const known = before.find((each) => keyOf(each.policy) === keyOf(policy));
+    if (known !== undefined) measured.set(place, known.bytes);
+  }
   for (let turn = 0; turn < MOST_MEASURES; turn += 1) {
     const next = nextPlace(row, measured, budget, beyond);
     const place = next === undefined ? undefined : row[next];
