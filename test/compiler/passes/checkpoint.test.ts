@@ -4,6 +4,7 @@ import { apply } from "../../../compiler/ir/build.ts";
 import { bytesOf, sizeOf, topological, type Region, type Value } from "../../../compiler/ir/graph.ts";
 import { validateRegion } from "../../../compiler/ir/validate.ts";
 import { cheapestCut } from "../../../compiler/passes/checkpoint-cut.ts";
+import { ladderOf } from "../../../compiler/passes/checkpoint-ladder.ts";
 import { segment } from "../../../compiler/passes/checkpoint-segment.ts";
 import {
   checkpoint,
@@ -187,7 +188,70 @@ describe("checkpoint", () => {
   });
 });
 
+describe("prices", () => {
+  const region = model(6);
+  const plain = differentiate(region, { of: 0, withRespectTo: [5, 6], kernelGradients: kernels });
+  const rungs = ladderOf(simplify(plain), { flopBytes: 1 });
+  const saved = rungs.map(({ price }) =>
+    savedBytes(trained(region, { shares: [{ layers: Infinity, every: 1, price }], flopBytes: 1 })),
+  );
+
+  it("make a ladder from no recomputation to all of it, each rung fewer bytes for more work, at a falling price", () => {
+    expect(rungs.length).toBeGreaterThan(3);
+    expect(saved[0]).toBe(savedBytes(trained(region, keepAll)));
+    expect(saved.at(-1)).toBe(savedBytes(trained(region, everyBlocks(1))));
+    for (const [at, rung] of rungs.slice(1).entries()) {
+      const before = rungs[at];
+      expect(rung.bytes).toBeLessThan(before?.bytes ?? 0);
+      expect(rung.work).toBeGreaterThan(before?.work ?? Infinity);
+      expect(rung.price).toBeLessThan(before?.price ?? 0);
+    }
+  });
+
+  it("are asked for the bytes that the ladder foretells", () => {
+    expect(saved).toEqual(rungs.map(({ bytes }) => bytes));
+  });
+
+  it("may differ between the first layers and the others", () => {
+    const [most = 0, least = 0] = [saved[0], saved.at(-1)];
+    for (const layers of [1, 2, 5]) {
+      const mixed = trained(region, {
+        shares: [
+          { layers, every: 1, price: 0 },
+          { layers: Infinity, every: 1, price: Infinity },
+        ],
+      });
+      expect(validateRegion(mixed, "after")).toEqual([]);
+      expectEqual(plain, mixed);
+      expect(savedBytes(mixed)).toBe((layers * least + (6 - layers) * most) / 6);
+    }
+  });
+});
+
 describe("on any graph", () => {
+  it("shares of the layers with prices of their own keep results and gradients", () => {
+    const price = fc.constantFrom(0, 1e-6, 1e-4, Infinity);
+    const share = fc.record({
+      layers: fc.integer({ min: 1, max: 3 }),
+      every: fc.integer({ min: 1, max: 3 }),
+      price,
+    });
+    fc.assert(
+      fc.property(fc.nat(), share, price, (seed, first, rest) => {
+        const random = randomRegion(seed);
+        const policy = { shares: [first, { layers: Infinity, every: 1, price: rest }] };
+        const plain = differentiate(random, { of: 0, withRespectTo: [0, 1, 2, 3] });
+        const cut = differentiate(segment(random, policy.shares), { of: 0, withRespectTo: [0, 1, 2, 3] });
+        const done = simplify(joinLoops(simplify(checkpoint(simplify(cut), policy))), {
+          differentiated: true,
+        });
+        expect(validateRegion(done, "done")).toEqual([]);
+        expectEqual(plain, done);
+      }),
+      { numRuns: 100, seed: 11 },
+    );
+  });
+
   it("all passes together keep results and gradients", () => {
     fc.assert(
       fc.property(fc.nat(), fc.integer({ min: 0, max: 3 }), (seed, every) => {
