@@ -95,8 +95,7 @@ export function choose(
 function searchIn(way: Way, settings: Settings, budget: number, time: number): ReturnType<typeof fit> {
   const { value } = settings.checkpoint;
   const { candidates, measure } = way;
-  if (value === "auto")
-    return fit(candidates, measure, budget, settings.keep.length === 0, time / way.accumulation);
+  if (value === "auto") return fit(candidates, measure, budget, time / way.accumulation);
   const policy = saidPolicy(value, candidates.elaborated.module);
   // Where nothing is open, nothing is measured: the plan itself tells.
   if (settings.accumulation.value !== "auto")

@@ -65,14 +65,13 @@ function keyOf({ shares }: Checkpointing): string {
 }
 
 /**
- * `segments`: whether segments of several layers are allowed. `limit`: a policy with more work than this is of no use, so that nothing is
+ * `limit`: a policy with more work than this is of no use, so that nothing is
  * searched where computing nothing again is slower already.
  */
 export function fit(
   candidates: Candidates,
   measure: Measure,
   budget: number,
-  segments: boolean,
   limit = Infinity,
 ): Search | { readonly obstacles: readonly Obstacle[] } {
   const tried: Tried[] = [];
@@ -110,7 +109,7 @@ export function fit(
   const end = row.at(-1);
   if (end !== undefined && budget < end.expected + beyond + DOUBT * layer.inside) ask(end.policy);
   walk(row, budget, ask, beyond, tried);
-  if (!found().fits && segments) {
+  if (!found().fits) {
     walk(
       segmentRow(layer, layers, (policy) => ask(policy)?.bytes),
       budget,

@@ -21,13 +21,6 @@ const spans = (items: readonly { readonly span: Span }[]): readonly Span[] => it
 
 const rows: readonly PlannedRow[] = [
   {
-    code: "FTL0904",
-    what: "keep where segments hold several blocks",
-    instead: "write every 1 or auto",
-    where: ({ checkpoint: { value }, keep }) =>
-      value === "sqrt" || (typeof value === "object" && value.every > 1) ? spans(keep.slice(0, 1)) : [],
-  },
-  {
     code: "FTL0910",
     what: "a sweep",
     instead: "use --set for each value",

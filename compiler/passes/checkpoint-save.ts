@@ -32,6 +32,8 @@ export interface Policy {
    * again in any case. Of a node with several outputs the first speaks for all.
    */
   again(value: Value, where: Where): number;
+  /** Whether the value is kept inside of segments too. */
+  keeps?(value: Value): boolean;
 }
 
 export interface Pair {

@@ -9,8 +9,9 @@
 // Requires a differentiated region, best simplified. Ensures: the same results; under `keepAll` no product, reduction, loop or call
 // of a forward body is computed twice; under `everyBlocks` (after `segment`, which comes before differentiation), the backward pass
 // computes each segment again from its carried input, once.
-import type { Region, Value } from "../ir/graph.ts";
+import type { Node, Region, Value } from "../ir/graph.ts";
 import { operationOf } from "../ops/index.ts";
+import { splitKept } from "./checkpoint-keep.ts";
 import { saveStacks, type Policy } from "./checkpoint-save.ts";
 import { rebuild } from "./rebuild.ts";
 import { isRepeat } from "./rebuild-repeat.ts";
@@ -50,9 +51,10 @@ export function checkpoint(region: Region, policy: Checkpointing | Policy): Regi
 export function policyOf({ shares, keeps = () => false, flopBytes = 1 }: Checkpointing): Policy {
   const priceOf = ({ depth, share }: { readonly depth: number; readonly share: number }): number =>
     depth > 0 ? Infinity : (shares[share]?.price ?? Infinity);
-  const isKept = ({ node }: Value): boolean => keeps(node.origin.path);
+  const isKept = (value: Value): boolean => !isCheap(value) && keeps(value.node.origin.path);
   return {
-    savable: (value, where) => priceOf(where) > 0 || isKept(value),
+    keeps: isKept,
+    savable: (value, where) => priceOf(where) > 0 || keeps(value.node.origin.path),
     again: (value, where) => {
       if (isCheap(value)) return 0;
       const price = isKept(value) ? Infinity : priceOf(where);
@@ -69,10 +71,21 @@ export function isCheap({ node }: Value): boolean {
 
 /** From the inside out: what inner repeats save, the bodies around them may save in turn. */
 function visit(region: Region, policy: Policy, depth: number): Region {
+  const first = new Set<Node>();
   const inner = rebuild(
     region,
     () => undefined,
-    (body, node) => (isRepeat(node) ? visit(body, policy, depth + 1) : body),
+    (body, node) => {
+      if (!isRepeat(node)) return body;
+      const visited = visit(body, policy, depth + 1);
+      const { keeps } = policy;
+      const isBackward = node.attributes["reverse"] === true;
+      return keeps === undefined || depth > 0 || !isBackward ? visited : splitKept(visited, keeps, first);
+    },
   );
-  return prune(saveStacks(inner, policy, depth));
+  const own: Policy = {
+    savable: (value, where) => first.has(value.node) || policy.savable(value, where),
+    again: (value, where) => (first.has(value.node) ? Infinity : policy.again(value, where)),
+  };
+  return prune(saveStacks(inner, own, depth));
 }

@@ -82,6 +82,15 @@ describe("other policies", () => {
     expect(kept.bytes).toBeLessThan(none.bytes);
   });
 
+  it.each(["sqrt", "every 3", "every 5"])("keeps attention in segments, %s", (policy) => {
+    const all = needs(plan(`batch 2, checkpoint ${policy}`));
+    const kept = needs(plan(`batch 2, checkpoint ${policy} { keep: [attention] }`));
+    expect(kept.flops).toBeLessThan(all.flops);
+    expect(kept.flops).toBeGreaterThan(none.flops);
+    expect(kept.bytes).toBeGreaterThan(all.bytes);
+    expect(kept.bytes).toBeLessThan(none.bytes);
+  });
+
   it("keeps nothing of a part that the model does not have", () => {
     const { diagnostics } = compiled("batch 2, checkpoint every 1 { keep: [experts] }");
     expect(diagnostics.map(({ code, message }) => `${code} ${message}`)).toEqual([

@@ -5,7 +5,6 @@ const later = `\nThe recipe is right and checks; it cannot be compiled or traine
 /** The long explanation of each code: what it will do, and what to write meanwhile. */
 export const planned: Readonly<Record<string, string>> = {
   FTL0900: `The name belongs to an adapter, an optimizer, a schedule or an architecture that the library will have.${later}`,
-  FTL0904: `Keeping what some parts compute where segments hold several blocks. With \`every 1\` and \`auto\` a block is a segment.${later}`,
   FTL0910: `Running a recipe for each of several values. Run it several times with \`--set\`.${later}`,
   FTL0912: `Training on several devices.${later}`,
   FTL0915: `Keeping the optimizer's state in the host's memory.${later}`,

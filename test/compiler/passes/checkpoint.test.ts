@@ -188,6 +188,29 @@ describe("checkpoint", () => {
   });
 });
 
+describe("what is kept inside of segments", () => {
+  const region = model(6);
+  const plain = differentiate(region, { of: 0, withRespectTo: [5, 6], kernelGradients: kernels });
+  const isCall = ({ node }: Value): boolean => node.operation === "call";
+  const callsOf = (every: number, keeps: (value: Value) => boolean): Region => {
+    const policy = { ...policyOf(everyBlocks(every)), keeps };
+    const cut = segment(region, everyBlocks(every).shares);
+    const both = differentiate(cut, { of: 0, withRespectTo: [5, 6], kernelGradients: kernels });
+    return simplify(joinLoops(simplify(checkpoint(simplify(both), policy))));
+  };
+
+  it.each([2, 3, 4])("is computed once, in segments of %i", (every) => {
+    const [all, kept] = [callsOf(every, () => false), callsOf(every, isCall)];
+    expect(validateRegion(kept, "after")).toEqual([]);
+    expectEqual(plain, kept);
+    // Of six layers, segments of four leave two that are a loop of their own.
+    const loops = every === 4 ? 2 : 1;
+    expect(countOperations(all).get("call")).toBe(3 * loops);
+    expect(countOperations(kept).get("call") ?? 0).toBe(every === 4 ? 5 : 2);
+    expect(savedBytes(kept)).toBeGreaterThan(savedBytes(all));
+  });
+});
+
 describe("prices", () => {
   const region = model(6);
   const plain = differentiate(region, { of: 0, withRespectTo: [5, 6], kernelGradients: kernels });

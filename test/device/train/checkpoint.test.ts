@@ -65,7 +65,13 @@ test("every policy trains alike", { timeout: 300_000 }, async () => {
   expect([none.policy, one.policy]).not.toContain(auto.policy);
 
   const expected = await trained("checkpoint none");
-  const policies = ["every 1", "sqrt", "every 1 { keep: [attention] }", `auto, memory ${between}B`];
+  const policies = [
+    "every 1",
+    "sqrt { keep: [attention] }",
+    "every 1 { keep: [mlp] }",
+    "every 2",
+    `auto, memory ${between}B`,
+  ];
   for (const policy of policies) {
     const { lines, adapter } = await trained(`checkpoint ${policy}`);
     // The first loss has nothing computed again before it.
