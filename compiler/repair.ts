@@ -57,11 +57,16 @@ export function repairsOf(
   const trial = trials(recipe, options);
   const found: FoundRepair[] = [];
   const add = (outcome: Outcome | undefined): boolean => {
-    if (outcome?.edit === undefined || !isWithin(outcome)) return false;
-    found.push({ edit: outcome.edit, peakBytes: outcome.plan.peakBytes });
+    const { edit, plan } = outcome ?? {};
+    if (edit === undefined || plan === undefined || !isWithin(outcome)) return false;
+    if (found.every((other) => applied(other.edit) !== applied(edit)))
+      found.push({ edit, peakBytes: plan.peakBytes });
     return true;
   };
   const failing = knobsOf(start).filter(({ steps }) => !firstFitting(steps, start, trial, add));
+  // Where everything together does not suffice, nothing does.
+  const everything = failing.flatMap(({ steps }) => steps.slice(-1));
+  if (found.length === 0 && !isWithin(trial(everything))) return [];
 
   // What costs no quality and does not suffice, as far as it goes, and one thing more; then one more for good, until something fits.
   let kept: Outcome | undefined = start;
@@ -77,7 +82,8 @@ export function repairsOf(
     const from: Outcome | undefined = kept;
     if (from === undefined) return found;
     const others = knobsOf(from).filter(({ name }) => !done.has(name));
-    for (const { steps } of others) {
+    // Of the recipe as it is, all single changes are tried already.
+    for (const { steps } of from === start ? [] : others) {
       if (found.length >= ENOUGH) break;
       firstFitting(steps, from, trial, add);
     }
@@ -125,8 +131,8 @@ function outcomeOf(
   return { changes, edit, plan: worst.plan, settings: worst.settings };
 }
 
-function isWithin({ plan }: Pick<Outcome, "plan">): boolean {
-  return plan.peakBytes <= plan.budget;
+function isWithin(outcome: Outcome | undefined): boolean {
+  return outcome !== undefined && outcome.plan.peakBytes <= outcome.plan.budget;
 }
 
 /** The mildest step that makes it fit; those that cannot are not tried. */
@@ -220,9 +226,9 @@ function knobsOf({ settings, plan }: Pick<Outcome, "settings" | "plan">): readon
   return knobs.filter(({ steps }) => steps.length > 0);
 }
 
-/** Half, a quarter, … down to a least value. */
+/** Half, a quarter and an eighth, down to a least value. */
 function halves(value: number, least: number): readonly number[] {
   const found: number[] = [];
-  for (let half = Math.floor(value / 2); half >= least; half = Math.floor(half / 2)) found.push(half);
+  for (const part of [2, 4, 8]) if (value / part >= least) found.push(Math.floor(value / part));
   return found;
 }

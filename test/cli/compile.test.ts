@@ -78,7 +78,7 @@ test("--emit prints a stage's graph, which reads back", async () => {
   expect(printModule(read.value).trim()).toBe(out.trim());
 });
 
-test("a plan that does not fit is shown and ends with 3", async () => {
+test("a plan that does not fit is shown and ends with 3", { timeout: 120_000 }, async () => {
   const { code, out, err } = await ftlc(["compile", "good.ftl", "--memory", "64KiB", "--plan=json"]);
   expect(code).toBe(3);
   expect(JSON.parse(out)).toMatchObject({ fits: false, memory: { budget_bytes: 65_536 } });
@@ -136,37 +136,44 @@ test("a missing model is pointed at in the recipe; missing data is no error of p
   expect(existsSync(join(fixtures, "cli/rows.jsonl"))).toBe(false);
 });
 
-test("a recipe in stages is planned whole: every stage's report, the peak over all, and none is run where one does not fit", async () => {
-  const { code, out, err } = await ftlc(["compile", "staged.ftl", "--plan=json"]);
-  expect({ code, err }).toEqual({ code: 0, err: "" });
-  interface Report {
-    readonly stage: string;
-    readonly fits: boolean;
-    readonly memory: { readonly peak_bytes: number };
-    readonly parameters: { readonly trainable: number };
-  }
-  const report = JSON.parse(out) as Report & { readonly stages: readonly Report[] };
-  expect(report.stages.map(({ stage, parameters }) => [stage, parameters.trainable > 3 * 64])).toEqual([
-    ["probe", false],
-    ["tune", true],
-  ]);
-  const [probe = NaN, tune = NaN] = report.stages.map(({ memory }) => memory.peak_bytes);
-  expect(report).toMatchObject({ fits: true, stage: "tune", memory: { peak_bytes: tune } });
-  expect(tune).toBeGreaterThan(probe);
+test(
+  "a recipe in stages is planned whole: every stage's report, the peak over all, and none is run where one does not fit",
+  { timeout: 120_000 },
+  async () => {
+    const { code, out, err } = await ftlc(["compile", "staged.ftl", "--plan=json"]);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    interface Report {
+      readonly stage: string;
+      readonly fits: boolean;
+      readonly memory: { readonly peak_bytes: number };
+      readonly parameters: { readonly trainable: number };
+    }
+    const report = JSON.parse(out) as Report & { readonly stages: readonly Report[] };
+    expect(report.stages.map(({ stage, parameters }) => [stage, parameters.trainable > 3 * 64])).toEqual([
+      ["probe", false],
+      ["tune", true],
+    ]);
+    const [probe = NaN, tune = NaN] = report.stages.map(({ memory }) => memory.peak_bytes);
+    expect(report).toMatchObject({ fits: true, stage: "tune", memory: { peak_bytes: tune } });
+    expect(tune).toBeGreaterThan(probe);
 
-  const between = Math.floor((probe + tune) / 2);
-  const folder = join(temporaryFolder(), "plans");
-  const small = await ftlc(["compile", "staged.ftl", "--memory", `${between}B`, "--plan", "-o", folder]);
-  expect(small.code).toBe(3);
-  expect(small.err).toContain("error[FTL0502]: the plan of stage tune does not fit");
-  expect(small.out).toContain("all 2 stages:");
-  expect(readdirSync(folder).toSorted()).toEqual(["probe", "tune"]);
-});
+    const between = Math.floor((probe + tune) / 2);
+    const folder = join(temporaryFolder(), "plans");
+    const small = await ftlc(["compile", "staged.ftl", "--memory", `${between}B`, "--plan", "-o", folder]);
+    expect(small.code).toBe(3);
+    expect(small.err).toContain("error[FTL0502]: the plan of stage tune does not fit");
+    expect(small.out).toContain("all 2 stages:");
+    expect(readdirSync(folder).toSorted()).toEqual(["probe", "tune"]);
+  },
+);
 
-test("a refusal names the peak, the lines that cause it and edits that fit; --fix makes one and leaves the rest alone", async () => {
-  const folder = temporaryFolder();
-  const recipe = join(folder, "large.ftl");
-  const text = `/// Too large.
+test(
+  "a refusal names the peak, the lines that cause it and edits that fit; --fix makes one and leaves the rest alone",
+  { timeout: 120_000 },
+  async () => {
+    const folder = temporaryFolder();
+    const recipe = join(folder, "large.ftl");
+    const text = `/// Too large.
 recipe large {
   model     "${join(fixtures, "reference/models/llama/base")}" // small
   adapter   lora { rank: 16, on: [all_linear] }
@@ -177,34 +184,37 @@ recipe large {
   memory    8MiB
 }
 `;
-  writeFileSync(recipe, text);
-  const refused = await ftlc(["compile", recipe, "--plan=json"]);
-  expect(refused.code).toBe(3);
-  const { fits, memory, repairs } = JSON.parse(refused.out) as {
-    readonly fits: boolean;
-    readonly memory: { readonly peak_bytes: number };
-    readonly repairs: readonly { readonly edit: string; readonly peak_bytes: number }[];
-  };
-  expect(fits).toBe(false);
-  expect(memory.peak_bytes).toBeGreaterThan(8 * 2 ** 20);
-  expect(repairs.length).toBeGreaterThanOrEqual(3);
-  for (const { peak_bytes: peak } of repairs) expect(peak).toBeLessThanOrEqual(8 * 2 ** 20);
-  expect(refused.err).toContain("error[FTL0502]: the plan does not fit: it needs");
-  expect(refused.err).toMatch(/\n6 \| {3}batch {5}8 \/\/ rows\n {2}\| +- .* at the peak: micro\//);
-  expect(refused.err).toContain("^^^^ fullest in 'micro' at ");
-  for (const [at, { edit }] of repairs.entries())
-    expect(refused.err).toMatch(new RegExp(`= help: write ${edit}: then it needs .* \\(--fix=${at + 1}\\)`));
+    writeFileSync(recipe, text);
+    const refused = await ftlc(["compile", recipe, "--plan=json"]);
+    expect(refused.code).toBe(3);
+    const { fits, memory, repairs } = JSON.parse(refused.out) as {
+      readonly fits: boolean;
+      readonly memory: { readonly peak_bytes: number };
+      readonly repairs: readonly { readonly edit: string; readonly peak_bytes: number }[];
+    };
+    expect(fits).toBe(false);
+    expect(memory.peak_bytes).toBeGreaterThan(8 * 2 ** 20);
+    expect(repairs.length).toBeGreaterThanOrEqual(3);
+    for (const { peak_bytes: peak } of repairs) expect(peak).toBeLessThanOrEqual(8 * 2 ** 20);
+    expect(refused.err).toContain("error[FTL0502]: the plan does not fit: it needs");
+    expect(refused.err).toMatch(/\n6 \| {3}batch {5}8 \/\/ rows\n {2}\| +- .* at the peak: micro\//);
+    expect(refused.err).toContain("^^^^ fullest in 'micro' at ");
+    for (const [at, { edit }] of repairs.entries())
+      expect(refused.err).toMatch(
+        new RegExp(`= help: write ${edit}: then it needs .* \\(--fix=${at + 1}\\)`),
+      );
 
-  const fixed = await ftlc(["compile", recipe, "--fix=2", "--plan=json"]);
-  expect(fixed.code).toBe(0);
-  const after = readFileSync(recipe, "utf8");
-  const kept = after.split("\n").filter((line) => text.includes(`${line}\n`));
-  expect(kept.length).toBeGreaterThanOrEqual(text.split("\n").length - 2);
-  expect(after).toContain("batch     8 // rows\n");
-  const planned = await ftlc(["compile", recipe, "--plan=json"]);
-  expect(planned.code).toBe(0);
-  expect(JSON.parse(planned.out)).toMatchObject({
-    fits: true,
-    memory: { peak_bytes: repairs[1]?.peak_bytes },
-  });
-});
+    const fixed = await ftlc(["compile", recipe, "--fix=2", "--plan=json"]);
+    expect(fixed.code).toBe(0);
+    const after = readFileSync(recipe, "utf8");
+    const kept = after.split("\n").filter((line) => text.includes(`${line}\n`));
+    expect(kept.length).toBeGreaterThanOrEqual(text.split("\n").length - 2);
+    expect(after).toContain("batch     8 // rows\n");
+    const planned = await ftlc(["compile", recipe, "--plan=json"]);
+    expect(planned.code).toBe(0);
+    expect(JSON.parse(planned.out)).toMatchObject({
+      fits: true,
+      memory: { peak_bytes: repairs[1]?.peak_bytes },
+    });
+  },
+);
