@@ -16,7 +16,7 @@ import { buildPlan, type PlanResult } from "./plan/build.ts";
 import type { Obstacle } from "./plan/layout.ts";
 import type { Decision, DeviceProfile, Plan, PlanJob } from "./plan/plan.ts";
 import { desktop } from "./profile/builtin.ts";
-import { seal, type Verification, type Verified } from "./verify/verify.ts";
+import { seal, type Digest, type Verification, type Verified } from "./verify/verify.ts";
 
 /** What a recipe that has been read is planned for. */
 export interface PlanOptions {
@@ -28,6 +28,8 @@ export interface PlanOptions {
   readonly memory?: number;
   /** What the plan is for; training and evaluating where absent. */
   readonly purposes?: readonly Purpose[];
+  /** SHA-256 as the platform has it; one in plain code where absent, which gives the same. */
+  readonly digest?: Digest;
 }
 
 export interface CompileOptions extends PlanOptions {
@@ -119,7 +121,7 @@ function compileRun(front: Front, run: Run | undefined, options: PlanOptions): C
   modules.set("elaborate", elaborated.module);
   for (const [name, module] of after) modules.set(name, module);
   if ("obstacles" in built) return failed([...diagnostics, ...obstacleProblems(built, settings)]);
-  const verification = seal(built.plan);
+  const verification = seal(built.plan, options.digest);
   const { adapters, model, parameters, rate, generating, merges } = elaborated;
   return {
     stage,

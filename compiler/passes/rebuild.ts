@@ -53,16 +53,22 @@ export function nodesBetween(results: readonly Value[], known: { has(value: Valu
   for (const result of results) {
     if (known.has(result) || seen.has(result.node)) continue;
     seen.add(result.node);
-    const stack = [{ node: result.node, next: 0 }];
-    for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
-      const input = top.node.inputs[top.next];
-      top.next += 1;
+    // The way down, and for each node on it the next input to look at: every pass walks here, so nothing is made on the way.
+    const way = [result.node];
+    const next = [0];
+    for (let top = 0; top >= 0;) {
+      const node = at(way, top);
+      const input = node.inputs[at(next, top)];
+      next[top] = at(next, top) + 1;
       if (input === undefined) {
-        order.push(top.node);
-        stack.pop();
-      } else if (!known.has(input) && !seen.has(input.node)) {
+        order.push(node);
+        way.length = top;
+        top -= 1;
+      } else if (!seen.has(input.node) && !known.has(input)) {
         seen.add(input.node);
-        stack.push({ node: input.node, next: 0 });
+        top += 1;
+        way[top] = input.node;
+        next[top] = 0;
       }
     }
   }

@@ -26,10 +26,13 @@ function packElements(data: Float64Array, type: ElementType): Uint8Array {
   const bytes = new Uint8Array(data.length * (isHalf ? 2 : 4));
   const view = new DataView(bytes.buffer);
   const word = new DataView(new ArrayBuffer(4));
+  if (type === "f32") {
+    for (let at = 0; at < data.length; at += 1) view.setFloat32(at * 4, data[at] ?? 0, true);
+    return bytes;
+  }
   data.forEach((value, index) => {
     const rounded = round(value, type);
-    if (type === "f32") view.setFloat32(index * 4, rounded, true);
-    else if (type === "f16") view.setFloat16(index * 2, rounded, true);
+    if (type === "f16") view.setFloat16(index * 2, rounded, true);
     else if (type === "bf16") {
       word.setFloat32(0, rounded);
       view.setUint16(index * 2, word.getUint16(0), true);
@@ -47,20 +50,22 @@ export function base64(bytes: Uint8Array): string {
   return pieces.join("");
 }
 
-const digitCodes = Uint8Array.from(digits, (digit) => digit.charCodeAt(0));
+/** The codes of both digits of every 12 bits, as one number: of a group of three bytes two are written, not four. */
+const pairCodes = new Uint16Array(
+  Uint8Array.from({ length: 8192 }, (_, at) =>
+    digits.charCodeAt(at % 2 === 0 ? at >> 7 : (at >> 1) & 63),
+  ).buffer,
+);
 
 function base64Piece(bytes: Uint8Array): string {
   const groups = Math.ceil(bytes.length / 3);
-  const codes = new Uint8Array(groups * 4);
-  for (let group = 0; group < groups; group += 1) {
-    const [from, to] = [group * 3, group * 4];
+  const pairs = new Uint16Array(groups * 2);
+  for (let group = 0, from = 0; group < groups; group += 1, from += 3) {
     const word = ((bytes[from] ?? 0) << 16) | ((bytes[from + 1] ?? 0) << 8) | (bytes[from + 2] ?? 0);
-    codes[to] = digitCodes[word >> 18] ?? 0;
-    codes[to + 1] = digitCodes[(word >> 12) & 63] ?? 0;
-    codes[to + 2] = digitCodes[(word >> 6) & 63] ?? 0;
-    codes[to + 3] = digitCodes[word & 63] ?? 0;
+    pairs[group * 2] = pairCodes[word >> 12] ?? 0;
+    pairs[group * 2 + 1] = pairCodes[word & 4095] ?? 0;
   }
-  const text: string = Reflect.apply(String.fromCharCode, undefined, codes);
+  const text: string = Reflect.apply(String.fromCharCode, undefined, new Uint8Array(pairs.buffer));
   const missing = groups * 3 - bytes.length;
   return missing === 0 ? text : `${text.slice(0, -missing)}${"=".repeat(missing)}`;
 }

@@ -1,6 +1,7 @@
 // A recipe's way to its plan, as all commands share it: read, compile, say what is wrong. Comes in: a path and changes.
 // Goes out: what the compiler made, with a verified plan; or the code to end with. Holds: every problem is reported, all at once,
 // before a device is looked for; what is not built yet is an error here; with `json` mistakes are data on standard output too.
+import { createHash } from "node:crypto";
 import { distinct } from "../../compiler/diagnostics/distinct.ts";
 import { planStages, type Compilation } from "../../compiler/compile.ts";
 import { readRecipe } from "../../compiler/front.ts";
@@ -8,6 +9,7 @@ import type { Purpose, Tuned } from "../../compiler/language/purposes.ts";
 import type { Settings } from "../../compiler/language/settings.ts";
 import type { DeviceProfile } from "../../compiler/plan/plan.ts";
 import { hasErrors, sayDiagnostics, writeJson } from "./diagnostics.ts";
+import type { Digest } from "../../compiler/verify/verify.ts";
 import type { Diagnostic } from "../../grammar/diagnostic.ts";
 import { exitCodes, type ExitCode } from "./exit.ts";
 import { readOptional, readSource } from "./files.ts";
@@ -59,6 +61,7 @@ export async function planRecipe(
     ...(otherwise === undefined ? {} : { otherwise }),
     ...(changes.memory === undefined ? {} : { memory: changes.memory }),
     ...(changes.purposes === undefined ? {} : { purposes: changes.purposes }),
+    digest,
   });
   const diagnostics = distinct(compiled.flatMap((each) => each.diagnostics));
   if (hasErrors(diagnostics)) return failed(diagnostics);
@@ -72,6 +75,13 @@ export async function planRecipe(
   if (json) terminal.out(JSON.stringify({ verified: false, refusals }, undefined, 2));
   return exitCodes.refused;
 }
+
+/** The platform's own SHA-256: a plan of 80 layers has some seven million characters. */
+const digest: Digest = (texts) => {
+  const made = createHash("sha256");
+  for (const text of texts) made.update(text);
+  return made.digest("hex");
+};
 
 function wholeOf(compiled: Compilation): readonly Planned[] {
   const { plan, verification, settings, whole, facts } = compiled;
