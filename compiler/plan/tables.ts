@@ -52,9 +52,8 @@ export function base64(bytes: Uint8Array): string {
 
 /** The codes of both digits of every 12 bits, as one number: of a group of three bytes two are written, not four. */
 const pairCodes = new Uint16Array(
-  Uint8Array.from({ length: 8192 }, (_, at) =>
-    digits.charCodeAt(at % 2 === 0 ? at >> 7 : (at >> 1) & 63),
-  ).buffer,
+  Uint8Array.from({ length: 8192 }, (_, at) => digits.charCodeAt(at % 2 === 0 ? at >> 7 : (at >> 1) & 63))
+    .buffer,
 );
 
 function base64Piece(bytes: Uint8Array): string {
