@@ -1,5 +1,6 @@
 // Correct plans pass every rule; plans corrupted in every way that a rule forbids are refused by that rule, also when their hashes
 // have been made anew; changes that do no harm pass.
+import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { interpret } from "../../../compiler/ir/interpret.ts";
 import { chooseKernel, inPlaceCandidates } from "../../../compiler/kernels/choose.ts";
@@ -8,7 +9,7 @@ import { planOf } from "../plan/plans.ts";
 import { in16Bits, lora, moduleOf, recipe } from "../plan/recipes.ts";
 import { samplePlans } from "../plan/samples.ts";
 import { training } from "../plan/modules.ts";
-import { rules, verify } from "../../../compiler/verify/verify.ts";
+import { rules, seal, verify } from "../../../compiler/verify/verify.ts";
 import { draftOf, randomFrom, rehash, rehashKernels, relive, retotal } from "./draft.ts";
 import { mutations } from "./mutations.ts";
 import type { Plan } from "../../../compiler/plan/plan.ts";
@@ -37,6 +38,15 @@ describe("correct plans", () => {
     expect(checks.map(({ rule }) => rule)).toEqual(rules.map(({ name }) => name));
     expect(checks.every(({ passed }) => passed)).toBe(true);
     expect(verified).toBe(plan);
+  });
+
+  test("the platform's digest seals a plan with the hash that plain code finds", () => {
+    const platform = (texts: readonly string[]): string =>
+      createHash("sha256").update(texts.join("")).digest("hex");
+    const { hash: _, ...unsealed } = mixed;
+    const sealed = seal(unsealed, platform).verified;
+    expect(sealed?.hash).toBe(mixed.hash);
+    expect(verify(sealed ?? mixed).refusals).toEqual([]);
   });
 
   test("what is verified cannot be changed", () => {

@@ -16,6 +16,7 @@ import {
   modelFolder,
   tensorsIn,
 } from "../../compiler/parity/reference.ts";
+import { moduleOf, parityRecipe, run } from "../../compiler/parity/train.ts";
 
 const recipe = (what: string): string => `recipe values {
   model "base"${what}
@@ -120,4 +121,33 @@ describe.each(readdirSync(`${modelFolder("llama")}/..`))("%s", (model) => {
     session.close();
     expect([...wanted.keys()]).toEqual([]);
   });
+
+  // PyTorch's file has norms of these alone; the interpreter, whose norms are PyTorch's too, has every element.
+  test(
+    "every gradient of full training is within 1e-4 of its norm from its float64 meaning",
+    { timeout: 120_000 },
+    async () => {
+      const { session, plan } = await ready(model, " { train: all }");
+      session.run("micro");
+      const { module, gradients } = moduleOf(model, parityRecipe(""));
+      const { first } = await run(model, module, 1);
+      let compared = 0;
+      for (const { name, initial } of plan.variables) {
+        const meant = first.get(gradients.get(name) ?? "")?.data;
+        if (meant === undefined || !("names" in initial)) continue;
+        const gradient = await session.read(`gradient of ${name}`);
+        expect(meant.length, name).toBe(gradient.length);
+        const size = gradient.length / initial.names.length;
+        for (const [part, key] of initial.names.entries()) {
+          const expected = meant.subarray(part * size, (part + 1) * size);
+          const off = Math.hypot(...expected.map((value, at) => (gradient[part * size + at] ?? NaN) - value));
+          // What adds the same to all scores of a row has no gradient but rounding: the bias of keys.
+          expect(off, key).toBeLessThanOrEqual(1e-4 * Math.hypot(...expected) + 1e-8);
+          compared += 1;
+        }
+      }
+      session.close();
+      expect(compared).toBe(Object.keys(expectedOf(model).full.grad_norms ?? {}).length);
+    },
+  );
 });
