@@ -48,9 +48,20 @@ if (!Number.isInteger(runs) || runs < 1) throw new RangeError("--runs is a whole
 const folder = mkdtempSync(join(tmpdir(), "ftl-bench-"));
 try {
   const recipes = positionals.length > 0 ? positionals : builtIn.map((path) => join(root, path));
-  console.table(recipes.map(measured));
+  process.stdout.write(`${tableText(recipes.map(measured))}\n`);
 } finally {
   rmSync(folder, { recursive: true });
+}
+
+/** A heading and a line for each row, in columns. */
+function tableText(rows: readonly Row[]): string {
+  const lines = [Object.keys(rows[0] ?? {}), ...rows.map((row) => Object.values(row).map(String))];
+  const widths = (lines[0] ?? []).map((_, column) =>
+    Math.max(...lines.map((cells) => (cells[column] ?? "").length)),
+  );
+  const padded = (cell: string, column: number): string =>
+    column === 0 ? cell.padEnd(at(widths, 0)) : cell.padStart(at(widths, column));
+  return lines.map((cells) => cells.map(padded).join("  ")).join("\n");
 }
 
 function measured(recipe: string): Row {
