@@ -1,5 +1,5 @@
 // Goes in: the path of a folder in Hugging Face layout. Comes out: its config, and one directory of the tensors of all its
-// safetensors files. Always: every file was accepted by `openSafetensors`; each name belongs to one file; an index reaches
+// safetensors files, or of its GGUF file. Always: every file was accepted by `openSafetensors` or `openGguf`; each name belongs to one file; an index reaches
 // no file outside the folder. Weights are opened separately, because a model may be planned or made from its config alone.
 
 import { readdir, realpath, stat } from "node:fs/promises";
@@ -24,7 +24,7 @@ import {
 } from "./fields.ts";
 import type { TensorEntry } from "./header.ts";
 import { plainValue, type JsonValue } from "./json.ts";
-import { openSafetensors, type SafetensorsFile } from "./safetensors.ts";
+import { openGguf, openSafetensors, type SafetensorsFile } from "./safetensors.ts";
 
 export interface ModelConfig {
   readonly path: string;
@@ -95,7 +95,8 @@ export function configType(config: ModelConfig): FloatType | undefined {
 const indexName = "model.safetensors.index.json";
 
 /**
- * The files are those the index names; without an index `model.safetensors`; without that every *.safetensors but an adapter's.
+ * The files are those the index names; without an index `model.safetensors`; without that every *.safetensors but an adapter's;
+ * without any the one *.gguf.
  */
 export async function openCheckpoint(folder: string): Promise<Checkpoint> {
   await needFolder(folder);
@@ -105,9 +106,16 @@ export async function openCheckpoint(folder: string): Promise<Checkpoint> {
     ? ["model.safetensors"]
     : [...names].filter((n) => n.endsWith(".safetensors") && n !== "adapter_model.safetensors").sort();
   if (found.length === 0) {
-    const others = [...names].filter((n) => /\.(bin|pt|pth|ckpt|gguf|h5|msgpack)$/.test(n)).sort();
+    const [only, ...more] = [...names].filter((n) => n.endsWith(".gguf")).sort();
+    if (only !== undefined && more.length > 0)
+      throw new CheckpointError(folder, `it holds ${more.length + 1} *.gguf files; one was expected`);
+    if (only !== undefined) {
+      const file = await openGguf(join(folder, only));
+      return { folder, files: [file], tensors: merge([file], new Map()) };
+    }
+    const others = [...names].filter((n) => /\.(bin|pt|pth|ckpt|h5|msgpack)$/.test(n)).sort();
     const hint = others.length > 0 ? `; ${others[0]} is in a format that is not read` : "";
-    throw new CheckpointError(folder, `it holds no *.safetensors file${hint}`);
+    throw new CheckpointError(folder, `it holds no *.safetensors or *.gguf file${hint}`);
   }
   const files = await Promise.all(found.map((name) => openSafetensors(join(folder, name))));
   return { folder, files, tensors: merge(files, new Map()) };

@@ -7,12 +7,25 @@ import { CheckpointError } from "./error.ts";
 import { JsonError, type JsonNode, lineOf, parseJson, wholeNumber } from "./json.ts";
 import { byteLength, isStoredType, type StoredType } from "./types.ts";
 
-/** `begin` and `end` are byte positions from the start of the file; `end - begin` is shape × type. */
+/** How bytes of a file that holds a tensor in blocks become elements of its `dtype`. */
+export interface Blocks {
+  readonly elements: number;
+  readonly bytes: number;
+  /** Whole blocks into room for exactly their elements. */
+  readonly decode: (from: Uint8Array, into: Uint8Array<ArrayBuffer>) => void;
+  /** The file's row that is a row of the tensor, along its first axis; undefined where the order is the same. */
+  readonly row?: (row: number) => number;
+}
+
+/**
+ * `begin` and `end` are byte positions from the start of the file; `end - begin` is shape × type, or what its blocks take.
+ */
 export interface TensorEntry {
   readonly dtype: StoredType;
   readonly shape: readonly number[];
   readonly begin: number;
   readonly end: number;
+  readonly blocks?: Blocks;
 }
 
 export interface Header {

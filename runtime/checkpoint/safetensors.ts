@@ -1,5 +1,5 @@
-// Goes in: the path of a safetensors file, or tensors to write to one. Comes out: its tensors by name, read whole or in
-// chunks of bounded size; or the file, laid out byte for byte as the reference library lays it out.
+// Goes in: the path of a safetensors or a GGUF file, or tensors to write to one of safetensors. Comes out: its tensors by name, read whole
+// or in chunks of bounded size; or the file, laid out byte for byte as the reference library lays it out.
 // Always: only what `parseHeader` accepted is read, and no more memory is held than the header and one chunk.
 
 import { constants } from "node:fs";
@@ -7,9 +7,19 @@ import { open, type FileHandle } from "node:fs/promises";
 
 import { writeAside } from "./aside.ts";
 import { CheckpointError, systemReason } from "./error.ts";
-import { headerLength, parseHeader, prefixBytes, type Header, type TensorEntry } from "./header.ts";
+import { firstBytes, parseGguf } from "./gguf.ts";
+import {
+  headerLength,
+  largestHeader,
+  parseHeader,
+  prefixBytes,
+  type Blocks,
+  type Header,
+  type TensorEntry,
+} from "./header.ts";
 import { byteLength, typeOrder, type StoredType } from "./types.ts";
 
+/** A GGUF file is one too once it is open: its tensors are read as the numbers that they stand for. */
 export interface SafetensorsFile extends Header {
   readonly path: string;
 }
@@ -29,6 +39,22 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
   }
 }
 
+export async function openGguf(path: string): Promise<SafetensorsFile> {
+  const handle = await openToRead(path);
+  try {
+    const stat = await handle.stat();
+    if (!stat.isFile()) throw new CheckpointError(path, "it is not a regular file");
+    for (let size = firstBytes; ; size *= 2) {
+      const bytes = new Uint8Array(Math.min(size, stat.size, largestHeader));
+      await readFully(path, handle, bytes, 0);
+      const header = parseGguf(path, bytes, stat.size);
+      if (header !== undefined) return { path, ...header };
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
 export function findTensor(file: SafetensorsFile, name: string): TensorEntry {
   const entry = file.tensors.get(name);
   if (entry === undefined) throw new CheckpointError(file.path, `it holds no tensor ${JSON.stringify(name)}`);
@@ -37,7 +63,13 @@ export function findTensor(file: SafetensorsFile, name: string): TensorEntry {
 
 /** The whole tensor's bytes, at offset 0 of a buffer of their own, so that any typed array can view them. */
 export async function readTensor(file: SafetensorsFile, name: string): Promise<Uint8Array<ArrayBuffer>> {
-  const { begin, end } = findTensor(file, name);
+  const entry = findTensor(file, name);
+  if (entry.blocks !== undefined) {
+    const whole = new Uint8Array(decodedBytes(entry));
+    for await (const { offset, bytes } of readChunks(file, name, wholeChunk)) whole.set(bytes, offset);
+    return whole;
+  }
+  const { begin, end } = entry;
   const bytes = new Uint8Array(end - begin);
   const handle = await openToRead(file.path);
   try {
@@ -57,16 +89,21 @@ export interface Chunk {
 
 /**
  * The tensor from its first byte to its last, `chunkBytes` at a time (rounded down to a multiple of 8, so that no element is
- * split), in one buffer of that size. A tensor without elements gives no chunk.
+ * split, and up to a whole block where the file has blocks), in one buffer of that size. A tensor without elements gives no chunk.
  */
 export async function* readChunks(
   file: SafetensorsFile,
   name: string,
   chunkBytes: number,
 ): AsyncGenerator<Chunk> {
-  const { begin, end } = findTensor(file, name);
+  const entry = findTensor(file, name);
+  const { begin, end } = entry;
   const size = Math.floor(chunkBytes / 8) * 8;
   if (!(size >= 8)) throw new RangeError(`a chunk has at least 8 bytes, ${chunkBytes} were asked for`);
+  if (entry.blocks !== undefined) {
+    yield* decodedChunks(file.path, entry, entry.blocks, size);
+    return;
+  }
   const buffer = new Uint8Array(Math.min(size, end - begin));
   if (buffer.length === 0) return;
   const handle = await openToRead(file.path);
@@ -74,6 +111,48 @@ export async function* readChunks(
     for (let offset = 0; offset < end - begin; offset += size) {
       const bytes = buffer.subarray(0, Math.min(size, end - begin - offset));
       await readFully(file.path, handle, bytes, begin + offset);
+      yield { offset, bytes };
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+const wholeChunk = 4 * 1024 * 1024;
+
+function decodedBytes({ dtype, shape }: TensorEntry): number {
+  const bytes = byteLength(dtype, shape);
+  if (typeof bytes === "string") throw new RangeError(bytes);
+  return bytes;
+}
+
+/** Runs of blocks that lie together in the file, a row where rows are moved, decoded into one buffer of elements. */
+async function* decodedChunks(
+  path: string,
+  entry: TensorEntry,
+  blocks: Blocks,
+  size: number,
+): AsyncGenerator<Chunk> {
+  const total = decodedBytes(entry);
+  const perBlock = decodedBytes({ ...entry, shape: [blocks.elements] });
+  const chunk = Math.max(perBlock, Math.floor(size / perBlock) * perBlock);
+  const run = blocks.row === undefined ? total : total / (entry.shape[0] ?? 1);
+  const buffer = new Uint8Array(Math.min(chunk, total));
+  const stored = new Uint8Array((buffer.length / perBlock) * blocks.bytes);
+  const handle = await openToRead(path);
+  try {
+    for (let offset = 0; offset < total; offset += chunk) {
+      const bytes = buffer.subarray(0, Math.min(chunk, total - offset));
+      for (let done = 0; done < bytes.length;) {
+        const row = Math.floor((offset + done) / run);
+        const inRow = offset + done - row * run;
+        const length = Math.min(run - inRow, bytes.length - done);
+        const at = ((blocks.row?.(row) ?? row) * run + inRow) / perBlock;
+        const from = stored.subarray(0, (length / perBlock) * blocks.bytes);
+        await readFully(path, handle, from, entry.begin + at * blocks.bytes);
+        blocks.decode(from, bytes.subarray(done, done + length));
+        done += length;
+      }
       yield { offset, bytes };
     }
   } finally {

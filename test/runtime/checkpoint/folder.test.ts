@@ -97,7 +97,7 @@ describe("config.json", () => {
     );
     const file = put(folder, "file", "");
     await expect(readConfig(file)).rejects.toThrow(/it is a file; a model is a folder/);
-    await expect(openCheckpoint(folder)).rejects.toThrow(/holds no \*\.safetensors file$/);
+    await expect(openCheckpoint(folder)).rejects.toThrow(/holds no \*\.safetensors or \*\.gguf file$/);
     put(folder, "pytorch_model.bin", "");
     await expect(openCheckpoint(folder)).rejects.toThrow(
       /pytorch_model\.bin is in a format that is not read/,
