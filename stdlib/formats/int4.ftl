@@ -1,0 +1,35 @@
+import "../functions/codes.ftl"
+
+/// Whole numbers of 4 bits between the least and the largest number of each group (Xu et al., 2023): a scale and an offset for each.
+/// A constant added to all numbers of a group changes its offset alone.
+format int4(
+  /// Neighbours of a row that share a scale and an offset.
+  group: number = 32,
+) {
+  example { group: 32 }
+  require group >= 16 and group <= 4096 and group % 8 == 0,
+    "'group' takes a multiple of 8 from 16 to 4096, not {group}"
+  require use == "weight", "'int4' is for weights"
+  require shape[-1] % group == 0, "rows of {shape[-1]} are no whole number of groups of {group}"
+
+  let groups = count / group
+
+  tensor codes [groups * group / 8] as u32
+  tensor scales [groups, 1] as f32
+  tensor offsets [groups, 1] as f32
+
+  encode(x) {
+    let rows = reshape(x, [groups, group])
+    let least = -max(-rows, over: 1)
+    let step = (max(rows, over: 1) - least) / 15
+    let code = whole(round(select(step > 0, (rows - least) / step, 0)))
+    codes = pack4(reshape(code, [groups * group / 8, 8]))
+    scales = step
+    offsets = least
+  }
+
+  decode() {
+    let code = reshape(unpack4(codes), [groups, group])
+    reshape(float(code) * scales + offsets, shape)
+  }
+}
