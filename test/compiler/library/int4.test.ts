@@ -10,7 +10,7 @@ const group = 32;
 test("int4 rounds to sixteen even steps between the least and the largest of a group", () => {
   const x = normals(24 * 128, 7);
   x.fill(0.75, 32, 64);
-  const format = runFormat("int4", { group }, shape);
+  const format = runFormat("int4", { block: group }, shape);
   const { data } = format.decode(format.encode({ shape, data: x }));
   for (let start = 0; start < x.length; start += group) {
     const own = x.slice(start, start + group);
@@ -27,7 +27,7 @@ test("a constant for each group moves offsets alone", () => {
   const x = normals(24 * 128, 8);
   const shifts = normals((24 * 128) / group, 9);
   const moved = x.map((value, at) => value + (shifts[Math.floor(at / group)] ?? NaN));
-  const format = runFormat("int4", { group }, shape);
+  const format = runFormat("int4", { block: group }, shape);
   const [before, after] = [x, moved].map((data) => format.encode({ shape, data }));
   if (before === undefined || after === undefined) throw new Error("nothing was encoded");
   expect(found(after, "codes").data).toEqual(found(before, "codes").data);
