@@ -62,7 +62,9 @@ export function together(a: Measured, b: Measured): Measured {
 
 /** The lower bound of a plan's memory, in bytes. */
 export function bytesOfMeasured(measured: Measured): number {
-  return heldOf(measured) + Math.max(0, ...[...measured.programs.values()].map(({ bytes }) => bytes));
+  let most = 0;
+  for (const { bytes } of measured.programs.values()) if (bytes > most) most = bytes;
+  return heldOf(measured) + most;
 }
 
 /** Bytes of all variables. */
