@@ -11,6 +11,7 @@ import type { FoundRepair } from "../../compiler/repair.ts";
 import { stages } from "../../compiler/stages.ts";
 import { exitCodes, Failure, type ExitCode } from "./exit.ts";
 import { writePlan } from "./plan-folder.ts";
+import { settleForShortRun } from "./engine.ts";
 import { planRecipe, type Planned } from "./plan-recipe.ts";
 import { findProfile } from "./profile.ts";
 import type { CompileFlags } from "./program.ts";
@@ -36,6 +37,10 @@ export async function compileCommand(
     profile: flags.device === undefined ? undefined : findProfile(flags.device),
     set: flags.set,
     memory: flags.memory,
+    // Where the compiler has to choose, it plans many times: that is no short run.
+    onRead: ({ checkpoint, accumulation }: Planned["settings"]) => {
+      if (checkpoint.value !== "auto" && accumulation.value !== "auto") settleForShortRun();
+    },
   };
   const planned = await planRecipe(path, changes, flags.plan === "json", terminal);
   if (typeof planned === "number") return planned;

@@ -25,6 +25,8 @@ export interface Changes {
   readonly memory?: number | undefined;
   /** What the plan is for; training and evaluating where absent. */
   readonly purposes?: readonly Purpose[];
+  /** Called with what the recipe says, before it is planned. */
+  readonly onRead?: (settings: Settings) => void;
   /** What is run instead of what training begins with, for the settings of the recipe. */
   readonly tuned?: (settings: Settings) => Tuned;
 }
@@ -50,6 +52,7 @@ export async function planRecipe(
   const front = readRecipe(source, readOptional, changes.set);
   if (hasErrors(front.diagnostics) || front.settings === undefined) return failed(front.diagnostics);
 
+  changes.onRead?.(front.settings);
   const tuned = changes.tuned?.(front.settings);
   // What training left may bring a config of its own.
   const run = tuned === undefined ? front : readRecipe(source, readOptional, changes.set, tuned);

@@ -2,7 +2,6 @@
 // Comes in: the arguments. Goes out: the command's exit code. Holds: what is announced and not built yet is listed and says so;
 // wrong usage never starts a command; commands are imported when they run, so that help and mistakes are quick.
 import { Command, InvalidArgumentError, Option } from "commander";
-import { settleForShortRun } from "./engine.ts";
 import { exitCodes, Failure, notBuiltYet, type ExitCode } from "./exit.ts";
 import { parseCount, parseNumber, parseRanks, parseSize, parseWhole } from "./quantity.ts";
 import type { Terminal } from "./terminal.ts";
@@ -94,7 +93,6 @@ function buildProgram(terminal: Terminal, finish: (code: ExitCode) => void): Com
     .addOption(setting())
     .description("plan a recipe, without weights and without a GPU")
     .action(async (file: string, options: CompileFlags) => {
-      settleForShortRun();
       const { compileCommand } = await import("./compile.ts");
       finish(await compileCommand(file, options, terminal));
     });
