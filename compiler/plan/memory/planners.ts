@@ -1,6 +1,7 @@
 // Planners that place one interval after the other at the lowest free address; they differ in the order. `retry` improves one:
 // what ends above the lower bound goes first the next time. `choose` runs them all until one reaches the lower bound, and keeps
-// the best.
+// the best; where none comes near it, the exact search goes on from there.
+import { placeExactly } from "./exact-planner.ts";
 import { occupied } from "./gaps.ts";
 import {
   compressTimes,
@@ -129,10 +130,20 @@ export interface Choice {
   readonly tried: readonly { readonly planner: string; readonly bytes: number }[];
 }
 
+const exactly = "exact search";
+
 /** Near enough to the lower bound to try no further. */
 const enough = 1.002;
 
-export function choosePlacement(given: MemoryProblem, planners: readonly Planner[] = allPlanners): Choice {
+/** Work of the exact search, as `placeExactly` counts it: inside a compilation, and where only a placement is asked for. */
+const smallWork = 4e6;
+export const hardWork = 1.4e8;
+
+export function choosePlacement(
+  given: MemoryProblem,
+  planners: readonly Planner[] = allPlanners,
+  work = smallWork,
+): Choice {
   const problem = compressTimes(given);
   const { bytes: least } = fullest(problem.intervals);
   const tried: { planner: string; bytes: number }[] = [];
@@ -143,6 +154,11 @@ export function choosePlacement(given: MemoryProblem, planners: readonly Planner
     if (tried.length === 1 || placement.bytes < best.placement.bytes)
       best = { planner: planner.name, placement };
     if (best.placement.bytes <= least * enough) break;
+  }
+  if (planners === allPlanners && best.placement.bytes > least * enough) {
+    const placement = placeExactly(problem, best.placement, work);
+    tried.push({ planner: exactly, bytes: placement.bytes });
+    if (placement.bytes < best.placement.bytes) best = { planner: exactly, placement };
   }
   return { ...best, tried };
 }
