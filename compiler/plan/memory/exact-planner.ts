@@ -44,9 +44,9 @@ export function placeExactly(problem: MemoryProblem, known: Placement, work: num
 
 /** Beyond these the lists of the search take too much memory. */
 const mostIntervals = 1500;
-const firstBudget = 10_000;
+const firstBudget = 2500;
 const growth = 4;
-const shareOfLeast = 0.5;
+const shareOfLeast = 0.4;
 
 function common(a: number, b: number): number {
   return b === 0 ? a : common(b, a % b);
@@ -67,6 +67,7 @@ function ranks(intervals: readonly Interval[]): number[][] {
     [total, width, area],
     [total, area, width],
     [width, area, total],
+    [area, width, total],
   ].map((keys) =>
     intervals
       .map((_, index) => index)
