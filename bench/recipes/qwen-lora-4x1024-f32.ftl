@@ -1,0 +1,11 @@
+/// The same in f32.
+recipe qwen_lora_4x1024_f32 {
+  model     "../../test/fixtures/recipes/configs/qwen2.5-0.5b" { init: random { seed: 1 } }
+  adapter   lora { rank: 16, alpha: 32, on: [all_linear] }
+  precision f32
+  data      "rows.jsonl" { format: tokens, length: 1024 }
+  batch     4
+  optimizer adamw { rate: 1e-4 }
+  training  12 steps { seed: 1 }
+  output    "out"
+}

@@ -1,0 +1,99 @@
+// `npm run bench:train -- [--steps N] [RECIPE …]`: what training costs on the device that is there, measured as a user meets it. Comes in:
+// recipes with a model's config and random weights, or none for those of bench/recipes. Goes out: a line for each with tokens a second
+// (the median step but for the first two), the planned peak, and where `nvidia-smi` tells it, the most memory in use on the card meanwhile.
+// Holds: every run is a whole process of the built program on rows of random tokens; other work on the card is counted with it.
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { parseArgs } from "node:util";
+
+const root = join(import.meta.dirname, "..");
+const program = join(root, "dist", "runtime", "cli", "main.js");
+
+const { values, positionals } = parseArgs({
+  options: { steps: { type: "string", default: "12" } },
+  allowPositionals: true,
+});
+const steps = Number(values.steps);
+if (!Number.isInteger(steps) || steps < 3) throw new RangeError("--steps is a whole number from 3 on");
+const own = join(root, "bench", "recipes");
+const recipes = positionals.length > 0 ? positionals : readdirSync(own).map((name) => join(own, name));
+const folder = mkdtempSync(join(tmpdir(), "ftl-bench-"));
+process.stdout.write("recipe                    tokens/s  planned MiB  on the card MiB  difference\n");
+try {
+  for (const recipe of recipes) process.stdout.write(`${await lineOf(recipe)}\n`);
+} finally {
+  rmSync(folder, { recursive: true });
+}
+
+async function lineOf(recipe: string): Promise<string> {
+  const { peak, batch, length } = planned(recipe);
+  const rows = join(folder, "rows.jsonl");
+  writeFileSync(rows, randomRows(2 * batch, length));
+  const out = join(folder, "out");
+  const set = [`data=${JSON.stringify(rows)}`, `output=${JSON.stringify(out)}`].flatMap((each) => [
+    "--set",
+    each,
+  ]);
+  const child = spawn(process.execPath, [program, "train", recipe, "--steps", String(steps), ...set], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  const before = onTheCard();
+  let most = 0;
+  const watch = setInterval(() => (most = Math.max(most, onTheCard() ?? 0)), 300);
+  const code = await new Promise<number | null>((done) => child.on("close", done));
+  clearInterval(watch);
+  if (code !== 0) throw new Error(`${recipe}: ftlc train ended with ${code}`);
+  const log = readFileSync(join(out, "log.jsonl"), "utf8").trimEnd().split("\n");
+  const seconds = log
+    .map((line) => JSON.parse(line) as { readonly loss?: number; readonly seconds?: number })
+    .flatMap(({ loss, seconds: took }) => (loss === undefined || took === undefined ? [] : [took]));
+  // A step's time ends when its report is heard: neighbours are taken together.
+  const paired = seconds.slice(2).map((took, at, all) => (took + (all[at + 1] ?? took)) / 2);
+  const median = paired.toSorted((a, b) => a - b)[paired.length >> 1] ?? Number.NaN;
+  rmSync(out, { recursive: true });
+  const mebibytes = peak / 2 ** 20;
+  const card = before === undefined ? ["–", "–"] : [String(most), (most - mebibytes).toFixed(1)];
+  const cells = [((batch * length) / median).toFixed(0), mebibytes.toFixed(1), ...card];
+  return [
+    basename(recipe).padEnd(24),
+    ...cells.map((cell, at) => cell.padStart([10, 13, 17, 12][at] ?? 0)),
+  ].join("");
+}
+
+/** Peak bytes, rows of a step, and tokens of a row. */
+function planned(recipe: string): { readonly peak: number; readonly batch: number; readonly length: number } {
+  const { stdout } = spawnSync(process.execPath, [program, "compile", "--emit", "plan", recipe], {
+    encoding: "utf8",
+    maxBuffer: 2 ** 30,
+  });
+  const { peakBytes, job } = JSON.parse(stdout) as {
+    readonly peakBytes: number;
+    readonly job: { readonly batch: number; readonly tokens: number };
+  };
+  return { peak: peakBytes, batch: job.batch, length: job.tokens };
+}
+
+function randomRows(count: number, length: number): string {
+  let state = 1;
+  const token = (): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return 3 + ((state >>> 8) % 31_000);
+  };
+  return Array.from({ length: count }, () =>
+    JSON.stringify({ input_ids: Array.from({ length }, token) }),
+  ).join("\n");
+}
+
+/** MiB in use on the first card; undefined where nobody tells. */
+function onTheCard(): number | undefined {
+  const { status, stdout } = spawnSync(
+    "nvidia-smi",
+    ["--query-gpu=memory.used", "--format=csv,noheader,nounits"],
+    {
+      encoding: "utf8",
+    },
+  );
+  return status === 0 ? Number(stdout.split("\n")[0]) : undefined;
+}
