@@ -18,13 +18,14 @@ export function placeExactly(problem: MemoryProblem, known: Placement, work: num
   const random = numbers();
   let best = known;
   let nodes = Math.floor(work / intervals.length);
+  const isOver = (): boolean => nodes <= 0 || best.bytes <= least;
   /** Tries to get below a capacity; true where no more is to be done. */
   const attempt = (order: readonly number[], capacity: number, budget: number): boolean => {
-    if (nodes <= 0 || capacity >= best.bytes) return nodes <= 0;
+    if (isOver() || capacity >= best.bytes) return isOver();
     const search = searchExactly(intervals, order, Math.min(limit, capacity), Math.min(budget, nodes));
     nodes -= search.nodes;
     if (search.result === "found") best = measure(problem, search.offsets);
-    return best.bytes <= least;
+    return isOver();
   };
   /** Tries the lower bound, the roundest number above it, and shares of the way to it, the largest again and again while it is reached. */
   const descend = (order: readonly number[], budget: number): boolean => {
@@ -39,9 +40,9 @@ export function placeExactly(problem: MemoryProblem, known: Placement, work: num
       });
       if (share === undefined || best.bytes <= least) break;
     }
-    return best.bytes <= least || nodes <= 0;
+    return isOver();
   };
-  for (let budget = firstBudget; nodes > 0 && best.bytes > least; budget *= 2) {
+  for (let budget = firstBudget; !isOver(); budget *= 2) {
     for (const order of named) if (descend(order, budget)) return best;
     for (let turn = 0; turn < restarts; turn += 1) {
       const order = perturbed(intervals, facts, random);
