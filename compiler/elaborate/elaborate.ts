@@ -143,10 +143,11 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   const selected = trainsBy(settings.model.train);
   const adapted: AdaptedPart[] = [];
   const spared = sparing(settings.keep);
+  const format = formatOf(settings.model.weights?.value, input.formats.weights);
   const choice: ModelChoice = {
     // What is merged is computed from all digits of the file.
     frozen: wanted.has("merge") ? "f32" : frozenType(settings, input.config),
-    format: wanted.has("merge") ? undefined : formatOf(settings.model.weights?.value, input.formats.weights),
+    format: wanted.has("merge") ? undefined : format,
     trains: (name) => selected(name) || (adapters.length > 0 && isAdded(name)),
     estimates: estimatesBy(settings),
     isAdded,
@@ -200,7 +201,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
   const asRows = inFront.filter(({ use }) => use.definition.on.some(({ text }) => text === "model"));
   const rowsInFront = asRows.reduce((sum, { count }) => sum + count, 0);
   const generating = wanted.has("generate") ? generatePrograms(ws, task, job, rowsInFront) : undefined;
-  const merging = wanted.has("merge") ? mergePrograms(ws, adapted, settings.span) : noMerging;
+  const merging = wanted.has("merge") ? mergePrograms(ws, adapted, format, settings.span) : noMerging;
   const running = [
     ...ofStep,
     ...(wanted.has("evaluate") ? [evaluation] : []),

@@ -206,7 +206,7 @@ function weight(
 }
 
 /** Frozen matrices of modules that lead from one space to another ([in -> out]), but for the head: as QLoRA has it. */
-function isHeld({ module, trainable, from }: Declared, dimensions: readonly Dimension[]): boolean {
+export function isHeld({ module, trainable, from }: Declared, dimensions: readonly Dimension[]): boolean {
   const isMap = module?.isMap === true && module.role !== "head";
   return isMap && !trainable && from === "checkpoint" && dimensions.length >= 2;
 }

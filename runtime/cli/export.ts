@@ -110,11 +110,15 @@ async function merge(
         signal,
       });
       display.end();
-      for (const line of mergedText(merged, base)) terminal.err(shortPaths(line));
+      for (const line of mergedText(merged, base, settings.model.weights?.value))
+        terminal.err(shortPaths(line));
       terminal.err(shortPaths(`wrote ${own}`));
-      const { tensors, elements, types, rounding } = merged;
+      const { tensors, elements, types, rounding, fromHeld } = merged;
       const rounded = { max: rounding.most, mean: rounding.mean };
-      written.push({ folder: own, to: "merged", rank, base, tensors, elements, types, rounding: rounded });
+      const trained =
+        fromHeld === undefined ? undefined : { relative: fromHeld.relative, max: fromHeld.most };
+      const about = { tensors, elements, types, rounding: rounded, from_trained_base: trained };
+      written.push({ folder: own, to: "merged", rank, base, ...about });
     }
     // Of several ranks a list.
     if (json) terminal.out(JSON.stringify(written.length > 1 ? written : written[0], undefined, 2));
@@ -142,12 +146,22 @@ function baseOf(settings: Planned["settings"], folder: string): Base {
   return { folder: resolve(folder, settings.model.path.value), weights: "original" };
 }
 
-function mergedText({ tensors, types, rounding }: Merged, { folder, weights }: Base): string[] {
+function mergedText(
+  { tensors, types, rounding, fromHeld }: Merged,
+  { folder, weights }: Base,
+  format: NonNullable<Planned["settings"]["model"]["weights"]>["value"] | undefined,
+): string[] {
   const stored = types.map((type) => type.toLowerCase()).join(" and ");
   const exact = types.every((type) => type === "F32");
   const off = `at most ${rounding.most.toExponential(2)}, on average ${rounding.mean.toExponential(2)}`;
   return [
     `merged into the ${weights} weights of ${folder}: ${tensors} tensors, stored in ${stored}`,
+    ...(fromHeld === undefined || format?.kind !== "format"
+      ? []
+      : [
+          `the adapter was trained on what ${format.format.name.value} holds of them, which lies ${(100 * fromHeld.relative).toFixed(3)} % ` +
+            `of their length away, at most ${fromHeld.most.toExponential(2)}`,
+        ]),
     exact ? "nothing was rounded: they are computed in f32" : `rounding to ${stored} moved them by ${off}`,
   ];
 }

@@ -16,7 +16,15 @@ import { launch } from "../launch/session.ts";
 import { checkAdapter } from "../train/adapters.ts";
 import { writeRank } from "../train/feed.ts";
 import type { JobEvent, JobFacts } from "../train/job.ts";
-import { besideAdapter, isOf, readingOf, readTensor, type Continued, type Reading } from "../train/load.ts";
+import {
+  besideAdapter,
+  isOf,
+  readingOf,
+  readTensor,
+  writeConstants,
+  type Continued,
+  type Reading,
+} from "../train/load.ts";
 import { openAdapters } from "../train/sources.ts";
 import { needEmpty, writeModelFolder } from "./model-folder.ts";
 
@@ -47,6 +55,11 @@ export interface Merged {
   readonly types: readonly FloatType[];
   /** How far they lie from what was computed, by rounding to these types. */
   readonly rounding: { readonly most: number; readonly mean: number };
+  /**
+   * Where the recipe holds weights in a format: how far these lie from what it holds of them, which the adapters were trained on; in
+   * all, relative to their length, and at most.
+   */
+  readonly fromHeld: { readonly relative: number; readonly most: number } | undefined;
 }
 
 export async function mergeModel(input: MergeInput): Promise<Merged> {
@@ -67,8 +80,10 @@ export async function mergeModel(input: MergeInput): Promise<Merged> {
     input.onEvent?.({ kind: "compiling", done, total });
   const session = await launch(plan, input.device, { onCompiled });
   try {
+    await writeConstants(session);
     await writeRank(session, input.rank);
     const rounding = counted();
+    const held = { squares: 0, all: 0, most: 0 };
     const total = jobs.reduce((sum, { changed }) => sum + changed.length, 0);
     input.onMerged?.(0, total);
     const merged = new Map(
@@ -79,6 +94,13 @@ export async function mergeModel(input: MergeInput): Promise<Merged> {
             for (const reading of job.readings)
               for (const message of await readTensor(session, reading, () => undefined)) warn(message);
             session.run(job.program);
+            // Of a part with several merged tensors the program is run for each, and measures the same.
+            if (job.difference !== undefined && key === job.changed[0]?.key) {
+              const [squares = 0, of = 0, most = 0] = await session.read(job.difference);
+              held.squares += squares;
+              held.all += of;
+              held.most = Math.max(held.most, most);
+            }
             for await (const piece of session.readPart(variable, 0)) yield rounding.stored(piece, type);
             rounding.done();
             input.onMerged?.(rounding.tensors(), total);
@@ -103,7 +125,9 @@ export async function mergeModel(input: MergeInput): Promise<Merged> {
     });
     const infinite = rounding.infinite();
     if (infinite > 0) warn(`${infinite} merged values are NaN or infinite in the type they are stored in`);
-    return rounding.result();
+    const fromHeld =
+      held.all === 0 ? undefined : { relative: Math.sqrt(held.squares / held.all), most: held.most };
+    return { ...rounding.result(), fromHeld };
   } finally {
     session.close();
   }
@@ -112,13 +136,14 @@ export async function mergeModel(input: MergeInput): Promise<Merged> {
 /** One part to be merged: what is read, what is run, what comes of it. */
 interface PartJob {
   readonly program: string;
+  readonly difference: string | undefined;
   readonly readings: readonly Reading[];
   readonly changed: readonly { readonly key: string; readonly variable: string; readonly type: FloatType }[];
 }
 
 function jobOf(
   { variables }: Plan,
-  { program, tensors }: Merge,
+  { program, difference, tensors }: Merge,
   checkpoint: Checkpoint,
   adapters: readonly Continued[],
 ): PartJob {
@@ -137,7 +162,7 @@ function jobOf(
     readings.push(found);
     if (isChanged) changed.push({ key, variable: name, type: found.from });
   }
-  return { program, readings, changed };
+  return { program, difference, readings, changed };
 }
 
 /** The keys that an adapter's file may have; a module beside it is named in one of two ways. */
@@ -205,7 +230,7 @@ function counted() {
     done: () => void (tensors += 1),
     tensors: () => tensors,
     infinite: () => infinite,
-    result: (): Merged => {
+    result: (): Omit<Merged, "fromHeld"> => {
       const mean = elements === 0 ? 0 : sum / elements;
       return { tensors, elements, types: [...types], rounding: { most, mean } };
     },

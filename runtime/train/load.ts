@@ -66,12 +66,7 @@ export async function load(session: Session, sources: Sources, options: LoadOpti
     for (const reading of planned) warnings.push(...(await readTensor(session, reading, onChunk)));
   };
   await readAll(readings);
-  for (const { name, initial, parts } of session.plan.variables) {
-    if (parts.length === 0) continue;
-    if (initial.from === "table")
-      await session.write(name, new Uint8Array(Buffer.from(initial.data, "base64")));
-    if (initial.from === "zero") session.clear(name);
-  }
+  await writeConstants(session);
   for (const reading of held) {
     if ("copies" in reading) await copyEncoded(session, reading, onChunk);
     else await readAll([reading]);
@@ -82,6 +77,16 @@ export async function load(session: Session, sources: Sources, options: LoadOpti
   await readAll(late);
   await session.done();
   return { bytes, warnings };
+}
+
+/** Gives variables that come from no file their first values: tables and zeros. */
+export async function writeConstants(session: Session): Promise<void> {
+  for (const { name, initial, parts } of session.plan.variables) {
+    if (parts.length === 0) continue;
+    if (initial.from === "table")
+      await session.write(name, new Uint8Array(Buffer.from(initial.data, "base64")));
+    if (initial.from === "zero") session.clear(name);
+  }
 }
 
 /** Shape of one part. */

@@ -11,7 +11,8 @@ import { readTensor, writeSafetensors } from "../../../runtime/checkpoint/safete
 import { openDevice, type OpenedDevice } from "../../../runtime/device/open.ts";
 import { mergeModel, type Merged } from "../../../runtime/export/merged.ts";
 import { openTuned } from "../../../runtime/train/tuned.ts";
-import { batchOf, methodFolder } from "../../compiler/parity/reference.ts";
+import { fromNf4, nf4 } from "../../compiler/library/quantization.ts";
+import { batchOf, methodFolder, tensorsIn } from "../../compiler/parity/reference.ts";
 import { temporaryFolder } from "../../runtime/checkpoint/files.ts";
 import { referenceModel } from "../train/reference-job.ts";
 
@@ -21,8 +22,8 @@ beforeAll(async () => {
 });
 afterAll(() => opened.close());
 
-const recipe = (base: string, adapter: string): string => `recipe merged {
-  model     "${base}"
+const recipe = (base: string, adapter: string, held = ""): string => `recipe merged {
+  model     "${base}"${held}
   adapter   ${adapter}
   data      "rows.jsonl" { format: tokens, length: 48 }
   batch     2
@@ -74,11 +75,11 @@ async function merge(
   adapter: string,
   from: string,
   output: string,
-  limit?: number,
+  { limit, held }: { readonly limit?: number; readonly held?: string } = {},
 ): Promise<Merged> {
   const alias = adapter.split(" ", 1)[0] ?? "";
   const tuned = { adapters: new Map([[alias, from]]) };
-  const input = planned(recipe(base, adapter), { purposes: ["merge"], tuned });
+  const input = planned(recipe(base, adapter, held), { purposes: ["merge"], tuned });
   const merged = await mergeModel({ ...input, output, ...(limit === undefined ? {} : { limit }) });
   expect(opened.takeErrors()).toEqual([]);
   return merged;
@@ -119,12 +120,39 @@ describe.each(cases)("%s, %s", (model, adapter, from) => {
   });
 });
 
+test(
+  "says how far the weights lie from what a format held of them while training",
+  { timeout: 120_000 },
+  async () => {
+    const base = join(referenceModel("llama"), "base");
+    const from = join(referenceModel("llama"), "adapter_final");
+    // The folder stands in quotes, and the option behind it.
+    const held = `${base}" { weights: nf4 { block: 64, double: true } } //"`;
+    const merged = await merge(held, lora, from, join(temporaryFolder(), "merged"));
+    let [squares, all, most] = [0, 0, 0];
+    for (const [name, { data }] of await tensorsIn(join(base, "model.safetensors"))) {
+      if (!/(_proj)\.weight$/.test(name)) continue;
+      const kept = fromNf4(nf4(data, 64, true, Math.fround), 64, Math.fround);
+      data.forEach((value, at) => {
+        const off = Math.abs(value - (kept[at] ?? NaN));
+        squares += off * off;
+        all += value * value;
+        most = Math.max(most, off);
+      });
+    }
+    expect(merged.fromHeld?.relative).toBeCloseTo(Math.sqrt(squares / all), 6);
+    expect(merged.fromHeld?.most).toBeCloseTo(most, 6);
+    const plain = await merge(base, lora, from, join(temporaryFolder(), "merged"));
+    expect(plain.fromHeld).toBeUndefined();
+  },
+);
+
 test("files of bounded size have an index, as Transformers writes it", { timeout: 120_000 }, async () => {
   const base = join(referenceModel("llama"), "base");
   const from = join(referenceModel("llama"), "adapter_final");
   const folder = temporaryFolder();
   await merge(base, lora, from, join(folder, "one"));
-  await merge(base, lora, from, join(folder, "many"), 100_000);
+  await merge(base, lora, from, join(folder, "many"), { limit: 100_000 });
   const names = readdirSync(join(folder, "many")).filter((name) => name.endsWith(".safetensors"));
   const count = String(names.length).padStart(5, "0");
   expect(names.length).toBeGreaterThan(2);
