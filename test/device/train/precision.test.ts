@@ -11,6 +11,9 @@ import { launch } from "../../../runtime/launch/session.ts";
 import type { StepLine } from "../../../runtime/train/lines.ts";
 import { load } from "../../../runtime/train/load.ts";
 import { train } from "../../../runtime/train/loop.ts";
+import { writeSafetensors, type TensorToWrite } from "../../../runtime/checkpoint/safetensors.ts";
+import { tensorsIn } from "../../compiler/parity/reference.ts";
+import { f32 } from "../../runtime/checkpoint/files.ts";
 import { rowsOf } from "../../runtime/train/rows.ts";
 import { folderOf, referenceModel, trainIn } from "./reference-job.ts";
 
@@ -81,6 +84,27 @@ test("a fixed scale that always overflows changes nothing and is given up", asyn
   await expect(run("llama", recipe(lora, "compute: f16, loss_scale: 1e30"))).rejects.toThrow(
     /step 10: 10 steps in a row overflowed with a loss scale of 1\.0/,
   );
+});
+
+test("gradients that 16 bits lose without a scale train with one", async () => {
+  const folder = folderOf("llama", { adapter_init: join(referenceModel("llama"), "adapter_init") });
+  // A head this small leaves gradients of some 1e-9 for all that lies below it, and f16 has nothing between 0 and 6e-8.
+  const path = join(folder, "base/model.safetensors");
+  const tensors = [...(await tensorsIn(path))].map(([name, { shape, data }]): TensorToWrite => {
+    const values = name === "lm_head.weight" ? data.map((value) => value * 1e-6) : data;
+    return { name, dtype: "F32", shape, data: f32(...values) };
+  });
+  await writeSafetensors(path, tensors);
+  const norms = async (precision: string): Promise<readonly number[]> => {
+    const { lines } = await trainIn(folder, recipe(lora, precision), ["training=4 steps"]);
+    return lines.map(({ grad_norm }) => grad_norm ?? NaN);
+  };
+  const lost = await norms("compute: f16, loss_scale: none");
+  const scaled = await norms("compute: f16");
+  const exact = await norms("compute: f32, store: f32");
+  expect(Math.min(...exact)).toBeGreaterThan(0);
+  expect(Math.max(...lost)).toBe(0);
+  exact.forEach((norm, at) => expect(Math.abs((scaled[at] ?? NaN) / norm - 1)).toBeLessThan(1e-2));
 });
 
 test("a dynamic scale falls until nothing overflows, and nothing changes meanwhile", async () => {

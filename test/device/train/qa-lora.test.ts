@@ -1,4 +1,4 @@
-// QA-LoRA on a base in int4, trained and merged: merged weights differ from the base's by a constant for each group.
+// QA-LoRA on a base in int4, trained and merged: merged weights differ from the base's by a constant for each group, and lose nothing in 4 bits.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -54,4 +54,9 @@ test("merged weights differ from the base's by a constant for each group, and tr
     }
   }
   expect(moved).toBeGreaterThan(1e-3);
+
+  // In 4 bits again, the merged model is the base in 4 bits with its adapter.
+  const adapted = await trainIn(folder, recipe(', start: "out/adapter"'), ["training=1 steps"]);
+  const alone = await trainIn(folder, recipe("").replace('"base"', '"merged"'), ["training=1 steps"]);
+  expect(Math.abs((alone.lines[0]?.loss ?? NaN) / (adapted.lines[0]?.loss ?? NaN) - 1)).toBeLessThan(1e-5);
 }, 60_000);
