@@ -12,7 +12,7 @@ adapter qa_lora(
   /// Share of the inputs that is left out at random while training.
   dropout: number = 0,
 ) on linear {
-  example { rank: 8, alpha: 16, block: 32 }
+  example { rank: 8, alpha: 16, block: 16 }
   require in % block == 0, "inputs of {in} are no whole number of groups of {block}"
   let scale = alpha / rank
   train A [rank, in / block] at "lora_A.weight" = low_rank_initial("kaiming", rank, in / block)

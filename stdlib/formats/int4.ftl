@@ -6,7 +6,7 @@ format int4(
   /// Neighbours of a row that share a scale and an offset.
   block: number = 32,
 ) {
-  example { block: 32 }
+  example { block: 16 }
   require block >= 16 and block <= 4096 and block % 8 == 0,
     "'block' takes a multiple of 8 from 16 to 4096, not {block}"
   require use == "weight", "'int4' is for weights"

@@ -136,6 +136,7 @@ const samples: Readonly<Record<string, readonly Input[]>> = {
   in_rows: [{ shape: [3, 5] }, 15, 4],
   out_of_rows: [{ shape: [4, 4] }, 15, [3, 5]],
   parts_of: [{ shape: [2, 3] }, { shape: [2, 1], data: [1.5, 0.5] }],
+  spread: [{ shape: [2, 3] }, 4],
   low_rank_lengths: [{ shape: [3, 4] }, { shape: [2, 4] }, { shape: [3, 2] }, 1.5],
   rotary: [
     { shape: [1, 2, 2, 4] },

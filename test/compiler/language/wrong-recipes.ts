@@ -65,7 +65,7 @@ export const wrongRecipes: readonly WrongRecipe[] = [
   ["unknown option of nf4", recipe('model "base" { weights: nf4 { blok: 64 } }')],
   ["nf4 block that is no number", recipe('model "base" { weights: nf4 { block: large } }')],
   ["options of a type", recipe('model "base" { weights: bf16 { block: 64 } }')],
-  ["unknown state", recipe("optimizer adamw { rate: 1e-3, state: int4 }")],
+  ["unknown state", recipe("optimizer adamw { rate: 1e-3, state: int3 }")],
   ["checkpoint as a number", recipe("checkpoint 2")],
   ["checkpoint every nothing", recipe("checkpoint every")],
   ["options of precision f32", recipe("precision f32 { compute: f16 }")],

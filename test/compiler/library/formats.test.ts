@@ -125,13 +125,16 @@ test.each([true, false])(
 );
 
 test("what is all zero is held in zeros, and zeros stand for zeros", () => {
+  // One that holds no states refuses them.
+  const onlyWeights = new Set(["int4"]);
   for (const name of found(libraryIndex, "format").keys()) {
-    for (const use of [
+    const uses = [
       { use: "weight", signed: true },
       { use: "state", signed: true },
       { use: "state", signed: false },
-    ] as const) {
-      const shape = [8, 100];
+    ] as const;
+    for (const use of uses.filter((each) => each.use === "weight" || !onlyWeights.has(name))) {
+      const shape = [8, 96];
       const format = runFormat(name, {}, shape, use);
       const nothing = new Map(
         [...format.tensors].map(([own, size]) => [
@@ -143,7 +146,7 @@ test("what is all zero is held in zeros, and zeros stand for zeros", () => {
       expect(back.every((value) => value === 0)).toBe(true);
       expect(
         format
-          .decode(format.encode({ shape, data: new Float64Array(800) }))
+          .decode(format.encode({ shape, data: new Float64Array(768) }))
           .data.every((value) => value === 0),
       ).toBe(true);
     }
