@@ -196,7 +196,9 @@ function precisionDecisions({ precision: { value } }: Settings): readonly Decisi
   const scaled =
     lossScale === "none"
       ? "no loss scale"
-      : `loss scale ${lossScale === "dynamic" ? "dynamic, from 65536" : lossScale}`;
+      : typeof lossScale === "number"
+        ? `loss scale ${lossScale}`
+        : `loss scale dynamic, from 65536, doubled after ${lossScale.doubling} steps without overflow`;
   // WGSL has no arithmetic in bf16.
   const products = compute === "bf16" ? "f32, of what is stored in bf16" : compute;
   const why =

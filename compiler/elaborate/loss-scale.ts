@@ -14,12 +14,11 @@ import type { Write } from "./programs.ts";
 import { anonymous, asTensor, elementwise, tensor } from "./tensors.ts";
 import { emit, read, scalarSlots, updateRows, type Workspace } from "./workspace.ts";
 
-/** The scale itself where it is fixed. */
-export type LossScale = "dynamic" | number;
+/** The scale itself where it is fixed; of a dynamic one, how many steps in a row without overflow double it. */
+export type LossScale = { readonly doubling: number } | number;
 
-/** A dynamic scale at first, and how many steps in a row double it. */
+/** A dynamic scale at first. */
 const firstScale = 65_536;
-const cleanSteps = 2_000;
 
 /** Beyond these a scale does not go: with the smallest, what overflows is no gradient. */
 const [smallest, largest] = [2 ** -14, 2 ** 100];
@@ -33,9 +32,9 @@ export function scaleVariable(span: Span): Declared {
 
 /** The scale of the step at hand. */
 export function scaleOf(scale: LossScale, span: Span): Meaning {
-  return scale === "dynamic"
-    ? { kind: "variable", variable: scaleVariable(span), dimensions: [] }
-    : number(scale);
+  return typeof scale === "number"
+    ? number(scale)
+    : { kind: "variable", variable: scaleVariable(span), dimensions: [] };
 }
 
 /** What makes a gradient of the loss itself from that of the scaled loss. */
@@ -81,13 +80,13 @@ export function scalarsNow(ws: Workspace, counted: Declared, span: Span): Value 
 
 /** What a step leaves of a dynamic scale, and of the count of steps since it was changed. */
 export function nextScale(ws: Workspace, scale: LossScale, applies: Meaning, span: Span): readonly Write[] {
-  if (scale !== "dynamic") return [];
+  if (typeof scale === "number") return [];
   const [held, clean] = [scaleVariable(span), stateVariable("clean steps", "optimizer", span)];
   const of = (operation: string, ...operands: readonly Meaning[]): Meaning =>
     elementwise(ws, operation, operands, span);
   const now = scaleOf(scale, span);
   const counted = of("add", tensor(read(ws, clean), []), number(1));
-  const isDue = of("less_equal", number(cleanSteps), counted);
+  const isDue = of("less_equal", number(scale.doubling), counted);
   const grown = of("minimum", of("multiply", now, number(2)), number(largest));
   const shrunk = of("maximum", of("multiply", now, number(0.5)), number(smallest));
   const next = of("select", applies, of("select", isDue, grown, now), shrunk);

@@ -62,7 +62,7 @@ export function trainingStep(
       { program: "micro", each: "micro-batch" },
       ...(duringBackward ? [] : [{ program: "update", each: "step" } as const]),
     ];
-    const scaled = lossScale === "dynamic" ? scaleName : lossScale;
+    const scaled = typeof lossScale === "object" ? scaleName : lossScale;
     return {
       programs: [micro, update],
       step,

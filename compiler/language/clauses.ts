@@ -105,7 +105,7 @@ export const clauses = {
   }),
   precision: clause({
     noun: "precision",
-    summary: "the types of the arithmetic: f32, or mixed { compute, store, loss_scale }",
+    summary: "the types of the arithmetic: f32, or mixed { compute, store, loss_scale, doubling }",
     example: "precision f32",
     argument: word("f32", "mixed"),
     ofArgument: true,
@@ -113,6 +113,10 @@ export const clauses = {
       compute: option(word("f16", "bf16", "f32"), "the type of matrix products"),
       store: option(word("f16", "bf16", "f32"), "the type in which activations are kept"),
       loss_scale: option(lossScale, "dynamic, a fixed factor, or none"),
+      doubling: option(
+        everyForm("a number of steps, such as every 2000 steps"),
+        "steps in a row without overflow that double a dynamic loss scale; 2000 if unsaid",
+      ),
     },
   }),
   data: clause({

@@ -97,11 +97,14 @@ function unpacked(read: ReadRecipe, format: DataFormat, pack: Said<boolean> | un
   read.report(problem("FTL0318", pack.span, "rows of format label are not packed", "write pack: false"));
 }
 
+/** Steps in a row without overflow that double a dynamic loss scale, where the recipe does not say. */
+const cleanSteps = 2_000;
+
 export function precisionOf(read: ReadRecipe): Settings["precision"] {
   const clause = read.one(clauses.precision);
   const said = clause?.argument;
   if (clause === undefined || said === undefined) return { value: "f32", span: read.recipe.name.span };
-  const { compute, store, loss_scale: scale } = clause.options;
+  const { compute, store, loss_scale: scale, doubling } = clause.options;
   if (said.value === "f32") {
     const [option] = clause.clause.body ?? [];
     if (option !== undefined) {
@@ -117,10 +120,16 @@ export function precisionOf(read: ReadRecipe): Settings["precision"] {
   const type = compute?.value ?? "f16";
   // Methods have no gradients that could vanish.
   const isEstimated = read.one(clauses.method) !== undefined;
+  const lossScale = scale?.value ?? (type === "f16" && !isEstimated ? "dynamic" : "none");
+  if (doubling !== undefined && lossScale !== "dynamic") {
+    const message = "only a dynamic loss scale is doubled";
+    const related = scale === undefined ? [] : [{ span: scale.span, label: "never changes" }];
+    read.report(problem("FTL0312", doubling.span, message, "has no effect", { related }));
+  }
   const value = {
     compute: type,
     store: store?.value ?? type,
-    lossScale: scale?.value ?? (type === "f16" && !isEstimated ? ("dynamic" as const) : ("none" as const)),
+    lossScale: lossScale === "dynamic" ? { doubling: doubling?.value ?? cleanSteps } : lossScale,
   };
   return { value, span: clause.clause.span };
 }

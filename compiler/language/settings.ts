@@ -137,7 +137,8 @@ export interface Settings {
     | {
         readonly compute: "f16" | "bf16" | "f32";
         readonly store: "f16" | "bf16" | "f32";
-        readonly lossScale: "dynamic" | "none" | number;
+        /** `doubling`: the steps in a row without overflow that double a dynamic scale. */
+        readonly lossScale: { readonly doubling: number } | "none" | number;
       }
   >;
   readonly data: DataSettings;

@@ -53,7 +53,7 @@ test("settings of qdylora: units, shares, blocks", () => {
     options: { block: { kind: "number", value: 64 }, double: { kind: "boolean", value: true } },
   });
   expect(settings?.adapters[0]?.options.get("rank")?.value).toEqual({ kind: "range", first: 1, last: 64 });
-  expect(settings?.precision.value).toEqual({ compute: "f16", store: "f16", lossScale: "dynamic" });
+  expect(settings?.precision.value).toEqual({ compute: "f16", store: "f16", lossScale: { doubling: 2000 } });
   expect(settings?.evaluation).toMatchObject({ every: 100, format: "chat", pack: true, learn: "replies" });
   expect(settings?.evaluation?.length.value).toBe(1024);
   expect(settings?.checkpoint.value).toBe("auto");
@@ -94,7 +94,7 @@ test("every clause at its fullest checks", async () => {
     model "m" { weights: int8, init: random, train: ["lm_head*", "*norm*"] }
     adapter lora as style { rank: 8, on: [q_proj, "model.layers.*.mlp.up_proj"] }
     adapter lora as tone { rank: 4, alpha: 2 * 8, dropout: 5%, on: mlp }
-    precision mixed { compute: bf16, store: bf16, loss_scale: 1024 }
+    precision mixed { compute: bf16, store: bf16, loss_scale: dynamic, doubling: every 500 steps }
     data "d.parquet" { format: label, length: 2k, split: 5%, learn: all }
     evaluation { every: 50 steps }
     batch 32

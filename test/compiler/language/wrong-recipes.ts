@@ -69,6 +69,11 @@ export const wrongRecipes: readonly WrongRecipe[] = [
   ["checkpoint as a number", recipe("checkpoint 2")],
   ["checkpoint every nothing", recipe("checkpoint every")],
   ["options of precision f32", recipe("precision f32 { compute: f16 }")],
+  [
+    "a fixed loss scale that is doubled",
+    recipe("precision mixed { loss_scale: 1024, doubling: every 100 steps }"),
+  ],
+  ["a loss scale doubled by no steps", recipe("precision mixed { doubling: 2000 }")],
   ["rows with a class, packed", recipe('data "rows.jsonl" { format: label, pack: true }')],
   [
     "rows with a class, packed as those to learn from",

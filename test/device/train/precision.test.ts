@@ -3,18 +3,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { compile } from "../../../compiler/compile.ts";
-import { profileFromDevice } from "../../../compiler/profile/device.ts";
-import { batches } from "../../../runtime/data/batches.ts";
-import { openDevice } from "../../../runtime/device/open.ts";
-import { launch } from "../../../runtime/launch/session.ts";
 import type { StepLine } from "../../../runtime/train/lines.ts";
-import { load } from "../../../runtime/train/load.ts";
-import { train } from "../../../runtime/train/loop.ts";
 import { writeSafetensors, type TensorToWrite } from "../../../runtime/checkpoint/safetensors.ts";
 import { tensorsIn } from "../../compiler/parity/reference.ts";
 import { f32 } from "../../runtime/checkpoint/files.ts";
-import { rowsOf } from "../../runtime/train/rows.ts";
 import { folderOf, referenceModel, trainIn } from "./reference-job.ts";
 
 const recipe = (what: string, precision: string): string => `
@@ -105,52 +97,4 @@ test("gradients that 16 bits lose without a scale train with one", async () => {
   expect(Math.min(...exact)).toBeGreaterThan(0);
   expect(Math.max(...lost)).toBe(0);
   exact.forEach((norm, at) => expect(Math.abs((scaled[at] ?? NaN) / norm - 1)).toBeLessThan(1e-2));
-});
-
-test("a dynamic scale falls until nothing overflows, and nothing changes meanwhile", async () => {
-  const folder = folderOf("llama");
-  using opened = await openDevice();
-  const { plan } = compile(recipe('model "base" { train: all, init: random { seed: 3 } }', "compute: f16"), {
-    path: join(folder, "recipe.ftl"),
-    read: (path) => readFileSync(path, "utf8"),
-    profile: profileFromDevice(opened.facts),
-  });
-  if (plan === undefined) throw new Error("no plan");
-  const session = await launch(plan, opened.device);
-  try {
-    await load(session, { checkpoint: undefined, adapters: [], seed: 3 });
-    await session.write("loss scale", Float32Array.of(2 ** 40));
-    const words = Array.from({ length: 48 }, (_, at) => (at * 7) % 300);
-    const rows = batches(rowsOf([words], [words.toReversed()]), {
-      rows: 2,
-      length: 48,
-      seed: 1,
-      shuffle: false,
-    });
-    const lines: StepLine[] = [];
-    const trained = await train(session, {
-      batches: rows,
-      steps: 40,
-      seed: 3,
-      rate: undefined,
-      clock: () => 0,
-      onLine: async (line) => void ("loss" in line && lines.push(line)),
-    });
-    const skips = lines.filter(({ skipped }) => skipped).length;
-    expect(skips).toBeGreaterThan(5);
-    expect(skips).toBeLessThan(30);
-    expect(lines.map(({ skipped }) => skipped)).toEqual(lines.map((_, at) => at < skips));
-    expect(lines.map(({ loss_scale }) => loss_scale)).toEqual(
-      lines.map((_, at) => 2 ** (40 - Math.min(at, skips))),
-    );
-    // The same weights have the same loss, bit for bit; then it falls.
-    expect(new Set(lines.slice(0, skips + 1).map(({ loss }) => loss)).size).toBe(1);
-    expect(lines.at(-1)?.loss).toBeLessThan((lines[0]?.loss ?? 0) - 0.5);
-    expect(trained.updates).toBe(40 - skips);
-    expect(await session.read("updates")).toEqual(Float32Array.of(40 - skips));
-    expect(await session.read("clean steps")).toEqual(Float32Array.of(40 - skips));
-  } finally {
-    session.close();
-  }
-  expect(opened.takeErrors()).toEqual([]);
 });
