@@ -198,16 +198,16 @@ function precisionDecisions({ precision: { value } }: Settings): readonly Decisi
       ? "no loss scale"
       : typeof lossScale === "number"
         ? `loss scale ${lossScale}`
-        : `loss scale dynamic, from 65536, doubled after ${lossScale.doubling} steps without overflow`;
+        : `loss scale from 65536, halved by a step that overflows, doubled by ${lossScale.doubling} in a row that do not`;
   // WGSL has no arithmetic in bf16.
-  const products = compute === "bf16" ? "f32, of what is stored in bf16" : compute;
+  const products = compute === "bf16" ? "f32" : compute;
   const why =
     "said by the recipe, or its default; in f32 stay sums of products, weights that train, their gradients and optimizer states, " +
     "norms, softmax, attention's statistics, logits and loss, and rows of an odd length";
   return [
     {
       what: "precision",
-      chosen: `products in ${products}; activations in ${store}, ${scaled}`,
+      chosen: `products take ${products}, activations are kept in ${store}; ${scaled}`,
       why,
       considered: [],
     },

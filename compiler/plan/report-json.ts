@@ -1,6 +1,6 @@
 // What a plan says to its reader, as data: the object of `compile --plan=json`, with the keys that scripts depend on. Everything is
 // taken from the plan and from what the verifier found; nothing is estimated but the host's memory.
-import { sizeOf } from "../ir/graph.ts";
+import { sizeOf, type ElementType } from "../ir/graph.ts";
 import { verify, type Verification } from "../verify/verify.ts";
 import { roundUp } from "./held.ts";
 import {
@@ -26,6 +26,7 @@ export interface ReportProgram {
 export interface ReportEntry {
   readonly name: string;
   readonly kind: MemoryKind;
+  readonly type: ElementType;
   readonly bytes: number;
   readonly span: PlanSpan | undefined;
 }
@@ -48,6 +49,8 @@ export interface PlanReport {
     readonly budget_bytes: number;
     readonly lower_bound_bytes: number;
     readonly by_kind: Readonly<Record<MemoryKind | "free", number>>;
+    /** The bytes that are no holes, by the type of what they hold; what lies in a format of fewer bits counts as u32. */
+    readonly by_type: Readonly<Partial<Record<ElementType, number>>>;
     readonly host: { readonly peak_bytes: number; readonly traffic_per_step: number };
     readonly programs: Readonly<Record<string, ReportProgram>>;
     readonly top: readonly ReportEntry[];
@@ -100,6 +103,7 @@ export function reportJson(
       budget_bytes: plan.budget,
       lower_bound_bytes: plan.lowerBoundBytes,
       by_kind: byKind(plan, live),
+      by_type: byType(live),
       host: hostMemory(plan),
       programs: programsOf(plan),
       top: entriesOf(plan, live).slice(0, topEntries),
@@ -147,20 +151,28 @@ function byKind(plan: Plan, live: readonly PlanTensor[]): Record<MemoryKind | "f
   return sums;
 }
 
+function byType(live: readonly PlanTensor[]): Partial<Record<ElementType, number>> {
+  const sums: Partial<Record<ElementType, number>> = {};
+  for (const { type, size } of live) sums[type] = (sums[type] ?? 0) + size;
+  return sums;
+}
+
 /** The largest first; layers' numbers are replaced, so that the same value of many layers counts as one. */
 function entriesOf(plan: Plan, live: readonly PlanTensor[]): ReportEntry[] {
   const unit = plan.device.limits.minStorageBufferOffsetAlignment;
   const found = new Map<string, ReportEntry & { readonly count: number }>();
-  for (const { name, kind, size, span } of live) {
-    const key = name
+  for (const { name, kind, type, size, span } of live) {
+    const named = name
       .replace(/\[\d+\]$/, "")
       .replace(/ \(\d+\)$/, "")
       .replaceAll(/(?<=\.)\d+(?=[./]|$)/g, "{i}");
-    const known = found.get(`${kind} ${key}`);
+    const key = `${kind} ${type} ${named}`;
+    const known = found.get(key);
     const bytes = (known?.bytes ?? 0) + roundUp(size, unit);
-    found.set(`${kind} ${key}`, {
-      name: key,
+    found.set(key, {
+      name: named,
       kind,
+      type,
       bytes,
       span: known?.span ?? plan.spans[span ?? -1],
       count: (known?.count ?? 0) + 1,
@@ -168,9 +180,10 @@ function entriesOf(plan: Plan, live: readonly PlanTensor[]): ReportEntry[] {
   }
   return [...found.values()]
     .sort((a, b) => b.bytes - a.bytes)
-    .map(({ name, kind, bytes, span, count }) => ({
+    .map(({ name, kind, type, bytes, span, count }) => ({
       name: count === 1 ? name : `${name} × ${count}`,
       kind,
+      type,
       bytes,
       span,
     }));

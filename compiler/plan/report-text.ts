@@ -36,7 +36,7 @@ function headline({ recipe, device, hash, fits, verified, memory }: PlanReport):
   ].join("\n");
 }
 
-function memory({ memory: { by_kind, peak_bytes, lower_bound_bytes, host } }: PlanReport): string {
+function memory({ memory: { by_kind, by_type, peak_bytes, lower_bound_bytes, host } }: PlanReport): string {
   const rows = Object.entries(by_kind)
     .filter(([, bytes]) => bytes > 0)
     .map(([kind, bytes]) => [
@@ -45,10 +45,15 @@ function memory({ memory: { by_kind, peak_bytes, lower_bound_bytes, host } }: Pl
       bar(bytes / peak_bytes),
       percent(bytes / peak_bytes),
     ]);
+  const types = Object.entries(by_type)
+    .toSorted(([, a], [, b]) => b - a)
+    .map(([type, bytes]) => `${type}: ${bytesText(bytes)}`)
+    .join(", ");
   const ratio = lower_bound_bytes === 0 ? 1 : peak_bytes / lower_bound_bytes;
   return [
     "Device memory at the peak",
     ...table(rows, [14, -12, 40, -7]),
+    ...wrap(`  held in ${types}`, 4),
     `  ${peak_bytes} bytes; ${ratio.toFixed(4)} of the lower bound, ${lower_bound_bytes}`,
     `  host: ${bytesText(host.peak_bytes)}, ${bytesText(host.traffic_per_step)} moved a step`,
   ].join("\n");
@@ -87,8 +92,10 @@ function work({ work, parameters }: PlanReport): string {
 }
 
 function top({ memory: { top } }: PlanReport): string {
-  const rows = top.slice(0, 10).map(({ name, kind, bytes }) => [`  ${name}`, kind, bytesText(bytes)]);
-  return ["Largest at the peak", ...table(rows, [54, 12, -12])].join("\n");
+  const rows = top
+    .slice(0, 10)
+    .map(({ name, kind, type, bytes }) => [`  ${name}`, kind, type, bytesText(bytes)]);
+  return ["Largest at the peak", ...table(rows, [46, 12, 5, -12])].join("\n");
 }
 
 function decisions({ decisions }: PlanReport): string {

@@ -12,6 +12,8 @@ describe("the report as data", () => {
     const { memory, work, checks } = report;
     expect(Object.values(memory.by_kind).reduce((sum, bytes) => sum + bytes, 0)).toBe(memory.peak_bytes);
     expect(memory.by_kind.free).toBeGreaterThanOrEqual(0);
+    const held = Object.values(memory.by_type).reduce((sum, bytes) => sum + bytes, 0);
+    expect(held).toBe(memory.peak_bytes - memory.by_kind.free);
     expect(memory.peak_bytes).toBe(plan.buffers.reduce((sum, { size }) => sum + size, 0));
     expect(Math.max(...Object.values(memory.programs).map(({ peak_bytes }) => peak_bytes))).toBe(
       memory.lower_bound_bytes,
