@@ -114,6 +114,7 @@ export abstract class LookaheadParser extends CstParser {
         case "peft":
         case "example":
         case "bitsandbytes":
+        case "gguf":
           if (next.tokenType === t.LeftBrace) return "fields";
           break;
         case "require":

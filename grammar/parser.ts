@@ -305,7 +305,7 @@ export class FtlParser extends ExpressionParser {
     this.CONSUME(t.Text);
   });
 
-  /** `peft { … }`, `example { … }`, `bitsandbytes { … }`. */
+  /** `peft { … }`, `example { … }`, `bitsandbytes { … }`, `gguf { … }`. */
   readonly fields = this.RULE("fields", () => {
     this.CONSUME(t.Word);
     this.SUBRULE(this.body);

@@ -210,10 +210,11 @@ export interface Require {
 /**
  * `peft { peft_type: "LORA", r: rank }`: the fields of `adapter_config.json`. `example { rank: 8 }`: options with which the
  * definition works as it stands; for an architecture, the fields of a small `config.json`. `bitsandbytes { blocksize: block }`: what that
- * library's files say of a tensor that they hold in the format.
+ * library's files say of a tensor that they hold in the format. `gguf { type: "Q8_0" }`: the type of GGUF files whose blocks the
+ * format's tensors are, in the order in which a block has them.
  */
 export interface Fields {
-  readonly kind: "peft" | "example" | "bitsandbytes";
+  readonly kind: "peft" | "example" | "bitsandbytes" | "gguf";
   readonly options: readonly Option[];
   readonly span: Span;
 }

@@ -272,7 +272,7 @@ export class TreeBuilder extends ExpressionBuilder {
       }
       case "fields": {
         const word = first(node, "Word")?.image;
-        const kind = word === "example" || word === "bitsandbytes" ? word : "peft";
+        const kind = word === "example" || word === "bitsandbytes" || word === "gguf" ? word : "peft";
         return { kind, options: this.options(nodes(node, "body")[0]), span };
       }
       case "conditional":

@@ -183,6 +183,10 @@ export const builtins: Readonly<Record<string, Builtin>> = Object.fromEntries([
     const { value, dimensions } = asTensor(ws, given.need(0, "x").meaning, at);
     return tensor(casted(ws, value, "f32", at), dimensions);
   }),
+  builtin("half", (ws, given, at) => {
+    const { value, dimensions } = asTensor(ws, given.need(0, "x").meaning, at);
+    return tensor(casted(ws, casted(ws, value, "f16", at), "f32", at), dimensions);
+  }),
   ...bitwise.map((name) =>
     builtin(name, (ws, given, at) => {
       const words = [given.need(0, "x").meaning, given.need(1, "y").meaning].map((each) =>

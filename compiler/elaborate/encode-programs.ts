@@ -100,6 +100,7 @@ function encode(
       program,
       tensors: tensors.map((tensor) => tensor.name),
       stored: held?.stored === undefined ? undefined : storedOf(held.stored),
+      ...(held?.blocks === undefined ? {} : { blocks: held.blocks }),
     },
   };
 }

@@ -10,6 +10,7 @@ export interface Owner {
   method?(method: Method, env: Environment): void;
   peft?(fields: Fields, env: Environment): void;
   bitsandbytes?(fields: Fields, env: Environment): void;
+  gguf?(fields: Fields, env: Environment): void;
   /** Gives a state or the weight a new value; only where a body may assign. */
   assign?(name: string, meaning: Meaning, statement: Statement, env: Environment): void;
   /** What is assigned is seen by the rest of the body alone: the body runs for several programs. */

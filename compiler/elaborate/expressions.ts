@@ -96,6 +96,9 @@ function evaluateStatement(ws: Workspace, env: Environment, statement: Statement
     case "bitsandbytes":
       env.owner.bitsandbytes?.(statement, env);
       return none;
+    case "gguf":
+      env.owner.gguf?.(statement, env);
+      return none;
     case "example":
       return none;
     case "assign": {

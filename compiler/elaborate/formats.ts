@@ -59,6 +59,7 @@ interface Form {
   }[];
   readonly methods: ReadonlyMap<string, Method>;
   readonly stored: Stored | undefined;
+  readonly blocks: string | undefined;
 }
 
 const types: readonly ElementType[] = ["u32", "i32", "f32", "f16", "bf16"];
@@ -135,6 +136,7 @@ export function heldIn(ws: Workspace, format: FormatUse, tensor: Declared, use: 
       encode,
       touched: touching === undefined ? undefined : touched,
       stored: form.stored,
+      blocks: form.blocks,
     },
   };
   for (const { name, dimensions, type, span: declared } of form.tensors) {
@@ -174,6 +176,7 @@ function formOf(ws: Workspace, format: FormatUse, { shape }: Declared, { use, si
   if (known !== undefined) return known;
   const tensors: Form["tensors"][number][] = [];
   const methods = new Map<string, Method>();
+  let blocks: string | undefined;
   const files: { readonly fields: Fields; readonly inside: Environment }[] = [];
   const scope = inner(undefined);
   const words: readonly (readonly [string, Meaning])[] = [
@@ -211,6 +214,7 @@ function formOf(ws: Workspace, format: FormatUse, { shape }: Declared, { use, si
     },
     method: (method) => void methods.set(method.name.text, method),
     bitsandbytes: (fields, inside) => void files.push({ fields, inside }),
+    gguf: (fields, inside) => void (blocks = blocksBy(ws, fields, inside)),
   });
   bindParameters(ws, env, definition.name.text, definition.parameters, options, span);
   const before = ws.diagnostics.length;
@@ -223,7 +227,7 @@ function formOf(ws: Workspace, format: FormatUse, { shape }: Declared, { use, si
   const [file] = files;
   const names = tensors.map(({ at }) => at);
   const stored = file === undefined ? undefined : storedBy(ws, definition, file.fields, file.inside, names);
-  const form = { env, tensors, methods, stored };
+  const form = { env, tensors, methods, stored, blocks };
   forms.set(key, form);
   return form;
 }
@@ -263,6 +267,19 @@ function tableOf(
   };
   tables.set(key, made);
   return made;
+}
+
+/** The type that `gguf { type: … }` names. */
+function blocksBy(ws: Workspace, { options, span }: Fields, env: Environment): string {
+  const [option, ...others] = options;
+  const meaning = option === undefined ? none : evaluate(ws, env, option.value);
+  if (
+    meaning.kind === "string" &&
+    others.length === 0 &&
+    option?.path.map(({ text }) => text).join(".") === "type"
+  )
+    return meaning.value;
+  return fail("FTL0703", span, 'gguf says the type of a file\'s tensors: gguf { type: "Q8_0" }', "not that");
 }
 
 /** What `bitsandbytes { … }` says: numbers and texts that must be so, and tables. */

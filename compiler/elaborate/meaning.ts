@@ -185,6 +185,8 @@ export interface Holding {
   readonly touched: ((moved: Value) => readonly Value[]) | undefined;
   /** How bitsandbytes' files hold it, where they can. */
   readonly stored: Stored | undefined;
+  /** The type of GGUF files whose blocks the tensors are, where there is one. */
+  readonly blocks: string | undefined;
 }
 
 /** What stands beside a tensor in files of bitsandbytes that hold it encoded. */

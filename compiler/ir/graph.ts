@@ -141,6 +141,8 @@ export interface HeldTensor {
   readonly tensors: readonly string[];
   /** How files of bitsandbytes hold it encoded. */
   readonly stored: StoredTensor | undefined;
+  /** The type of GGUF files whose blocks `tensors` are, in the order in which a block has them; none if absent. */
+  readonly blocks?: string | undefined;
 }
 
 /** Names stand behind the tensor's own and a point. */

@@ -137,6 +137,7 @@ function readHeld(reader: Reader): HeldTensor {
     staging: String(given["staging"]),
     program: String(given["program"]),
     tensors: texts(given["tensors"]),
+    ...(given["blocks"] === undefined ? {} : { blocks: String(given["blocks"]) }),
     stored:
       state === undefined
         ? undefined

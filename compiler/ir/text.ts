@@ -67,8 +67,18 @@ function initialText(initial: Exclude<Initial, { readonly from: "table" }>): str
   return "names" in initial ? `${initial.from}(${initial.names.map(quoted).join(", ")})` : initial.from;
 }
 
-function heldAttributes({ names, shape, format, staging, program, tensors, stored }: HeldTensor): Attributes {
-  const held = { names, shape, format, staging, program, tensors };
+function heldAttributes({
+  names,
+  shape,
+  format,
+  staging,
+  program,
+  tensors,
+  stored,
+  blocks,
+}: HeldTensor): Attributes {
+  const own = blocks === undefined ? {} : { blocks };
+  const held = { names, shape, format, staging, program, tensors, ...own };
   if (stored === undefined) return { ...held, stored: false };
   const { state, fields, tables } = stored;
   return {

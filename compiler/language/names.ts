@@ -159,6 +159,7 @@ function checkSequence(
       }
       case "peft":
       case "bitsandbytes":
+      case "gguf":
         for (const option of statement.options) checkExpression(option.value, env, checking);
         break;
       case "example":

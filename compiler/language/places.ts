@@ -15,7 +15,7 @@ export const places: Readonly<Record<Place, ReadonlySet<string>>> = {
   schedule: new Set(["let", "method", "require", "example", "if"]),
   task: new Set(["let", "weight", "part", "method", "peft", "require", "example", "if"]),
   method: new Set(["let", "state", "method", "require", "example", "if"]),
-  format: new Set(["let", "table", "tensor", "method", "bitsandbytes", "require", "example", "if"]),
+  format: new Set(["let", "table", "tensor", "method", "bitsandbytes", "gguf", "require", "example", "if"]),
   body: new Set(["let", "require", "if", "result"]),
   "updating body": new Set(["let", "require", "if", "result", "assign"]),
 };

@@ -314,6 +314,7 @@ const plan = record<Plan>({
       staging: string,
       programs: listOf(string),
       tensors: listOf(string),
+      blocks: optional(string),
       stored: optional(
         record<NonNullable<Plan["held"][number]["stored"]>>({
           state: string,

@@ -64,6 +64,7 @@ const keys: Readonly<Record<Node["kind"], readonly string[]>> = {
   require: ["condition", "message"],
   peft: ["options"],
   bitsandbytes: ["options"],
+  gguf: ["options"],
   example: ["options"],
   if: ["condition", "then", "otherwise"],
   result: ["value"],

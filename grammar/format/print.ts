@@ -84,6 +84,7 @@ function construct(node: Node, manner: Manner, root: Root, options: Options, pat
       ]);
     case "peft":
     case "bitsandbytes":
+    case "gguf":
     case "example":
       return [node.kind, " ", items.block(node.options, "options", options, path, print)];
     case "if":

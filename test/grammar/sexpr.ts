@@ -106,6 +106,7 @@ export function sexpr(node: Node): string {
       );
     case "peft":
     case "bitsandbytes":
+    case "gguf":
     case "example":
       return list(node.kind, all(node.options));
     case "if":
