@@ -5,7 +5,6 @@ import type { Blocks } from "./header.ts";
 import type { FloatType } from "./convert.ts";
 
 export interface BlockType extends Blocks {
-  readonly name: string;
   readonly dtype: FloatType;
 }
 

@@ -9,6 +9,8 @@ import { byteLength, isStoredType, type StoredType } from "./types.ts";
 
 /** How bytes of a file that holds a tensor in blocks become elements of its `dtype`. */
 export interface Blocks {
+  /** The type's name, as ggml has it. */
+  readonly name: string;
   readonly elements: number;
   readonly bytes: number;
   /** Whole blocks into room for exactly their elements. */

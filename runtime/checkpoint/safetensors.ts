@@ -126,37 +126,60 @@ function decodedBytes({ dtype, shape }: TensorEntry): number {
   return bytes;
 }
 
-/** Runs of blocks that lie together in the file, a row where rows are moved, decoded into one buffer of elements. */
-async function* decodedChunks(
-  path: string,
-  entry: TensorEntry,
-  blocks: Blocks,
-  size: number,
+/** Blocks as the file has them, whole blocks in the order of the tensor's rows; `chunkBlocks` at a time, but for the last. */
+export async function* readBlocks(
+  file: SafetensorsFile,
+  name: string,
+  chunkBlocks: number,
 ): AsyncGenerator<Chunk> {
-  const total = decodedBytes(entry);
-  const perBlock = decodedBytes({ ...entry, shape: [blocks.elements] });
-  const chunk = Math.max(perBlock, Math.floor(size / perBlock) * perBlock);
-  const run = blocks.row === undefined ? total : total / (entry.shape[0] ?? 1);
-  const buffer = new Uint8Array(Math.min(chunk, total));
-  const stored = new Uint8Array((buffer.length / perBlock) * blocks.bytes);
+  const entry = findTensor(file, name);
+  if (entry.blocks === undefined) throw new RangeError(`tensor ${JSON.stringify(name)} has no blocks`);
+  yield* storedBlocks(file.path, entry, entry.blocks, chunkBlocks);
+}
+
+/** Blocks that lie together in the file are read at once: all of a chunk's, or those of a row where rows are moved. */
+async function* storedBlocks(
+  path: string,
+  { begin, end, shape }: TensorEntry,
+  blocks: Blocks,
+  chunkBlocks: number,
+): AsyncGenerator<Chunk> {
+  const total = end - begin;
+  const run = blocks.row === undefined ? total : total / (shape[0] ?? 1);
+  const buffer = new Uint8Array(Math.min(chunkBlocks * blocks.bytes, total));
+  if (buffer.length === 0) return;
   const handle = await openToRead(path);
   try {
-    for (let offset = 0; offset < total; offset += chunk) {
-      const bytes = buffer.subarray(0, Math.min(chunk, total - offset));
+    for (let offset = 0; offset < total; offset += buffer.length) {
+      const bytes = buffer.subarray(0, Math.min(buffer.length, total - offset));
       for (let done = 0; done < bytes.length;) {
         const row = Math.floor((offset + done) / run);
         const inRow = offset + done - row * run;
         const length = Math.min(run - inRow, bytes.length - done);
-        const at = ((blocks.row?.(row) ?? row) * run + inRow) / perBlock;
-        const from = stored.subarray(0, (length / perBlock) * blocks.bytes);
-        await readFully(path, handle, from, entry.begin + at * blocks.bytes);
-        blocks.decode(from, bytes.subarray(done, done + length));
+        const at = (blocks.row?.(row) ?? row) * run + inRow;
+        await readFully(path, handle, bytes.subarray(done, done + length), begin + at);
         done += length;
       }
       yield { offset, bytes };
     }
   } finally {
     await handle.close();
+  }
+}
+
+async function* decodedChunks(
+  path: string,
+  entry: TensorEntry,
+  blocks: Blocks,
+  size: number,
+): AsyncGenerator<Chunk> {
+  const perBlock = decodedBytes({ ...entry, shape: [blocks.elements] });
+  const chunkBlocks = Math.max(1, Math.floor(size / perBlock));
+  const buffer = new Uint8Array(Math.min(chunkBlocks * perBlock, decodedBytes(entry)));
+  for await (const { offset, bytes } of storedBlocks(path, entry, blocks, chunkBlocks)) {
+    const decoded = buffer.subarray(0, (bytes.length / blocks.bytes) * perBlock);
+    blocks.decode(bytes, decoded);
+    yield { offset: (offset / blocks.bytes) * perBlock, bytes: decoded };
   }
 }
 

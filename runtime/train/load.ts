@@ -11,6 +11,7 @@ import type { StoredAdapter } from "../checkpoint/peft.ts";
 import { readChunks, type SafetensorsFile } from "../checkpoint/safetensors.ts";
 import type { Session } from "../launch/session.ts";
 import { checkAdapter, type Continued } from "./adapters.ts";
+import { blocksReading, copyBlocks, roundedAgain, type BlocksReading } from "./blocks.ts";
 import { copyEncoded, encodedReading, encodingsIn, type EncodedReading } from "./encoded.ts";
 
 export type { Continued } from "./adapters.ts";
@@ -54,6 +55,7 @@ export async function load(session: Session, sources: Sources, options: LoadOpti
   const readings = plannedReadings(session, sources);
   const held = await heldReadings(session, sources);
   const late = optionalReadings(session, sources);
+  if (sources.checkpoint !== undefined) warnings.push(...roundedAgain(session.plan.held, sources.checkpoint));
   const total = [...readings, ...held, ...late].reduce((sum, { bytes }) => sum + bytes, 0);
   let bytes = 0;
   options.onLoaded?.(bytes, total);
@@ -69,6 +71,7 @@ export async function load(session: Session, sources: Sources, options: LoadOpti
   await writeConstants(session);
   for (const reading of held) {
     if ("copies" in reading) await copyEncoded(session, reading, onChunk);
+    else if ("slots" in reading) warnings.push(...(await copyBlocks(session, reading, onChunk)));
     else await readAll([reading]);
   }
   if (session.find("keys") !== undefined) await session.write("keys", Uint32Array.of(sources.seed));
@@ -141,24 +144,28 @@ function plannedReadings(session: Session, sources: Sources): Reading[] {
   return readings;
 }
 
-/** What is held in a format: as numbers, by way of the variable that the tensor's program reads, or encoded already. */
+/** What is held in a format: as numbers, by way of the variable that the tensor's program reads, or encoded or in its blocks already. */
 async function heldReadings(
   session: Session,
   sources: Sources,
-): Promise<readonly (Reading | EncodedReading)[]> {
+): Promise<readonly (Reading | EncodedReading | BlocksReading)[]> {
   const { checkpoint } = sources;
-  const found: (Reading | EncodedReading)[] = [];
+  const found: (Reading | EncodedReading | BlocksReading)[] = [];
   const encodings = encodingsIn(checkpoint?.tensors.keys() ?? []);
   for (const held of session.plan.held) {
     const staging = session.find(held.staging);
     if (staging === undefined || checkpoint === undefined)
       throw new RangeError(`nothing was given for '${held.name}'`);
     for (const [part, name] of held.names.entries()) {
-      const encoded = await encodedReading(session, held, part, checkpoint, encodings);
+      const encoded =
+        blocksReading(session, held, part, checkpoint) ??
+        (await encodedReading(session, held, part, checkpoint, encodings));
       const file = checkpoint.tensors.get(name)?.file;
       const plain = encoded ?? readingOf({ ...staging, shape: held.shape, stack: false }, 0, name, file);
       if (typeof plain === "string") throw new CheckpointError(file?.path ?? checkpoint.folder, plain);
-      found.push("copies" in plain ? plain : { ...plain, program: held.programs[part] ?? "" });
+      found.push(
+        "copies" in plain || "slots" in plain ? plain : { ...plain, program: held.programs[part] ?? "" },
+      );
     }
   }
   return found;

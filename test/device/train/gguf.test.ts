@@ -7,28 +7,16 @@ import { toFloats } from "../../../runtime/checkpoint/convert.ts";
 import { openCheckpoint } from "../../../runtime/checkpoint/folder.ts";
 import { readTensor, writeSafetensors, type TensorToWrite } from "../../../runtime/checkpoint/safetensors.ts";
 import { put } from "../../runtime/checkpoint/files.ts";
-import { ggufFile, references, type Listed } from "../../runtime/checkpoint/gguf-file.ts";
+import {
+  ggufFile,
+  ggufName,
+  references,
+  rowsInPairs,
+  type Listed,
+} from "../../runtime/checkpoint/gguf-file.ts";
 import { folderOf, referenceModel, referenceRecipe, trainIn } from "./reference-job.ts";
 
 const [q40, q80] = [2, 8] as const;
-const names: readonly (readonly [string, string])[] = [
-  ["model.embed_tokens", "token_embd"],
-  ["model.norm", "output_norm"],
-  ["lm_head", "output"],
-  ["model.layers", "blk"],
-  ["input_layernorm", "attn_norm"],
-  ["post_attention_layernorm", "ffn_norm"],
-  ["self_attn.o_proj", "attn_output"],
-  ["self_attn.q_proj", "attn_q"],
-  ["self_attn.k_proj", "attn_k"],
-  ["self_attn.v_proj", "attn_v"],
-  ["mlp.gate_proj", "ffn_gate"],
-  ["mlp.up_proj", "ffn_up"],
-  ["mlp.down_proj", "ffn_down"],
-];
-const ggufName = (name: string): string =>
-  names.reduce((text, [theirs, own]) => text.replace(`${theirs}.`, `${own}.`), name);
-
 /** Blocks as llama.cpp's reference quantizer rounds to them. */
 function quantize(type: number, data: Float32Array): Uint8Array {
   const known = references.get(type);
@@ -59,17 +47,10 @@ function halfBits(value: number): number {
   return (value < 0 ? 0x8000 : 0) + ((exponent + 15) << 10) + fraction;
 }
 
-/** Rows [head, half, pair] as llama.cpp turns them: [head, pair, half]. */
+/** Rows of numbers as llama.cpp turns them. */
 function inPairs(data: Float32Array, heads: number, columns: number): Float32Array {
-  const half = data.length / columns / heads / 2;
-  const out: number[] = [];
-  for (let head = 0; head < heads; head += 1)
-    for (let pair = 0; pair < half; pair += 1)
-      for (const side of [0, 1]) {
-        const row = head * half * 2 + side * half + pair;
-        out.push(...data.subarray(row * columns, (row + 1) * columns));
-      }
-  return Float32Array.from(out);
+  const rows = rowsInPairs(data.length / columns, heads);
+  return Float32Array.from(rows.flatMap((row) => [...data.subarray(row * columns, (row + 1) * columns)]));
 }
 
 /** The reference model as a GGUF file, and in another folder the numbers that its blocks stand for. */

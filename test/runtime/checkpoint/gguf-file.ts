@@ -146,6 +146,34 @@ export function randomBlocks(
   return { data, numbers: Float32Array.from(numbers) };
 }
 
+const names: readonly (readonly [string, string])[] = [
+  ["model.embed_tokens", "token_embd"],
+  ["model.norm", "output_norm"],
+  ["lm_head", "output"],
+  ["model.layers", "blk"],
+  ["input_layernorm", "attn_norm"],
+  ["post_attention_layernorm", "ffn_norm"],
+  ["self_attn.o_proj", "attn_output"],
+  ["self_attn.q_proj", "attn_q"],
+  ["self_attn.k_proj", "attn_k"],
+  ["self_attn.v_proj", "attn_v"],
+  ["mlp.gate_proj", "ffn_gate"],
+  ["mlp.up_proj", "ffn_up"],
+  ["mlp.down_proj", "ffn_down"],
+];
+/** The name in a GGUF file of a tensor of llama. */
+export const ggufName = (name: string): string =>
+  names.reduce((text, [theirs, own]) => text.replace(`${theirs}.`, `${own}.`), name);
+
+/** For each row of a GGUF file's queries or keys, [head, pair, half], its place in Hugging Face's order, [head, half, pair]. */
+export function rowsInPairs(rows: number, heads: number): number[] {
+  const half = rows / heads / 2;
+  return Array.from(
+    { length: rows },
+    (_, at) => Math.floor(at / (2 * half)) * 2 * half + (at % 2) * half + (Math.floor(at / 2) % half),
+  );
+}
+
 /** Mulberry32: the same numbers on every machine. */
 export function randomFrom(seed: number): () => number {
   let state = seed;
