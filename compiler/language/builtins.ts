@@ -58,6 +58,7 @@ export const builtins: ReadonlyMap<string, Builtin> = new Map(
     builtin("round", "x", "the nearest whole number, of two the even one"),
     builtin("whole", "x", "x without its fraction, as a word of 32 bits"),
     builtin("float", "x", "x as a number with a fraction"),
+    builtin("half", "x", "rounded to the nearest number of f16"),
     builtin("shift_left", "x, y", "the bits of x moved up by y places, in words of 32 bits"),
     builtin("shift_right", "x, y", "the bits of x moved down by y places"),
     builtin("bit_and", "x, y", "the bits that both have"),

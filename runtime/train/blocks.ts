@@ -4,6 +4,7 @@
 // order of the tensor; the host has a few megabytes at a time.
 import type { PlanHeld } from "../../compiler/plan/plan.ts";
 import { countNonFinite } from "../checkpoint/convert.ts";
+import { CheckpointError } from "../checkpoint/error.ts";
 import type { Checkpoint, StoredTensor } from "../checkpoint/folder.ts";
 import { readBlocks } from "../checkpoint/safetensors.ts";
 import { packedBytes } from "../launch/extent.ts";
@@ -30,7 +31,7 @@ export interface BlocksReading {
 /** Undefined where the file has the tensor in another type, or shape: then it is read as numbers. */
 export function blocksReading(
   { plan }: Session,
-  { names, shape, blocks, tensors }: PlanHeld,
+  { names, shape, format, blocks, tensors }: PlanHeld,
   part: number,
   checkpoint: Checkpoint,
 ): BlocksReading | undefined {
@@ -45,12 +46,15 @@ export function blocksReading(
     const own = plan.variables.find((each) => each.name === variable);
     const room = plan.tensors[own?.parts[part] ?? -1];
     if (room === undefined) throw new RangeError(`the plan has no part ${part} of '${variable}'`);
-    const width = (packedBytes(room) / bytes) * block;
+    const width = (packedBytes(room) * block) / bytes;
     from += width;
     return { variable, from: from - width, bytes: width, isHalf: room.type === "f16" };
   });
   if (from !== block || slots.some((each) => !Number.isInteger(each.bytes)))
-    throw new RangeError(`what holds '${name}' has ${from} bytes a block, not ${block} as ${blocks} has`);
+    throw new CheckpointError(
+      tensor.file.path,
+      `tensor ${JSON.stringify(name)} has ${blocks}'s blocks of ${block} bytes, and weights: ${format} has ${from} for each`,
+    );
   return { slots, part, name, tensor, block, bytes };
 }
 
@@ -94,7 +98,7 @@ export function roundedAgain(held: readonly PlanHeld[], { tensors }: Checkpoint)
       const theirs = stored?.blocks;
       if (stored === undefined || theirs === undefined || theirs.elements === 1 || theirs.name === blocks)
         continue;
-      const key = `${theirs.name} are rounded again, to ${format}`;
+      const key = `${theirs.name}, rounded again to ${format}`;
       const known = found.get(key) ?? { first: name, path: stored.file.path, count: 0 };
       known.count += 1;
       found.set(key, known);

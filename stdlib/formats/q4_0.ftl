@@ -3,17 +3,16 @@ import "../functions/ggml.ftl"
 
 /// ggml's Q4_0: codes of 4 bits times a scale of 16 bits for each 32, whose largest number is eight steps below zero or above. GGUF files'
 /// blocks of it load without being encoded again; 4.5 bits a number.
-format q4_0() {
+format q4_0 {
   example {}
   require use == "weight", "'q4_0' is for weights"
-  require shape[-1] % 32 == 0, "rows of {shape[-1]} are no whole number of q4_0's blocks of 32"
-  let blocks = count / 32
+  let blocks = ceil(count / 32)
 
   tensor scales [blocks] as f16
   tensor codes [blocks * 4] as u32
 
   encode(x) {
-    let rows = reshape(x, [blocks, 32])
+    let rows = in_rows(x, count, 32)
     let most = max(rows, over: 1)
     let least = -max(-rows, over: 1)
     let scale = half(select(most > -least, most, least) / -8)
@@ -24,7 +23,8 @@ format q4_0() {
 
   decode() {
     let code = runs_of_two(reshape(unpack8(codes), [blocks, 16]))
-    reshape((float(reshape(code, [blocks, 32])) - 8) * reshape(scales, [blocks, 1]), shape)
+    let rows = (float(reshape(code, [blocks, 32])) - 8) * reshape(scales, [blocks, 1])
+    out_of_rows(rows, count, shape)
   }
 
   gguf { type: "Q4_0" }

@@ -3,11 +3,10 @@ import "../functions/ggml.ftl"
 
 /// ggml's Q4_K: codes of 4 bits; each run of 32 has a scale and a minimum of 6 bits, whose own scales of 16 bits eight runs share. GGUF
 /// files' blocks of it load without being encoded again; 4.5 bits a number.
-format q4_k() {
+format q4_k {
   example {}
   require use == "weight", "'q4_k' is for weights"
-  require shape[-1] % 256 == 0, "rows of {shape[-1]} are no whole number of q4_k's blocks of 256"
-  let blocks = count / 256
+  let blocks = ceil(count / 256)
 
   // The scale of scales, and that of minima.
   tensor steps [blocks, 2] as f16
@@ -17,7 +16,7 @@ format q4_k() {
   tensor codes [blocks * 32] as u32
 
   encode(x) {
-    let runs = reshape(x, [blocks, 8, 32])
+    let runs = reshape(in_rows(x, count, 256), [blocks, 8, 32])
     let lowest = max(max(-runs, over: 2), 0)
     let step = (max(runs, over: 2) + lowest) / 15
     let pair = half(concat(max(step, over: 1), max(lowest, over: 1), over: 2) / 63)
@@ -37,7 +36,7 @@ format q4_k() {
     let code = float(reshape(runs_of_two(reshape(unpack8(codes), [blocks * 4, 32])), [blocks, 8, 32]))
     let step = reshape(scale * steps[.., 0..<1], [blocks, 8, 1])
     let lowest = reshape(minimum * steps[.., 1..<2], [blocks, 8, 1])
-    reshape(code * step - lowest, shape)
+    out_of_rows(reshape(code * step - lowest, [blocks, 256]), count, shape)
   }
 
   gguf { type: "Q4_K" }

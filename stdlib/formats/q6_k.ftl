@@ -3,11 +3,10 @@ import "../functions/ggml.ftl"
 
 /// ggml's Q6_K: codes of 6 bits; each run of 16 has a scale of 8 bits, whose own scale of 16 bits sixteen runs share. GGUF files' blocks
 /// of it load without being encoded again; 6.56 bits a number.
-format q6_k() {
+format q6_k {
   example {}
   require use == "weight", "'q6_k' is for weights"
-  require shape[-1] % 256 == 0, "rows of {shape[-1]} are no whole number of q6_k's blocks of 256"
-  let blocks = count / 256
+  let blocks = ceil(count / 256)
 
   // The lower 4 bits of codes and their upper 2. 128 numbers are four runs of 32: two share the bytes of lower bits, four those of upper.
   tensor low [blocks * 32] as u32
@@ -16,7 +15,7 @@ format q6_k() {
   tensor steps [blocks] as f16
 
   encode(x) {
-    let runs = reshape(x, [blocks, 16, 16])
+    let runs = reshape(in_rows(x, count, 256), [blocks, 16, 16])
     let own = max(abs(runs), over: 2) / 31
     let step = half(max(own, over: 1) / 127)
     let scale = clamp(round(in_steps(own, step)), 0, 127)
@@ -35,7 +34,7 @@ format q6_k() {
     let upper = bit_and(shift_right(reshape(unpack8(high), [blocks, 2, 1, 32]), shifts), 3)
     let code = float(lower) + 16 * float(upper) - 32
     let step = reshape(signed8(unpack8(scales)), [blocks, 16, 1]) * reshape(steps, [blocks, 1, 1])
-    reshape(reshape(code, [blocks, 16, 16]) * step, shape)
+    out_of_rows(reshape(reshape(code, [blocks, 16, 16]) * step, [blocks, 256]), count, shape)
   }
 
   gguf { type: "Q6_K" }

@@ -75,7 +75,7 @@ test("parameters are counted as they are without a format", () => {
 });
 
 test("the module is one that its text gives back", () => {
-  for (const weights of ["nf4 { double: false }", "int8 { outliers: 10% }"]) {
+  for (const weights of ["nf4 { double: false }", "int8 { outliers: 10% }", "q6_k"]) {
     const { module } = elaborated(files(weights));
     expect(validate(module)).toEqual([]);
     const text = printModule(module);
@@ -122,6 +122,11 @@ test("a format of the recipe's own file is one like any other", () => {
   expect(said(files("halved", { more: own.replace("as f32", "as f64") }))[0]).toBe(
     "FTL0741 a tensor holds u32, i32, f32, f16, bf16, not 'f64'",
   );
+  const blocks = own.replace("encode(x)", 'gguf { kind: "Q8_0" }\n  encode(x)');
+  expect(said(files("halved", { more: blocks }))[0]).toBe(
+    'FTL0703 gguf says the type of a file\'s tensors: gguf { type: "Q8_0" }',
+  );
+  expect(elaborated(files("q8_0")).module.held?.[0]).toMatchObject({ format: "q8_0", blocks: "Q8_0" });
 });
 
 test("a format refuses options that it cannot have", () => {

@@ -136,6 +136,7 @@ const samples: Readonly<Record<string, readonly Input[]>> = {
   in_rows: [{ shape: [3, 5] }, 15, 4],
   out_of_rows: [{ shape: [4, 4] }, 15, [3, 5]],
   parts_of: [{ shape: [2, 3] }, { shape: [2, 1], data: [1.5, 0.5] }],
+  in_steps: [{ shape: [2, 3] }, { shape: [2, 1], data: [1.5, 0.5] }],
   spread: [{ shape: [2, 3] }, 4],
   low_rank_lengths: [{ shape: [3, 4] }, { shape: [2, 4] }, { shape: [3, 2] }, 1.5],
   rotary: [
@@ -227,6 +228,12 @@ const decisions = new Set([
   "unpack4",
   "pack8",
   "unpack8",
+  "signed8",
+  "signed8_of",
+  "runs_of_two",
+  "two_runs",
+  "of_sixes",
+  "sixes",
 ]);
 
 /** The function's outputs, each weighted and summed, as a region over its float tensors. */

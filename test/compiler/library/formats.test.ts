@@ -126,7 +126,7 @@ test.each([true, false])(
 
 test("what is all zero is held in zeros, and zeros stand for zeros", () => {
   // One that holds no states refuses them.
-  const onlyWeights = new Set(["int4"]);
+  const onlyWeights = new Set(["int4", "q8_0", "q4_0", "q4_k", "q6_k"]);
   for (const name of found(libraryIndex, "format").keys()) {
     const uses = [
       { use: "weight", signed: true },

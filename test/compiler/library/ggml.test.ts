@@ -76,3 +76,14 @@ test.each(formats)("$name encodes to the nearest of its numbers", ({ name, type,
       expect(Math.abs((back[start + at] ?? NaN) - value), `${start + at}`).toBeLessThanOrEqual(error * span);
   }
 });
+
+test.each(formats)("$name of a tensor that fills no block has zeros behind its last number", ({ name }) => {
+  const [whole, cut] = [runFormat(name, {}, [256]), runFormat(name, {}, [5, 7])];
+  const x = normals(35, 6);
+  const filled = new Float64Array(256);
+  filled.set(x);
+  const wanted = whole.decode(whole.encode({ shape: [256], data: filled })).data.subarray(0, 35);
+  const back = cut.decode(cut.encode({ shape: [5, 7], data: x }));
+  expect(back.shape).toEqual([5, 7]);
+  expect([...back.data]).toEqual([...wanted]);
+});

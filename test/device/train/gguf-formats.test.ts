@@ -170,9 +170,10 @@ async function loaded(
   folder: string,
   weights: string,
   look: (part: (variable: string, part: number) => Promise<Uint8Array>, heldBytes: number) => Promise<void>,
+  more: string = "",
 ): Promise<Loaded> {
   using opened = await openDevice();
-  const { plan, diagnostics } = compile(recipe(weights), {
+  const { plan, diagnostics } = compile(recipe(weights) + more, {
     path: join(folder, "parity.ftl"),
     read: (path) => readFileSync(path, "utf8"),
     profile: profileFromDevice(opened.facts),
@@ -242,7 +243,7 @@ test("a tensor of another type is rounded again, and that is told; scales that a
   const name = "model.layers.1.self_attn.v_proj.weight";
   const done = await loaded(folder, "weights: q4_k", async () => undefined);
   expect(done.warnings.map((each) => each.slice(each.indexOf(": ") + 2))).toEqual([
-    `1 tensor of Q6_K are rounded again, to q4_k, such as "${name}"`,
+    `1 tensor of Q6_K, rounded again to q4_k, such as "${name}"`,
   ]);
   const stored = numbers.find((each) => each.name === name)?.data;
   if (!(stored instanceof Uint8Array)) throw new Error("no numbers");
@@ -252,4 +253,21 @@ test("a tensor of another type is rounded again, and that is told; scales that a
   const { warnings } = await loaded(broken.folder, "weights: q8_0", async () => undefined);
   expect(warnings).toHaveLength(layers * matrices.length);
   expect(warnings[0]).toMatch(/holds \d+ scales that are NaN or infinite$/);
+});
+
+test("a format that says a file's type and has other parts is refused", async () => {
+  const [q8] = types;
+  if (q8 === undefined) throw new Error("no types");
+  const { folder } = modelOf(q8);
+  const own = `
+format wide {
+  tensor numbers [count] as f32
+  encode(x) { numbers = reshape(x, [count]) }
+  decode() { reshape(numbers, shape) }
+  gguf { type: "Q8_0" }
+}
+`;
+  await expect(loaded(folder, "weights: wide", async () => undefined, own)).rejects.toThrow(
+    /tensor "model\..*" has Q8_0's blocks of 34 bytes, and weights: wide has 128 for each/,
+  );
 });
