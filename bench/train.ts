@@ -1,6 +1,7 @@
-// `npm run bench:train -- [--steps N] [RECIPE …]`: what training costs on the device that is there, measured as a user meets it. Comes in:
-// recipes with a model's config and random weights, or none for those of bench/recipes. Goes out: a line for each with tokens a second
-// (the median step but for the first two), the planned peak, and where `nvidia-smi` tells it, the most memory in use on the card meanwhile.
+// `npm run bench:train -- [--steps N] [--set PATH=VALUE]… [RECIPE …]`: what training costs on the device that is there, measured as a user
+// meets it. Comes in: recipes with a model's config and random weights, or none for those of bench/recipes, whose data may be
+// tokens. Goes out: a line for each with tokens a second (the median step but for the first two), the peak planned for this
+// device, and where `nvidia-smi` tells it, the most memory in use on the card meanwhile.
 // Holds: every run is a whole process of the built program on rows of random tokens; other work on the card is counted with it.
 import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -12,7 +13,7 @@ const root = join(import.meta.dirname, "..");
 const program = join(root, "dist", "runtime", "cli", "main.js");
 
 const { values, positionals } = parseArgs({
-  options: { steps: { type: "string", default: "12" } },
+  options: { steps: { type: "string", default: "12" }, set: { type: "string", multiple: true, default: [] } },
   allowPositionals: true,
 });
 const steps = Number(values.steps);
@@ -28,14 +29,12 @@ try {
 }
 
 async function lineOf(recipe: string): Promise<string> {
-  const { peak, batch, length } = planned(recipe);
+  const { batch, length } = rowsOf(recipe);
   const rows = join(folder, "rows.jsonl");
   writeFileSync(rows, randomRows(2 * batch, length));
   const out = join(folder, "out");
-  const set = [`data=${JSON.stringify(rows)}`, `output=${JSON.stringify(out)}`].flatMap((each) => [
-    "--set",
-    each,
-  ]);
+  const changes = [...values.set, `data=${JSON.stringify(rows)}`, `output=${JSON.stringify(out)}`];
+  const set = changes.flatMap((each) => ["--set", each]);
   const child = spawn(process.execPath, [program, "train", recipe, "--steps", String(steps), ...set], {
     stdio: ["ignore", "ignore", "inherit"],
   });
@@ -52,6 +51,8 @@ async function lineOf(recipe: string): Promise<string> {
   // A step's time ends when its report is heard: neighbours are taken together.
   const paired = seconds.slice(2).map((took, at, all) => (took + (all[at + 1] ?? took)) / 2);
   const median = paired.toSorted((a, b) => a - b)[paired.length >> 1] ?? Number.NaN;
+  const plan = readFileSync(join(out, "plan", "plan.json"), "utf8");
+  const { peakBytes: peak } = JSON.parse(plan) as { readonly peakBytes: number };
   rmSync(out, { recursive: true });
   const mebibytes = peak / 2 ** 20;
   const card = before === undefined ? ["–", "–"] : [String(most), (most - mebibytes).toFixed(1)];
@@ -62,17 +63,14 @@ async function lineOf(recipe: string): Promise<string> {
   ].join("");
 }
 
-/** Peak bytes, rows of a step, and tokens of a row. */
-function planned(recipe: string): { readonly peak: number; readonly batch: number; readonly length: number } {
+/** Rows of a step, and tokens of a row. */
+function rowsOf(recipe: string): { readonly batch: number; readonly length: number } {
   const { stdout } = spawnSync(process.execPath, [program, "compile", "--emit", "plan", recipe], {
     encoding: "utf8",
     maxBuffer: 2 ** 30,
   });
-  const { peakBytes, job } = JSON.parse(stdout) as {
-    readonly peakBytes: number;
-    readonly job: { readonly batch: number; readonly tokens: number };
-  };
-  return { peak: peakBytes, batch: job.batch, length: job.tokens };
+  const { job } = JSON.parse(stdout) as { readonly job: { readonly batch: number; readonly tokens: number } };
+  return { batch: job.batch, length: job.tokens };
 }
 
 function randomRows(count: number, length: number): string {
