@@ -8,7 +8,7 @@ import { directForward, directKeys, directQueries } from "./attention-direct.ts"
 import { tileFor, type AttentionTask } from "./attention-tile.ts";
 import { tiledForward, tiledKeys, tiledQueries } from "./attention-tiled.ts";
 import { isSerial } from "./draft.ts";
-import type { LibraryKernel } from "./library.ts";
+import type { LibraryKernel } from "./kernel.ts";
 
 export const attention: LibraryKernel = {
   name: "attention",

@@ -3,8 +3,7 @@
 // after each. On processors that pose as GPUs the workgroup is as wide as their vectors.
 import type { KernelBinding } from "../plan/plan.ts";
 import { isSerial } from "./draft.ts";
-import type { Kernel, Layouts } from "./kernel.ts";
-import type { LibraryKernel } from "./library.ts";
+import type { Kernel, Layouts, LibraryKernel } from "./kernel.ts";
 
 /** As in the meaning: how often every row meets every other. */
 const sweeps = 10;

@@ -1,5 +1,6 @@
 // What kernel choice gives for one `fused` node: text, bindings and size of one dispatch. The scheduler turns kernels into
-// dispatches by binding tensors; equal texts are one kernel of the plan, so a repeated layer costs no text.
+// dispatches by binding tensors; equal texts are one kernel of the plan, so a repeated layer costs no text. And what a kernel
+// says that stands in for a library function.
 import type { Node } from "../ir/graph.ts";
 import type { DeviceProfile, KernelBinding } from "../plan/plan.ts";
 
@@ -42,3 +43,21 @@ export const plainLayouts: Layouts = { inputStrides: [], outputStrides: [], inPl
 
 /** The dispatches of a fused node, in order. */
 export type ChooseKernel = (node: Node, layouts: Layouts, profile: DeviceProfile) => readonly Kernel[];
+
+/** Inputs and outputs of a kernel that may be in 16 bits. */
+export interface NarrowKernel {
+  readonly inputs: readonly number[];
+  readonly outputs: readonly number[];
+}
+
+export type NarrowKernels = ReadonlyMap<string, NarrowKernel>;
+
+export interface LibraryKernel {
+  readonly name: string;
+  /** The kernel that computes its gradients, where there is one. */
+  readonly backward: string | undefined;
+  /** What may be in 16 bits where it takes the place of a function; its gradients then are too. Statistics stay in f32. */
+  readonly narrow?: NarrowKernel;
+  /** The dispatches that compute the node's outputs from its inputs. */
+  choose(node: Node, layouts: Layouts, profile: DeviceProfile): readonly Kernel[] | undefined;
+}

@@ -1,15 +1,9 @@
 // A tile of a matrix product without workgroup memory: each invocation holds a block of outputs and reads its rows and columns
 // four steps of the inner axis at a time. For processors that pose as GPUs, where workgroup memory and barriers only cost.
 // Places outside are clamped to the last row or column; what they compute is not stored.
-import type { TileTask } from "./matmul.ts";
+import type { TileTask, TileText } from "./matmul-tile.ts";
 
 const LANES = ["x", "y", "z", "w"] as const;
-
-export interface TileText {
-  readonly globals: readonly string[];
-  readonly body: string;
-  readonly workgroupMemory: number;
-}
 
 export function directTile(task: TileTask): TileText {
   const { tile, m, n, k, left, right } = task;

@@ -2,8 +2,8 @@
 // so that an invocation reads its rows and columns as vec4; the next block is on its way from memory while the products of
 // this one are made. Rows in workgroup memory are padded by one vec4 against bank conflicts. Outside, operands are zero.
 import type { Tile } from "../plan/plan.ts";
-import { storeQuad, type TileText } from "./matmul-direct.ts";
-import type { TileTask } from "./matmul.ts";
+import { storeQuad } from "./matmul-direct.ts";
+import type { TileTask, TileText } from "./matmul-tile.ts";
 
 const LANES = ["x", "y", "z", "w"] as const;
 

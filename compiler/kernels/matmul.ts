@@ -2,25 +2,11 @@
 import { sizeOf } from "../ir/graph.ts";
 import type { DeviceProfile, Tile } from "../plan/plan.ts";
 import { describe, type Draft, type Drafter } from "./draft.ts";
-import { endsText, type Ends } from "./ends.ts";
+import { endsText } from "./ends.ts";
 import { directTile } from "./matmul-direct.ts";
 import { sharedTile } from "./matmul-shared.ts";
+import type { TileTask } from "./matmul-tile.ts";
 import { finishText, lanesOfResult, operandText, productIn, readingOf } from "./product.ts";
-
-/** What a way of computing a tile is given. */
-export interface TileTask {
-  readonly tile: Tile;
-  readonly batches: number;
-  readonly m: number;
-  readonly n: number;
-  readonly k: number;
-  readonly left: { readonly lanes: 1 | 4; readonly along: "inner" | "outer" };
-  readonly right: { readonly lanes: 1 | 4; readonly along: "inner" | "outer" };
-  /** Neighbouring columns that `finish` stores. */
-  readonly lanes: 1 | 2 | 4;
-  /** Where the axes end early. A tile saves the work behind; what it makes of it is right all the same, for operands are zero there. */
-  readonly ends: Ends;
-}
 
 /** The first tile of the profile's table that is small enough for the product. */
 export function pickTile(profile: DeviceProfile, m: number, n: number, k: number): Tile {

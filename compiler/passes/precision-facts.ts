@@ -1,7 +1,7 @@
 // What mixed precision has to know of a region before it changes anything: which values hang on weights alone, which are operands of
 // what takes narrow ones (seen through views), and which lead there: what a product's result is kept in matters only for those.
 import type { Node, Region, Value } from "../ir/graph.ts";
-import type { NarrowKernels } from "../kernels/library.ts";
+import type { NarrowKernels } from "../kernels/kernel.ts";
 import { operationOf } from "../ops/index.ts";
 import { at, nodesBetween } from "./rebuild.ts";
 import { isRepeat, outputsOf, readRepeat } from "./rebuild-repeat.ts";

@@ -10,7 +10,7 @@
 // values whose rows have an odd length, which 16-bit words do not hold, stay f32.
 import { builderFor } from "../ir/build.ts";
 import type { Node, Program, Region, Value } from "../ir/graph.ts";
-import type { NarrowKernels } from "../kernels/library.ts";
+import type { NarrowKernels } from "../kernels/kernel.ts";
 import { operationOf } from "../ops/index.ts";
 import { isView, narrowFacts, type Facts } from "./precision-facts.ts";
 import { at, inline, makeParameter, nameOf, nodesBetween } from "./rebuild.ts";
