@@ -1,7 +1,8 @@
 // `ftlc/runtime` for programs that embed it, in Node or a browser: nothing here reaches for a file system.
 export { DeviceError, type DeviceErrorKind } from "./device/scopes.ts";
+export { LateAllocationError, type Allocated } from "./device/resources.ts";
 export { launch, stagingBytes, UnfitDeviceError } from "./launch/session.ts";
-export type { Allocated, LaunchOptions, Session } from "./launch/session.ts";
+export type { LaunchOptions, Session } from "./launch/session.ts";
 export { ClosedError, DeviceLostError } from "./launch/watch.ts";
 export { verify, type Verification, type Verified } from "../compiler/verify/verify.ts";
 export { batches, type Batch, type Batches } from "./data/batches.ts";

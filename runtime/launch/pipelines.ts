@@ -2,6 +2,7 @@
 // Comes in: a plan and its buffers. Goes out: for each program its dispatches as device objects, in order.
 // Holds: every binding is a storage buffer of group 0, as the plan declares it; nothing is left for the device to guess.
 import type { Access, Dispatch, Plan, PlanKernel } from "../../compiler/plan/plan.ts";
+import type { Resources } from "../device/resources.ts";
 import { DeviceError, guarded } from "../device/scopes.ts";
 
 /** One dispatch as the device takes it. */
@@ -20,14 +21,14 @@ interface Built {
 
 /** Compiles every kernel; the order of the result is that of the plan's kernels. */
 export async function compileKernels(
-  device: GPUDevice,
+  resources: Resources,
   plan: Plan,
   progress: Progress,
 ): Promise<readonly Built[]> {
-  const layoutOf = layouts(device);
-  const prepared = await guarded(device, "reading the plan's kernels", () =>
+  const layoutOf = layouts(resources);
+  const prepared = await guarded(resources.device, "reading the plan's kernels", () =>
     plan.kernels.map((kernel) => {
-      const module = device.createShaderModule({ label: kernel.name, code: kernel.wgsl });
+      const module = resources.shaderModule({ label: kernel.name, code: kernel.wgsl });
       return { kernel, module, ...layoutOf(kernel.bindings.map(({ access }) => access)) };
     }),
   );
@@ -35,7 +36,7 @@ export async function compileKernels(
   progress(done, prepared.length);
   return Promise.all(
     prepared.map(async ({ kernel, module, layout, whole }): Promise<Built> => {
-      const pipeline = await compileOne(device, kernel, module, whole);
+      const pipeline = await compileOne(resources, kernel, module, whole);
       done += 1;
       progress(done, prepared.length);
       return { pipeline, layout };
@@ -44,13 +45,13 @@ export async function compileKernels(
 }
 
 async function compileOne(
-  device: GPUDevice,
+  resources: Resources,
   kernel: PlanKernel,
   module: GPUShaderModule,
   layout: GPUPipelineLayout,
 ): Promise<GPUComputePipeline> {
   try {
-    return await device.createComputePipelineAsync({ label: kernel.name, layout, compute: { module } });
+    return await resources.pipeline({ label: kernel.name, layout, compute: { module } });
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     throw new DeviceError("validation", `compiling kernel '${kernel.name}' (${kernel.about})`, message);
@@ -58,20 +59,20 @@ async function compileOne(
 }
 
 /** Layouts by what their bindings allow: kernels that bind alike share one. */
-function layouts(device: GPUDevice) {
+function layouts(resources: Resources) {
   const known = new Map<string, { readonly layout: GPUBindGroupLayout; readonly whole: GPUPipelineLayout }>();
   return (accesses: readonly Access[]) => {
     const key = accesses.join();
     const found = known.get(key);
     if (found !== undefined) return found;
-    const layout = device.createBindGroupLayout({
+    const layout = resources.groupLayout({
       entries: accesses.map((access, binding) => ({
         binding,
         visibility: GPUShaderStage.COMPUTE,
         buffer: { type: access === "read" ? "read-only-storage" : "storage" },
       })),
     });
-    const made = { layout, whole: device.createPipelineLayout({ bindGroupLayouts: [layout] }) };
+    const made = { layout, whole: resources.pipelineLayout({ bindGroupLayouts: [layout] }) };
     known.set(key, made);
     return made;
   };
@@ -79,7 +80,7 @@ function layouts(device: GPUDevice) {
 
 /** The dispatches of every program, by its name. */
 export async function bindPrograms(
-  device: GPUDevice,
+  resources: Resources,
   plan: Plan,
   buffers: readonly GPUBuffer[],
   kernels: readonly Built[],
@@ -94,7 +95,7 @@ export async function bindPrograms(
     const key = [...accesses, ...places].join();
     const known = groups.get(key);
     if (known !== undefined) return { pipeline, group: known, workgroups };
-    const group = device.createBindGroup({
+    const group = resources.bindGroup({
       layout,
       entries: ranges.map(({ buffer, offset, size }, binding) => ({
         binding,
@@ -105,7 +106,7 @@ export async function bindPrograms(
     return { pipeline, group, workgroups };
   };
   return guarded(
-    device,
+    resources.device,
     "binding the plan's dispatches",
     () => new Map(plan.programs.map(({ name, dispatches }) => [name, dispatches.map(bind)])),
   );

@@ -8,7 +8,6 @@ export interface Readback {
   readonly size: number;
   /** Offset and size are multiples of 4. */
   readonly read: (from: GPUBuffer, offset: number, size: number) => Promise<Uint8Array<ArrayBuffer>>;
-  readonly destroy: () => void;
 }
 
 export function readback(device: GPUDevice, buffers: readonly GPUBuffer[], watch: Watch): Readback {
@@ -42,9 +41,6 @@ export function readback(device: GPUDevice, buffers: readonly GPUBuffer[], watch
         free.pop() ??
         (await watch.wait(new Promise<GPUBuffer>((resolve) => queue.push(resolve)), "reading back"));
       return copyOut(slot, from, offset, size);
-    },
-    destroy: () => {
-      for (const buffer of buffers) buffer.destroy();
     },
   };
 }

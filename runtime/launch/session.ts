@@ -4,6 +4,7 @@
 // takes effect in the order of the calls; a lost device rejects whatever waits.
 import type { Plan, PlanTensor, PlanVariable } from "../../compiler/plan/plan.ts";
 import type { Verified } from "../../compiler/verify/verify.ts";
+import { resourcesOf, type Allocated, type Resources } from "../device/resources.ts";
 import { guarded } from "../device/scopes.ts";
 import { packedBytes, padded, ranges, sliceBytes } from "./extent.ts";
 import { at, bindPrograms, compileKernels, submit, type Progress } from "./pipelines.ts";
@@ -19,19 +20,10 @@ export interface LaunchOptions {
   readonly staging?: number;
 }
 
-/** What was allocated on the device, all of it at launch. */
-export interface Allocated {
-  /** The plan's buffers. */
-  readonly buffers: number;
-  readonly bytes: number;
-  /** Buffers in the host's memory that the device copies from and to, beside the plan's. */
-  readonly stagingBuffers: number;
-  readonly stagingBytes: number;
-}
-
 export interface Session {
   readonly plan: Plan;
-  readonly allocated: Allocated;
+  /** What was made on the device until now: all of it at launch. */
+  readonly allocated: () => Allocated;
   /** The variable, if the plan has it and keeps it on the device: what no program uses has no parts. */
   readonly find: (variable: string) => PlanVariable | undefined;
   /** Writes a whole variable, its parts one after another. Resolves when `data` may be changed again. */
@@ -84,22 +76,23 @@ export async function launch(
   const lacks = missing(plan, { limits: device.limits, features: [...device.features].map(String) });
   if (lacks.length > 0) throw new UnfitDeviceError(plan, lacks);
   const watched = watch(device);
-  const buffers: GPUBuffer[] = [];
+  const resources = resourcesOf(device);
   try {
     const staging = padded(Math.max(4, options.staging ?? stagingBytes(plan)));
-    const allocation = await allocate(device, plan, staging, buffers);
+    const allocation = await allocate(resources, plan, staging);
     const kernels = await watched.wait(
-      compileKernels(device, plan, options.onCompiled ?? (() => undefined)),
+      compileKernels(resources, plan, options.onCompiled ?? (() => undefined)),
       "compiling kernels",
     );
     const programs = await watched.wait(
-      bindPrograms(device, plan, allocation.arena, kernels),
+      bindPrograms(resources, plan, allocation.arena, kernels),
       "binding dispatches",
     );
-    return makeSession(plan, device, watched, allocation, programs, buffers);
+    resources.seal();
+    return makeSession(plan, resources, watched, allocation, programs);
   } catch (cause) {
     watched.close();
-    for (const buffer of buffers) buffer.destroy();
+    resources.destroy();
     throw cause;
   }
 }
@@ -117,22 +110,14 @@ interface Allocation {
   readonly down: readonly GPUBuffer[];
 }
 
-async function allocate(
-  device: GPUDevice,
-  plan: Plan,
-  staging: number,
-  all: GPUBuffer[],
-): Promise<Allocation> {
-  const make = (label: string, size: number, usage: number, mappedAtCreation = false): GPUBuffer => {
-    const buffer = device.createBuffer({ label, size, usage, mappedAtCreation });
-    all.push(buffer);
-    return buffer;
-  };
+async function allocate(resources: Resources, plan: Plan, staging: number): Promise<Allocation> {
+  const make = (label: string, size: number, usage: number, mappedAtCreation = false): GPUBuffer =>
+    resources.buffer({ label, size, usage, mappedAtCreation });
   const total = plan.buffers.reduce((sum, { size }) => sum + size, 0);
   const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
   const upload = GPUBufferUsage.MAP_WRITE | GPUBufferUsage.COPY_SRC;
   const download = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
-  return guarded(device, `allocating the plan's ${total} bytes`, () => ({
+  return guarded(resources.device, `allocating the plan's ${total} bytes`, () => ({
     arena: plan.buffers.map(({ name, size }) => make(name, size, storage)),
     up: Array.from({ length: uploadSlots }, () => make("upload", staging, upload, true)),
     down: Array.from({ length: readSlots }, () => make("readback", staging, download)),
@@ -141,16 +126,14 @@ async function allocate(
 
 function makeSession(
   plan: Plan,
-  device: GPUDevice,
+  { device, allocated, destroy }: Resources,
   watched: ReturnType<typeof watch>,
   { arena, up, down }: Allocation,
   programs: Awaited<ReturnType<typeof bindPrograms>>,
-  all: readonly GPUBuffer[],
 ): Session {
   const into = uploads(device, up, watched);
   const outOf = readback(device, down, watched);
   const variables = new Map(plan.variables.map((variable) => [variable.name, variable]));
-  const sum = (list: readonly GPUBuffer[]): number => list.reduce((total, { size }) => total + size, 0);
 
   const partsOf = (name: string): readonly PlanTensor[] => {
     const variable = variables.get(name);
@@ -180,12 +163,7 @@ function makeSession(
 
   return {
     plan,
-    allocated: {
-      buffers: arena.length,
-      bytes: sum(arena),
-      stagingBuffers: up.length + down.length,
-      stagingBytes: sum([...up, ...down]),
-    },
+    allocated,
     find: (name) => {
       const variable = variables.get(name);
       return variable === undefined || variable.parts.length === 0 ? undefined : variable;
@@ -254,7 +232,7 @@ function makeSession(
     },
     close: () => {
       watched.close();
-      for (const buffer of all) buffer.destroy();
+      destroy();
     },
   };
 }

@@ -8,7 +8,6 @@ export interface Uploads {
   readonly put: (to: GPUBuffer, offset: number, bytes: Uint8Array) => Promise<void>;
   /** Submits what was put: work submitted later sees it. */
   readonly flush: () => void;
-  readonly destroy: () => void;
 }
 
 interface Slot {
@@ -75,8 +74,5 @@ export function uploads(device: GPUDevice, buffers: readonly GPUBuffer[], watch:
       }
     },
     flush,
-    destroy: () => {
-      for (const { buffer } of slots) buffer.destroy();
-    },
   };
 }

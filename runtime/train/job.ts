@@ -9,7 +9,8 @@ import type { Verified } from "../../compiler/verify/verify.ts";
 import { writeAside } from "../checkpoint/aside.ts";
 import type { Checkpoint } from "../checkpoint/folder.ts";
 import { batches } from "../data/batches.ts";
-import { launch, type Allocated, type Session } from "../launch/session.ts";
+import type { Allocated } from "../device/resources.ts";
+import { launch, type Session } from "../launch/session.ts";
 import { readJobRows, type JobRows } from "./data.ts";
 import { totalSteps } from "./duration.ts";
 import type { LogLine, TrainEvent } from "./lines.ts";
@@ -68,6 +69,8 @@ export interface JobResult extends Trained {
   readonly saved: readonly string[];
   /** The folder of the trained model, where the model itself was trained. */
   readonly model: string | undefined;
+  /** What had been made on the device when all was done: as much as before the first step. */
+  readonly allocated: Allocated;
 }
 
 export async function runJob(input: JobInput): Promise<JobResult> {
@@ -92,7 +95,7 @@ export async function runJob(input: JobInput): Promise<JobResult> {
     const loaded = await load(session, sources, { onLoaded, ...(signal === undefined ? {} : { signal }) });
     for (const message of loaded.warnings) emit({ kind: "warning", message });
     const { batches, steps } = options;
-    emit({ kind: "ready", allocated: session.allocated, steps });
+    emit({ kind: "ready", allocated: session.allocated(), steps });
     for (const [path, text] of input.planFiles ?? [])
       await writeAside(join(output, "plan", path), [new TextEncoder().encode(text)]);
 
@@ -112,7 +115,7 @@ export async function runJob(input: JobInput): Promise<JobResult> {
       });
       if (trained.ended === "done") await results.final();
       const own = input.facts.model.length > 0 ? join(output, "model") : undefined;
-      return { ...trained, output, saved: results.saved, model: own };
+      return { ...trained, output, saved: results.saved, model: own, allocated: session.allocated() };
     } finally {
       if (stage === undefined) await log.close();
     }

@@ -27,8 +27,9 @@ test("a step computes exact values and allocates nothing", async () => {
     onCompiled: (done) => compiled.push(done),
   });
   const afterLaunch = counted.made();
-  expect(session.allocated.buffers + session.allocated.stagingBuffers).toBe(afterLaunch);
-  expect(session.allocated.bytes).toBe(session.plan.peakBytes);
+  const { buffers, stagingBuffers, bytes } = session.allocated();
+  expect(buffers + stagingBuffers).toBe(afterLaunch);
+  expect(bytes).toBe(session.plan.peakBytes);
   expect(compiled).toEqual([0, 1, 2, 3, 4]);
 
   session.run("initialize");

@@ -39,7 +39,16 @@ export function fakeSession(plan: Plan, programs: FakePrograms): FakeSession {
     bytes,
     floats: (name) => new Float32Array(bytes(name).buffer),
     integers: (name) => new Int32Array(bytes(name).buffer),
-    allocated: { buffers: 1, bytes: plan.peakBytes, stagingBuffers: 0, stagingBytes: 0 },
+    allocated: () => ({
+      buffers: 1,
+      bytes: plan.peakBytes,
+      stagingBuffers: 0,
+      stagingBytes: 0,
+      shaderModules: 0,
+      layouts: 0,
+      pipelines: 0,
+      bindGroups: 0,
+    }),
     find,
     write: async (name, data) => {
       calls.push(`write ${name}`);
