@@ -6,6 +6,7 @@ import { timesPerStep, type Plan } from "../../compiler/plan/plan.ts";
 import { profileFromDevice } from "../../compiler/profile/device.ts";
 import { openCheckpoint } from "../checkpoint/folder.ts";
 import { openDevice, type OpenedDevice } from "../device/open.ts";
+import { realMemory, type RealMemory } from "../device/real-memory.ts";
 import { readJobRows } from "../train/data.ts";
 import type { JobEvent, JobResult } from "../train/job.ts";
 import { runStages, type StageInput } from "../train/stages.ts";
@@ -19,13 +20,17 @@ import { sizeText } from "./quantity.ts";
 import { findRepairs, fits } from "./refuse.ts";
 import type { Terminal } from "./terminal.ts";
 import { rankTable } from "./rank-table.ts";
-import { trainingDisplay, type TrainingDisplay } from "./training-display.ts";
+import { memoryText, trainingDisplay, type TrainingDisplay } from "./training-display.ts";
 
 export async function trainCommand(path: string, flags: TrainFlags, terminal: Terminal): Promise<ExitCode> {
   const json = flags.json === true;
   const steps = flags.steps === undefined ? [] : [`training=${flags.steps} steps`];
   let opened: OpenedDevice | undefined;
-  const open = async (): Promise<OpenedDevice> => (opened ??= await openDevice());
+  let memoryOf: Awaited<ReturnType<typeof realMemory>> | undefined;
+  const open = async (): Promise<OpenedDevice> => {
+    memoryOf ??= await realMemory();
+    return (opened ??= await openDevice());
+  };
   try {
     const changes = {
       set: [...(flags.set ?? []), ...steps],
@@ -36,7 +41,7 @@ export async function trainCommand(path: string, flags: TrainFlags, terminal: Te
     if (!fits(planned, terminal, findRepairs(path, changes, planned))) return exitCodes.refused;
     const device = await open();
     if (flags.dryRun === true) return await dryRun(planned, dirname(path), json, terminal);
-    return await run(planned, dirname(path), device, json, terminal);
+    return await run(planned, dirname(path), device, memoryOf?.(device.facts), json, terminal);
   } finally {
     opened?.close();
   }
@@ -70,6 +75,7 @@ async function run(
   planned: readonly Planned[],
   folder: string,
   opened: OpenedDevice,
+  memory: RealMemory | undefined,
   json: boolean,
   terminal: Terminal,
 ): Promise<ExitCode> {
@@ -78,27 +84,32 @@ async function run(
   const interruption = onInterrupt(note);
   note(`device: ${opened.facts.name} (${opened.why})`);
   if (opened.notice !== undefined) note(`note: ${opened.notice}`);
+  let ready: Extract<JobEvent, { kind: "ready" }> | undefined;
   const onEvent = (event: JobEvent): void => {
+    if (event.kind === "ready") ready = event;
     if (json && (event.kind === "step" || event.kind === "evaluation"))
       terminal.out(JSON.stringify(event.line));
     display.event(event);
   };
   const stages = planned.map(({ stage, plan, settings, facts }): StageInput => {
-    const common = { evaluateFirst: true, onEvent, signal: interruption.signal };
+    const common = { evaluateFirst: true, onEvent, memory, signal: interruption.signal };
     const own = { plan, settings, facts, folder, device: opened.device, planFiles: planFiles(plan) };
     return { name: stage, ...own, ...common };
   });
   let before: JobResult | undefined;
+  let peak = 0;
   try {
     const output = resolve(folder, planned[0]?.whole.output.value ?? "");
     await runStages(stages, output, {
       onBegin: ({ name, plan }) => {
-        display = trainingDisplay(terminal, plan.peakBytes);
+        peak = plan.peakBytes;
+        display = trainingDisplay(terminal, peak);
         if (name !== undefined) note(`stage ${name}`);
         note(planText(plan));
       },
       onEnd: (result) => {
         display.end();
+        if (ready !== undefined) note(memoryText(peak, ready, result, opened.facts.isSoftware));
         conclude(result, display);
         before = result;
       },

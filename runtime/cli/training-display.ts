@@ -1,6 +1,7 @@
 // How a run looks while it goes: loading, compiling shaders, steps, evaluations. Comes in: the run's events. Goes out: lines.
 // Holds: what a reader wants afterwards stays (evaluations, warnings, the first and last step); the rest is drawn over where it can be.
-import type { JobEvent } from "../train/job.ts";
+import type { MemoryFound } from "../device/real-memory.ts";
+import type { JobEvent, JobResult } from "../train/job.ts";
 import type { EvaluationLine, StepLine } from "../train/lines.ts";
 import { shortPaths } from "./files.ts";
 import { progress } from "./progress.ts";
@@ -67,9 +68,44 @@ function rowsText({ train, tokens, held }: Extract<JobEvent, { kind: "rows" }>):
   return `data: ${train} rows with ${tokens} tokens${held === 0 ? "" : `, ${held} rows held out`}`;
 }
 
-function readyText({ allocated, steps }: Extract<JobEvent, { kind: "ready" }>, planned: number): string {
-  const staging = sizeText(allocated.stagingBytes);
-  return `memory: ${sizeText(planned)} planned, ${sizeText(allocated.bytes)} allocated, ${staging} for transfers; ${steps} steps`;
+type Ready = Extract<JobEvent, { kind: "ready" }>;
+
+function readyText({ allocated, held, steps }: Ready, planned: number): string {
+  const parts = [
+    `${sizeText(planned)} planned`,
+    `${sizeText(allocated.bytes)} allocated`,
+    `${sizeText(allocated.stagingBytes)} for transfers`,
+    ...(held === undefined ? [] : [heldText(held)]),
+  ];
+  return `memory: ${parts.join(", ")}; ${steps} steps`;
+}
+
+/** How the promise was kept: what came after the first step, and what the device held beside the plan, where the system tells. */
+export function memoryText(
+  planned: number,
+  { allocated: before }: Pick<Ready, "allocated">,
+  { allocated: after, held }: Pick<JobResult, "allocated" | "held">,
+  isSoftware: boolean,
+): string {
+  const same = JSON.stringify(after) === JSON.stringify(before);
+  const later = after.bytes + after.stagingBytes - before.bytes - before.stagingBytes;
+  const kept = same
+    ? "nothing was allocated after the start"
+    : `${sizeText(later)} were allocated after the start`;
+  if (held !== undefined) {
+    const sign = held.bytes < planned ? "−" : "+";
+    const beside = sizeText(Math.abs(held.bytes - planned));
+    return `memory: ${kept}; ${heldText(held)}, the plan ${sign} ${beside} of driver, context and transfers`;
+  }
+  const untold = isSoftware
+    ? "a software device's memory is the process's own"
+    : "this system does not tell what a device holds";
+  return `memory: ${kept}; ${untold}`;
+}
+
+function heldText({ bytes, by }: MemoryFound): string {
+  if (by === "card") return `${sizeText(bytes)} more in use on the card than before`;
+  return `${sizeText(bytes)} held on the device by ${by === "fdinfo" ? "its driver's count" : "nvidia-smi's count"}`;
 }
 
 export function stepText(line: StepLine, steps: number, left: number, plannedBytes: number): string {
@@ -79,7 +115,7 @@ export function stepText(line: StepLine, steps: number, left: number, plannedByt
     line.skipped || line.loss === null ? "skipped" : `loss ${line.loss.toFixed(4)}`,
     `${line.tokens_per_second < 100 ? line.tokens_per_second.toFixed(1) : Math.round(line.tokens_per_second)} tokens/s`,
     `${timeText(left)} left`,
-    `${sizeText(plannedBytes)} planned`,
+    `${sizeText(plannedBytes)} planned${line.device_bytes === undefined ? "" : `, ${sizeText(line.device_bytes)} held`}`,
   ];
   return parts.join("  ");
 }

@@ -9,6 +9,7 @@ import type { Verified } from "../../compiler/verify/verify.ts";
 import { writeAside } from "../checkpoint/aside.ts";
 import type { Checkpoint } from "../checkpoint/folder.ts";
 import { batches } from "../data/batches.ts";
+import type { MemoryFound, RealMemory } from "../device/real-memory.ts";
 import type { Allocated } from "../device/resources.ts";
 import { launch, type Session } from "../launch/session.ts";
 import { readJobRows, type JobRows } from "./data.ts";
@@ -54,13 +55,21 @@ export interface JobInput {
   readonly evaluateFirst?: boolean;
   readonly onEvent?: (event: JobEvent) => void;
   readonly signal?: AbortSignal;
+  /** Who to ask what the device really holds. */
+  readonly memory?: RealMemory | undefined;
 }
 
 export type JobEvent =
   | TrainEvent
   | { readonly kind: "rows"; readonly train: number; readonly tokens: number; readonly held: number }
   | { readonly kind: "compiling" | "loading"; readonly done: number; readonly total: number }
-  | { readonly kind: "ready"; readonly allocated: Allocated; readonly steps: number }
+  | {
+      readonly kind: "ready";
+      readonly allocated: Allocated;
+      /** What the device really holds, where the system tells. */
+      readonly held: MemoryFound | undefined;
+      readonly steps: number;
+    }
   | { readonly kind: "saved"; readonly what: "step" | "adapter" | "model"; readonly folder: string };
 
 export interface JobResult extends Trained {
@@ -71,11 +80,17 @@ export interface JobResult extends Trained {
   readonly model: string | undefined;
   /** What had been made on the device when all was done: as much as before the first step. */
   readonly allocated: Allocated;
+  /** What the device really held then, where the system tells. */
+  readonly held: MemoryFound | undefined;
 }
 
 export async function runJob(input: JobInput): Promise<JobResult> {
   const { plan, settings, folder, signal, stage } = input;
-  const emit = (event: JobEvent): void => input.onEvent?.(inStage(event, stage?.name));
+  const emit = (event: JobEvent): void => {
+    input.onEvent?.(inStage(event, stage?.name));
+    // What a driver makes only when it is needed, the first step has made it make.
+    if (event.kind === "step" && event.line.step === 1) void input.memory?.read();
+  };
   const model = resolve(folder, settings.model.path.value);
   const weights = input.weights ?? model;
   const output = resolve(folder, settings.output.value);
@@ -95,7 +110,7 @@ export async function runJob(input: JobInput): Promise<JobResult> {
     const loaded = await load(session, sources, { onLoaded, ...(signal === undefined ? {} : { signal }) });
     for (const message of loaded.warnings) emit({ kind: "warning", message });
     const { batches, steps } = options;
-    emit({ kind: "ready", allocated: session.allocated(), steps });
+    emit({ kind: "ready", allocated: session.allocated(), held: await input.memory?.read(), steps });
     for (const [path, text] of input.planFiles ?? [])
       await writeAside(join(output, "plan", path), [new TextEncoder().encode(text)]);
 
@@ -112,10 +127,12 @@ export async function runJob(input: JobInput): Promise<JobResult> {
         onLine: (line) => log.write(named(line, stage?.name)),
         onEvent: emit,
         signal,
+        deviceBytes: () => input.memory?.latest()?.bytes,
       });
       if (trained.ended === "done") await results.final();
       const own = input.facts.model.length > 0 ? join(output, "model") : undefined;
-      return { ...trained, output, saved: results.saved, model: own, allocated: session.allocated() };
+      const memory = { allocated: session.allocated(), held: await input.memory?.read() };
+      return { ...trained, output, saved: results.saved, model: own, ...memory };
     } finally {
       if (stage === undefined) await log.close();
     }

@@ -27,6 +27,8 @@ export interface StepLine {
   readonly rank?: number | Readonly<Record<string, number>>;
   /** What the loss was multiplied by, where it is scaled. */
   readonly loss_scale?: number;
+  /** What the device really holds for the process, driver and context included, where the system tells. */
+  readonly device_bytes?: number;
 }
 
 /** One evaluation, after a step (0: before the first). */

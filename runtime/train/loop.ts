@@ -31,6 +31,8 @@ export interface TrainOptions {
   readonly onLine?: ((line: LogLine) => Promise<void>) | undefined;
   /** Seconds from some moment on. */
   readonly clock: () => number;
+  /** What the device really holds, as far as is known by now, for the log. */
+  readonly deviceBytes?: (() => number | undefined) | undefined;
   /** Aborted: the step under way is finished, then saved; an evaluation is given up; before the first step this rejects. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -106,7 +108,9 @@ export async function train(session: Feeding, options: TrainOptions): Promise<Tr
   let before = clock();
 
   const tell = async (step: number, batch: Batch, now: number, values: StepValues) => {
-    last = lineOf(step, step / batches.stepsPerEpoch, batch, values, now - before);
+    const bytes = options.deviceBytes?.();
+    const held = bytes === undefined ? {} : { device_bytes: bytes };
+    last = lineOf(step, step / batches.stepsPerEpoch, batch, { ...values, ...held }, now - before);
     before = now;
     await write(last);
     emit({ kind: "step", line: last, steps });
@@ -210,7 +214,10 @@ function isScaled({ find }: Feeding): boolean {
   return (find("report")?.shape[0] ?? 0) > 3;
 }
 
-type StepValues = Pick<StepLine, "loss" | "lr" | "grad_norm" | "skipped" | "loss_scale" | "rank">;
+type StepValues = Pick<
+  StepLine,
+  "loss" | "lr" | "grad_norm" | "skipped" | "loss_scale" | "rank" | "device_bytes"
+>;
 
 function lineOf(
   step: number,

@@ -6,7 +6,7 @@ import { progress } from "../../runtime/cli/progress.ts";
 import { readProfile } from "../../compiler/profile/read.ts";
 import { parseCount, parseSize, sizeText, timeText } from "../../runtime/cli/quantity.ts";
 import type { Terminal } from "../../runtime/cli/terminal.ts";
-import { evaluationText, stepText } from "../../runtime/cli/training-display.ts";
+import { evaluationText, memoryText, stepText } from "../../runtime/cli/training-display.ts";
 import pc from "picocolors";
 import { builtinProfiles } from "../../compiler/profile/builtin.ts";
 
@@ -114,10 +114,42 @@ test("a step and an evaluation in words", () => {
   expect(stepText(line, 40, 66, 3 * 2 ** 20)).toBe(
     "step  7/40  loss 3.2500  351 tokens/s  1:06 left  3 MiB planned",
   );
+  expect(stepText({ ...line, device_bytes: 9 * 2 ** 20 }, 40, 66, 3 * 2 ** 20)).toBe(
+    "step  7/40  loss 3.2500  351 tokens/s  1:06 left  3 MiB planned, 9 MiB held",
+  );
   expect(stepText({ ...line, loss: null, skipped: true }, 40, 0, 512)).toContain("skipped");
   expect(evaluationText({ step: 0, eval_loss: 4.5, perplexity: 90.017, eval_tokens: 2000 })).toBe(
     "before training: held-out loss 4.5000, perplexity 90.02 over 2000 tokens",
   );
+});
+
+test("what was allocated and what the device held, in words", () => {
+  const allocated = {
+    buffers: 2,
+    bytes: 2 ** 30,
+    stagingBuffers: 5,
+    stagingBytes: 2 ** 20,
+    shaderModules: 3,
+    layouts: 4,
+    pipelines: 3,
+    bindGroups: 9,
+  };
+  const text = (after: Parameters<typeof memoryText>[2], isSoftware = false): string =>
+    memoryText(2 ** 30, { allocated }, after, isSoftware);
+  expect(text({ allocated, held: { bytes: 1.5 * 2 ** 30, by: "nvidia-smi" } })).toBe(
+    "memory: nothing was allocated after the start; 1.5 GiB held on the device by nvidia-smi's count, the plan + 512 MiB of driver, context and transfers",
+  );
+  expect(text({ allocated, held: { bytes: 2 ** 31, by: "card" } })).toContain(
+    "2 GiB more in use on the card than before, the plan + 1 GiB",
+  );
+  expect(text({ allocated, held: undefined })).toBe(
+    "memory: nothing was allocated after the start; this system does not tell what a device holds",
+  );
+  expect(text({ allocated, held: undefined }, true)).toContain(
+    "a software device's memory is the process's own",
+  );
+  const later = { ...allocated, buffers: 3, bytes: 2 ** 30 + 512 };
+  expect(text({ allocated: later, held: undefined })).toContain("512 B were allocated after the start");
 });
 
 test("a profile survives JSON, and a wrong one is refused with its field", () => {
