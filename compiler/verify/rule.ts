@@ -1,6 +1,7 @@
 // What a rule of the verifier is, and what it says when a plan breaks it. Rules look at the finished plan and at nothing else;
 // they share the plan's data type with the planner and no code.
-import type { Dispatch, Plan, PlanProgram, PlanSpan, PlanTensor } from "../plan/plan.ts";
+import type { Dispatch, Plan, PlanKernel, PlanProgram, PlanSpan, PlanTensor } from "../plan/plan.ts";
+import type { KernelText } from "./wgsl.ts";
 
 /** A dispatch as a reader finds it. */
 export interface Place {
@@ -34,6 +35,8 @@ export interface Report {
   /** Counts things looked at. */
   examine(count?: number): void;
   refuse(message: string, subjects?: Subjects): void;
+  /** What a kernel's text says, read once for all rules. */
+  textOf(kernel: PlanKernel): KernelText;
 }
 
 export interface Rule {

@@ -2,6 +2,7 @@
 // dispatches make, and variables begin with a value.
 import type { Plan } from "../plan/plan.ts";
 import { heldTensors } from "./rules-held.ts";
+import { job } from "./rules-job.ts";
 import { eachDispatch, elementBytes, elements, eachOwner, type Report, type Rule } from "./rule.ts";
 import { isWritten, Written } from "./written.ts";
 
@@ -168,7 +169,7 @@ const variables: Rule = {
         owned.set(part, name);
         if (tensor.aliasOf !== undefined) owned.set(tensor.aliasOf, name);
       }
-      if ("names" in initial && ![1, shape[0]].includes(initial.names.length)) {
+      if ("names" in initial && initial.names.length !== (stack ? (shape[0] ?? 0) : 1)) {
         bad(`is read from ${initial.names.length} tensors of a file`);
       }
       if (initial.from === "table") {
@@ -182,12 +183,6 @@ const variables: Rule = {
       if (lifetime === undefined && !owned.has(index))
         report.refuse(`'${name}' is no part of a variable`, { tensors: [index] });
     });
-    const scalars = plan.variables.find(({ name }) => name === "scalars");
-    if (plan.scalars.length > elements(scalars?.shape ?? [0])) {
-      report.refuse(
-        `the host computes ${plan.scalars.length} scalars and the variable 'scalars' has no room for them`,
-      );
-    }
   },
 };
 
@@ -195,4 +190,4 @@ function same(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((size, axis) => size === b[axis]);
 }
 
-export const flowRules: readonly Rule[] = [dispatchBindings, lifetimes, order, variables, heldTensors];
+export const flowRules: readonly Rule[] = [dispatchBindings, lifetimes, order, variables, heldTensors, job];

@@ -1,11 +1,12 @@
 // Rules about the plan's own form: everything that is named exists and numbers are what they say. The other rules rely on this
 // one and are not asked before it holds.
-import { planFormat, type Plan } from "../plan/plan.ts";
-import { eachDispatch, type Rule } from "./rule.ts";
+import { planFormat, type DeviceLimits, type MemoryKind, type Plan } from "../plan/plan.ts";
+import { eachDispatch, elementBytes, type Rule } from "./rule.ts";
 
 export const form: Rule = {
   name: "form",
-  about: "every index names something, every number is whole and in range, every name is used once",
+  about:
+    "every index names something, every number is whole and in range, every name is used once, every word is one of its kind",
   check(plan, report) {
     report.examine();
     const format: number = plan.format;
@@ -13,6 +14,7 @@ export const form: Rule = {
       report.refuse(`the plan's format is ${format}; this verifier reads ${String(planFormat)}`);
     }
     checkNames(plan, report.refuse);
+    checkDevice(plan, report.refuse);
     plan.tensors.forEach((tensor, index) => {
       report.examine();
       const { buffer, offset, size, stride, shape, aliasOf, lifetime, span } = tensor;
@@ -21,6 +23,8 @@ export const form: Rule = {
       if (plan.buffers[buffer] === undefined) bad(`lies in buffer ${buffer}, which the plan does not have`);
       if (![offset, size, stride, ...shape].every(isCount))
         bad("has an offset, size, stride or shape that is no whole number");
+      if (!isType(tensor.type) || !isKind(tensor.kind))
+        bad(`is of type ${tensor.type} and kind ${tensor.kind}, which are not both known`);
       if (aliasOf !== undefined) {
         const owner = plan.tensors[aliasOf];
         if (owner === undefined) bad(`shares the bytes of tensor ${aliasOf}, which the plan does not have`);
@@ -58,6 +62,8 @@ export const form: Rule = {
       if (!plainName.test(name)) report.refuse(`'${name}' is no name for a kernel`, { kernels: [index] });
       if (!numbers.every(isCount))
         report.refuse(`kernel '${name}' has a size that is no whole number`, { kernels: [index] });
+      if (!bindings.every(({ access }) => isOneOf(access, accesses)))
+        report.refuse(`kernel '${name}' has a binding of an access that is none`, { kernels: [index] });
     });
     eachDispatch(plan, ({ kernel, tensors, span }, program, index) => {
       report.examine();
@@ -71,13 +77,16 @@ export const form: Rule = {
         if (plan.tensors[tensor] === undefined) bad(`binds tensor ${tensor}, which the plan does not have`);
       if (!hasSpan(plan, span)) bad(`comes from span ${span}, which the plan does not have`);
     });
-    for (const { program } of plan.step) {
+    for (const { program, each } of plan.step) {
       report.examine();
+      if (!isOneOf(each, turns)) report.refuse(`a step runs '${program}' for each ${String(each)}`);
       if (!plan.programs.some(({ name }) => name === program))
         report.refuse(`a step runs '${program}', a program that the plan does not have`);
     }
-    for (const { name, parts } of plan.variables) {
+    for (const { name, parts, type, kind } of plan.variables) {
       report.examine();
+      if (!isType(type) || !isKind(kind))
+        report.refuse(`variable '${name}' is of type ${type} and kind ${kind}, which are not both known`);
       for (const part of parts) {
         if (plan.tensors[part] === undefined)
           report.refuse(`variable '${name}' has tensor ${part} for a part, which the plan does not have`);
@@ -101,6 +110,58 @@ function checkNames(plan: Plan, refuse: (message: string) => void): void {
       seen.add(name);
     }
   }
+}
+
+/** A limit that is no number would allow everything, since nothing is larger than it. */
+function checkDevice({ device, budget, job }: Plan, refuse: (message: string) => void): void {
+  for (const [name, least] of Object.entries(limits)) {
+    const value: number | undefined = device.limits[name as keyof DeviceLimits];
+    if (value === undefined || !isCount(value) || value < least)
+      refuse(`the device's ${name} is ${value}, no whole number from ${least}`);
+  }
+  if (!isCount(budget)) refuse(`the budget is ${budget}, no whole number`);
+  for (const name of ["batch", "accumulation", "rows", "tokens", "vocabulary"] as const)
+    if (!isCount(job[name]) || job[name] === 0)
+      refuse(`the job's ${name} is ${job[name]}, no whole number from 1`);
+}
+
+const limits: Readonly<Record<keyof DeviceLimits, number>> = {
+  maxBufferSize: 1,
+  maxStorageBufferBindingSize: 1,
+  maxStorageBuffersPerShaderStage: 1,
+  // Words are four bytes, and no tensor may begin inside of one.
+  minStorageBufferOffsetAlignment: 4,
+  maxComputeWorkgroupStorageSize: 0,
+  maxComputeInvocationsPerWorkgroup: 1,
+  maxComputeWorkgroupSizeX: 1,
+  maxComputeWorkgroupSizeY: 1,
+  maxComputeWorkgroupSizeZ: 1,
+  maxComputeWorkgroupsPerDimension: 1,
+};
+
+const kinds: Readonly<Record<MemoryKind, true>> = {
+  weights: true,
+  adapter: true,
+  gradients: true,
+  optimizer: true,
+  activations: true,
+  workspace: true,
+  constants: true,
+  io: true,
+};
+const accesses = ["read", "read_write"];
+const turns = ["step", "micro-batch"];
+
+function isType(type: string): boolean {
+  return Object.hasOwn(elementBytes, type);
+}
+
+function isKind(kind: string): boolean {
+  return Object.hasOwn(kinds, kind);
+}
+
+function isOneOf(word: string, words: readonly string[]): boolean {
+  return words.includes(word);
 }
 
 function hasSpan({ spans }: Plan, span: number | undefined): boolean {

@@ -4,7 +4,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import type { PlanKernel } from "../plan/plan.ts";
 import { eachDispatch, type Rule } from "./rule.ts";
-import { readKernelText } from "./wgsl.ts";
+import type { KernelText } from "./wgsl.ts";
 
 const text: Rule = {
   name: "kernel text",
@@ -12,14 +12,13 @@ const text: Rule = {
   check(plan, report) {
     plan.kernels.forEach((kernel, index) => {
       report.examine();
-      for (const fault of textFaults(kernel))
+      for (const fault of textFaults(kernel, report.textOf(kernel)))
         report.refuse(`kernel '${kernel.name}': ${fault}`, { kernels: [index] });
     });
   },
 };
 
-function textFaults(kernel: PlanKernel): string[] {
-  const read = readKernelText(kernel.wgsl);
+function textFaults(kernel: PlanKernel, read: KernelText): string[] {
   const faults = [...read.unclear];
   if (read.bindings.length !== kernel.bindings.length) {
     faults.push(`the text declares ${read.bindings.length} bindings and the plan ${kernel.bindings.length}`);
@@ -94,7 +93,7 @@ const limits: Rule = {
       );
       over(
         "bytes of workgroup memory",
-        readKernelText(kernel.wgsl).workgroupStorage,
+        report.textOf(kernel).workgroupStorage,
         limits.maxComputeWorkgroupStorageSize,
       );
     });
@@ -117,9 +116,10 @@ const features: Rule = {
   name: "features",
   about: "what a kernel's text enables is listed with it, and the device has it",
   check(plan, report) {
-    plan.kernels.forEach(({ name, wgsl, features }, index) => {
+    plan.kernels.forEach((kernel, index) => {
+      const { name, features } = kernel;
       report.examine();
-      const enabled = readKernelText(wgsl).enables.map(featureOf);
+      const enabled = report.textOf(kernel).enables.map(featureOf);
       for (const feature of enabled) {
         if (!features.includes(feature))
           report.refuse(`kernel '${name}' enables '${feature}' and does not list it`, { kernels: [index] });

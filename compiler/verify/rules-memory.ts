@@ -1,7 +1,7 @@
 // Rules about where tensors lie: nothing empty, everything aligned and inside, no two live ranges in the same bytes, every byte
 // accounted for, and the plan's totals as it claims them.
 import type { Lifetime, Plan } from "../plan/plan.ts";
-import { align, alignmentOf, eachOwner, endOf, type Report, type Rule } from "./rule.ts";
+import { align, alignmentOf, eachOwner, elements, endOf, type Report, type Rule } from "./rule.ts";
 
 const sizes: Rule = {
   name: "sizes",
@@ -53,7 +53,7 @@ const alignment: Rule = {
 const inside: Rule = {
   name: "inside",
   about:
-    "a tensor lies inside its buffer and holds its elements; an alias lies inside the tensor whose bytes it shares",
+    "a tensor lies inside its buffer and holds its elements and no more; an alias lies inside the tensor whose bytes it shares",
   check(plan, report) {
     plan.tensors.forEach((tensor, index) => {
       report.examine();
@@ -63,11 +63,13 @@ const inside: Rule = {
         report.refuse(`tensor '${name}' ends at byte ${offset + size} of a buffer of ${end}`, {
           tensors: [index],
         });
-      const needed = endOf(tensor);
-      if (needed > size)
+      const needed = align(endOf(tensor), 4);
+      if (needed !== size)
         report.refuse(`tensor '${name}' has ${size} bytes and its elements take ${needed}`, {
           tensors: [index],
         });
+      if ((tensor.shape[0] ?? 1) > 1 && tensor.stride < elements(tensor.shape, 1))
+        report.refuse(`tensor '${name}' has slices that share bytes`, { tensors: [index] });
       const owner = aliasOf === undefined ? undefined : plan.tensors[aliasOf];
       if (owner === undefined || aliasOf === undefined) return;
       if (buffer !== owner.buffer || offset < owner.offset || offset + size > owner.offset + owner.size) {

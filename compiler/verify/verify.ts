@@ -2,12 +2,13 @@
 // plan's data type with the planner and nothing else. Whether a safe plan fits its budget is told apart from whether it is safe.
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
-import type { Plan, UnsealedPlan } from "../plan/plan.ts";
+import type { Plan, PlanKernel, UnsealedPlan } from "../plan/plan.ts";
 import { drawSubjects, type Refusal, type Report, type Rule } from "./rule.ts";
 import { flowRules } from "./rules-flow.ts";
 import { form } from "./rules-form.ts";
 import { kernelRules } from "./rules-kernel.ts";
 import { memoryRules } from "./rules-memory.ts";
+import { readKernelText, type KernelText } from "./wgsl.ts";
 
 export type { Refusal } from "./rule.ts";
 
@@ -75,6 +76,12 @@ export function seal(plan: UnsealedPlan, digest: Digest = plainDigest): Verifica
 function judge(plan: Plan, asked: readonly Rule[]): Verification {
   const checks: Check[] = [];
   const refusals: Refusal[] = [];
+  const texts = new Map<PlanKernel, KernelText>();
+  const textOf = (kernel: PlanKernel): KernelText => {
+    const known = texts.get(kernel) ?? readKernelText(kernel.wgsl);
+    texts.set(kernel, known);
+    return known;
+  };
   for (const rule of asked) {
     let examined = 0;
     let found = 0;
@@ -86,6 +93,7 @@ function judge(plan: Plan, asked: readonly Rule[]): Verification {
         found += 1;
         if (found <= most) refusals.push({ rule: rule.name, message, ...drawSubjects(plan, subjects) });
       },
+      textOf,
     };
     rule.check(plan, report);
     checks.push({ rule: rule.name, about: rule.about, passed: found === 0, examined });

@@ -12,15 +12,17 @@ export function planResult(
   kernels: KernelSource = fakeKernels,
   interpret: PlanRequest["interpret"] = zeros,
 ): PlanResult {
+  const ids = module.variables.find(({ name }) => name === "ids")?.shape ?? [2, 64];
+  const [rows, tokens] = ids.length === 2 ? ids : [1, ids[0]];
   return buildPlan({
     module,
     profile,
     budget: profile.memory,
     job: {
-      batch: 4,
+      batch: 2 * (rows ?? 1),
       accumulation: 2,
-      rows: 2,
-      tokens: 64,
+      rows: rows ?? 1,
+      tokens: tokens ?? 1,
       ranks: [],
       room: 0,
       vocabulary: 512,

@@ -12,7 +12,15 @@ export type Draft = Mutable<Plan>;
 
 /** A copy in which nothing is shared, as when it is read from a file. */
 export function draftOf(plan: Plan): Draft {
-  return JSON.parse(JSON.stringify(plan)) as Draft;
+  return copied(plan) as Draft;
+}
+
+function copied(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(copied);
+  const copy: Record<string, unknown> = {};
+  for (const [key, field] of Object.entries(value)) if (field !== undefined) copy[key] = copied(field);
+  return copy;
 }
 
 export function rehash(draft: Draft): Draft {
@@ -20,8 +28,13 @@ export function rehash(draft: Draft): Draft {
   return draft;
 }
 
-export function rehashKernels(draft: Draft): void {
-  for (const kernel of draft.kernels) kernel.hash = hashKernel(kernel);
+/** `before`: the correct plan; what is as it was there has its hash already. */
+export function rehashKernels(draft: Draft, before?: Plan): void {
+  draft.kernels.forEach((kernel, at) => {
+    const { wgsl, workgroups } = before?.kernels[at] ?? {};
+    if (kernel.wgsl !== wgsl || kernel.workgroups.join() !== workgroups?.join())
+      kernel.hash = hashKernel(kernel);
+  });
 }
 
 /** Lifetimes as the dispatches make them. Tensors that nothing uses any more keep theirs. */

@@ -130,7 +130,44 @@ const forms: Mutation[] = [
       ({ lifetime }) => lifetime !== undefined && (lifetime.program = "nowhere"),
     ),
   ),
+  make("form", "a type that is none", (draft, random) =>
+    one(draft.tensors, random, (of) => void ((of as { type: string }).type = "f8")),
+  ),
+  make("form", "a kind that is none", (draft, random) =>
+    one(draft.tensors, random, (of) => void ((of as { kind: string }).kind = "spare")),
+  ),
+  make("form", "a variable of a type that is none", (draft, random) =>
+    one(draft.variables, random, (of) => void ((of as { type: string }).type = "toString")),
+  ),
+  make("form", "an access that is none", (draft, random) =>
+    one(draft.kernels, random, (of) =>
+      one(of.bindings, random, (bound) => void ((bound as { access: string }).access = "write")),
+    ),
+  ),
+  make("form", "a limit that is no number", (draft, random) =>
+    one(limitNames(draft), random, (name) => void (draft.device.limits[name] = Number.NaN)),
+  ),
+  make("form", "a limit that is missing", (draft, random) =>
+    one(
+      limitNames(draft),
+      random,
+      (name) => delete (draft.device.limits as Partial<typeof draft.device.limits>)[name],
+    ),
+  ),
+  make("form", "a device that aligns nothing", (draft) => {
+    draft.device.limits.minStorageBufferOffsetAlignment = 1;
+    return true;
+  }),
+  make("form", "a budget that is no number", (draft) => Number.isNaN((draft.budget = Number.NaN))),
+  make("form", "a run for each nothing", (draft, random) =>
+    one(draft.step, random, (run) => void ((run as { each: string }).each = "row")),
+  ),
+  make("form", "rows that are none", (draft) => (draft.job.rows = 0) === 0),
 ];
+
+function limitNames({ device }: Draft): (keyof Draft["device"]["limits"])[] {
+  return Object.keys(device.limits) as (keyof Draft["device"]["limits"])[];
+}
 
 const memory: Mutation[] = [
   make("sizes", "an empty tensor", (draft, random) =>
@@ -186,6 +223,27 @@ const memory: Mutation[] = [
       draft.tensors.filter(({ size }) => size > 4),
       random,
       (of) => (of.size -= 4),
+    ),
+  ),
+  make("inside", "more bytes than the elements take", (draft, random) =>
+    one(draft.tensors, random, (of) => {
+      of.size += 4;
+      retotal(draft);
+    }),
+  ),
+  make("inside", "slices that share bytes", (draft, random) =>
+    one(
+      draft.tensors.filter(({ shape, stride }) => (shape[0] ?? 1) > 1 && stride > 1),
+      random,
+      (of) => {
+        const [count = 1, ...rest] = of.shape;
+        const bytes = of.type === "f16" || of.type === "bf16" ? 2 : 4;
+        const slice = rest.reduce((product, size) => product * size, 1);
+        of.stride = slice - 1;
+        of.size = Math.ceil((((count - 1) * of.stride + slice) * bytes) / 4) * 4;
+        retotal(draft);
+        return slice > 1;
+      },
     ),
   ),
   make("inside", "an alias that starts before its owner", (draft, random) => {
@@ -391,7 +449,9 @@ const flow: Mutation[] = [
   make("writes before reads", "two dispatches exchanged", (draft, random) => exchange(draft, random)),
   make("writes before reads", "a variable that begins with nothing", (draft, random) =>
     one(
-      draft.variables.filter(({ kind }) => kind === "weights" || kind === "optimizer"),
+      draft.variables.filter(
+        ({ kind, initial }) => (kind === "weights" || kind === "optimizer") && initial.from !== "program",
+      ),
       random,
       (of) => {
         of.initial = { from: "program" };
@@ -459,7 +519,42 @@ const flow: Mutation[] = [
       },
     ),
   ),
-  make("variables", "scalars without a place", (draft) => {
+  make("variables", "a stack that is none", (draft, random) =>
+    one(
+      draft.variables.filter(
+        ({ stack, shape, initial }) => stack && (shape[0] ?? 1) > 1 && "names" in initial,
+      ),
+      random,
+      (of) => (of.stack = false) === false,
+    ),
+  ),
+  make("job", "a batch of more rows than its micro-batches", (draft) => (draft.job.batch += 1) > 0),
+  make("job", "half the accumulation", (draft) => {
+    draft.job.accumulation *= 2;
+    return true;
+  }),
+  make("job", "rows of another length", (draft) => {
+    draft.job.tokens += 1;
+    return draft.variables.some(({ name }) => name === "ids");
+  }),
+  make("job", "micro-batches of other rows", (draft) => {
+    draft.job.rows *= 2;
+    draft.job.batch *= 2;
+    return draft.variables.some(({ name }) => name === "ids");
+  }),
+  make("job", "an input with less room", (draft, random) =>
+    one(
+      draft.variables.filter(({ name }) => ["ids", "positions", "segments", "targets"].includes(name)),
+      random,
+      (of) => (of.shape[0] = (of.shape[0] ?? 1) + 1) > 0,
+    ),
+  ),
+  make("job", "a scalar of a number that no step has", (draft, random) =>
+    one(draft.scalars, random, (of) => {
+      of.expression = { apply: "add", to: [1, { name: "loss" }] };
+    }),
+  ),
+  make("job", "scalars without a place", (draft) => {
     const [scalar] = draft.scalars;
     if (scalar === undefined) return false;
     draft.scalars = Array.from({ length: 65 }, () => scalar);
@@ -656,8 +751,13 @@ const kernels: Mutation[] = [
   ),
   make("features", "a feature that the device lacks", (draft, random) =>
     one(draft.kernels, random, (of) => {
-      of.features.push("subgroups");
-      of.wgsl = `enable subgroups;\n${of.wgsl}`;
+      const [lacking] = ["subgroups", "shader-f16", "clip-distances"].filter(
+        (feature) => !draft.device.features.includes(feature),
+      );
+      if (lacking === undefined) return false;
+      of.features.push(lacking);
+      of.wgsl = `enable ${lacking.replace("shader-", "").replaceAll("-", "_")};\n${of.wgsl}`;
+      return true;
     }),
   ),
   make("features", "a device that lost a feature", (draft, random) =>
