@@ -29,14 +29,14 @@ const profiles: readonly DeviceProfile[] = [
 const adapters = [
   "",
   "lora { rank: 4, alpha: 8, on: [all_linear] }",
-  "lora { rank: 3, on: [attention], dropout: 0.1 }",
+  "lora { rank: 2, on: [attention], dropout: 0.1 }",
   "dylora { rank: 1..4, alpha: 8, on: [mlp] }",
   "dora { rank: 2, alpha: 4, on: [all_linear] }",
   "ia3",
   "prefix_tuning { length: 3 }",
   "prompt_tuning { length: 2 }",
-  "bottleneck { width: 5 }",
-  "lora as one { rank: 2, on: [attention] }, adapter lora as two { rank: 3, on: [mlp] }",
+  "bottleneck { width: 6 }",
+  "lora as one { rank: 2, on: [attention] }, adapter lora as two { rank: 4, on: [mlp] }",
 ];
 const weights = ["", "", "weights: nf4", "weights: int8", "weights: int4", "weights: bf16"];
 const precisions = [
