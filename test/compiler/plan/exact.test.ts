@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { placeExactly } from "../../../compiler/plan/memory/exact-planner.ts";
-import { searchExactly } from "../../../compiler/plan/memory/exact.ts";
+import { exactSearch, type Attempt, type Rule } from "../../../compiler/plan/memory/exact.ts";
 import { placeInOrder } from "../../../compiler/plan/memory/planners.ts";
 import { compressTimes, fullest, type Interval } from "../../../compiler/plan/memory/problem.ts";
 
@@ -43,22 +43,60 @@ const small = fc.array(
 );
 
 describe("exact search", () => {
-  test("fits at the optimum and proves that nothing smaller fits", () => {
+  const rules: readonly (readonly [string, Rule])[] = [
+    ["the lowest first", "lowest"],
+    ["tight moments first", { base: 1, ease: 1 / 32, low: 0, spread: 1 / 2 }],
+    ["moments of failures first", { base: 0, ease: 0, low: 0, spread: 0 }],
+    ["low and tight first", { base: 1, ease: 1 / 64, low: 1 / 16, spread: 0 }],
+  ];
+  test.each(rules)("%s: fits at the optimum and proves that nothing smaller fits", (_name, rule) => {
     fc.assert(
       fc.property(small, (given) => {
         const { intervals } = compressTimes({ intervals: given, limit });
-        const order = intervals.map((_, index) => index);
+        const search = exactSearch(intervals);
+        const attempt = (capacity: number): Attempt => ({
+          capacity,
+          budget: 1e6,
+          rule,
+          ranks: intervals.map((_, index) => index),
+          failures: new Float64Array(intervals.length),
+        });
         const least = optimum(intervals);
-        const search = searchExactly(intervals, order, least, 1e6);
-        expect(search.result).toBe("found");
-        if (search.result === "found") {
-          expect(clashes(intervals, search.offsets)).toBe(0);
-          expect(searchExactly(intervals, order, least, 1e6)).toEqual(search);
+        const found = search(attempt(least));
+        expect(found.result).toBe("found");
+        if (found.result === "found") {
+          expect(clashes(intervals, found.offsets)).toBe(0);
+          expect(search(attempt(least))).toEqual(found);
+          expect(Math.max(...intervals.map(({ size }, index) => size + (found.offsets[index] ?? NaN)))).toBe(
+            least,
+          );
         }
-        expect(searchExactly(intervals, order, least - 1, 1e6).result).toBe("none");
+        expect(search(attempt(least - 1)).result).toBe("none");
+        // What earlier runs learnt moves the way to the answer, never the answer.
+        const failures = Float64Array.from(intervals, (_, index) => (index * 7) % 5);
+        expect(search({ ...attempt(least), failures }).result).toBe("found");
+        expect(search({ ...attempt(least - 1), failures }).result).toBe("none");
       }),
       { numRuns: 60 },
     );
+  });
+
+  test("ends when its budget of nodes does", () => {
+    const intervals = Array.from({ length: 12 }, (_, index): Interval => ({
+      size: 3 + (index % 5),
+      first: 0,
+      last: 0,
+    }));
+    const search = exactSearch(intervals);
+    const attempt = {
+      rule: "lowest",
+      ranks: intervals.map((_, index) => index),
+      failures: new Float64Array(1),
+    } as const;
+    const { bytes } = fullest(intervals);
+    expect(search({ ...attempt, capacity: bytes, budget: 5 }).result).toBe("exhausted");
+    expect(search({ ...attempt, capacity: bytes, budget: 12 }).result).toBe("found");
+    expect(search({ ...attempt, capacity: bytes - 1, budget: 1 }).result).toBe("none");
   });
 
   test("places minimalloc's C at its lower bound", () => {
