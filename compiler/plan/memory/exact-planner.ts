@@ -4,7 +4,6 @@
 // 1993). Work is counted, never timed, so that a problem gets the same placement everywhere.
 import { exactSearch, type Attempt, type Rule, type Search } from "./exact.ts";
 import {
-  compressTimes,
   fullest,
   measure,
   type Interval,
@@ -13,8 +12,8 @@ import {
 } from "./problem.ts";
 
 /**
- * `work` is nodes of the search times intervals, which grows as time does. Less is done where the best found has not been bettered for
- * a fifth of it, nor for twice what it took to find it.
+ * `work` is nodes of the search times intervals, which grows as time does. Less is done where the roundest capacity above the lower
+ * bound is reached, and nothing better is found for a tenth of it, nor for twice what it took to get there.
  */
 export function placeExactly(problem: MemoryProblem, known: Placement, work: number): Placement {
   const { limit } = problem;
@@ -26,18 +25,20 @@ export function placeExactly(problem: MemoryProblem, known: Placement, work: num
   const goal = (): number => parts.reduce((most, part) => Math.max(most, part.least), least);
   const random = numbers();
   let spent = 0;
-  /** Work after which the search ends, were nothing better found. */
+  const aim = roundest(least, known.bytes);
+  /** Work after which the search ends. */
   let until = work;
-  const isOver = (): boolean => spent >= Math.min(work, until);
+  const isOver = (): boolean => spent >= until;
   const attempt = (part: Part, capacity: number, turn: Omit<Attempt, "capacity">): void => {
     if (isOver() || capacity < part.least || capacity >= part.height || capacity > limit) return;
     const search = part.search({ ...turn, capacity });
     spent += search.nodes * part.intervals.length;
     if (search.result === "none") part.least = capacity + 1;
     if (search.result === "found") {
-      until = spent + Math.max(work / 5, 2 * spent);
       part.offsets = search.offsets;
       part.height = heightOf(part.intervals, search.offsets);
+      if (parts.every(({ height }) => height <= aim))
+        until = Math.min(work, spent + Math.max(work / 10, 2 * spent));
     }
   };
   for (let round = 1; !isOver(); round += 1) {
@@ -48,13 +49,10 @@ export function placeExactly(problem: MemoryProblem, known: Placement, work: num
     strategies.forEach(({ rule, order }, index) => {
       for (const part of open) {
         const { intervals } = part;
-        part.facts ??= hardnessOf(intervals);
-        const failures = (part.failures[index] ??= new Float64Array(part.facts.live.length));
-        const ranks =
-          round > 1 && rule === "lowest"
-            ? perturbed(intervals.length, part.facts, random)
-            : ranksBy(intervals.length, (item) => order.map((key) => part.facts?.[key][item] ?? 0));
-        const turn = { rule, ranks, failures, budget: firstBudget * luby(round) };
+        const failures = (part.failures[index] ??= new Float64Array(intervals.length));
+        const ranks = (part.ranks[index] ??= ranksBy(intervals, order));
+        const moved = round === 1 ? ranks : ranks.map((rank) => rank + noise * ranks.length * random());
+        const turn = { rule, ranks: moved, failures, budget: firstBudget * luby(round) };
         attempt(part, goal(), turn);
         attempt(part, roundest(goal(), part.height), turn);
         if (index !== round % strategies.length) continue;
@@ -76,24 +74,28 @@ export function placeExactly(problem: MemoryProblem, known: Placement, work: num
 
 /** Beyond these the lists of the search take too much memory. */
 const mostIntervals = 1500;
-const firstBudget = 300;
+const firstBudget = 600;
 /** Of the way from the lower bound to the best that is known. */
 const shares = [0.5, 0.75, 0.9];
 
 type Key = "total" | "width" | "area";
 
-const strategies: readonly { readonly rule: Rule; readonly order: readonly Key[] }[] = (
-  [
-    { base: 1, ease: 1 / 64, low: 1 / 16, spread: 0 },
-    { base: 0, ease: 0, low: 0, spread: 0 },
-    "lowest",
-    { base: 1, ease: 1 / 32, low: 0, spread: 1 / 2 },
-  ] as const
-).flatMap((rule) => [
-  { rule, order: ["total", "width", "area"] },
-  { rule, order: ["area", "width", "total"] },
-  { rule, order: ["width", "area", "total"] },
-]);
+/** How far ranks move from run to run, as a share of all. */
+const noise = 0.3;
+
+const rules: readonly Rule[] = [
+  { base: 1, ease: 1 / 64, low: 1 / 16, spread: 0 },
+  { base: 0, ease: 0, low: 0, spread: 0 },
+  "lowest",
+  { base: 1, ease: 1 / 32, low: 0, spread: 1 / 2 },
+  { base: 0, ease: 1 / 256, low: 1 / 16, spread: 0 },
+];
+const orders: readonly (readonly Key[])[] = [
+  ["total", "width", "area"],
+  ["area", "width", "total"],
+  ["width", "area", "total"],
+];
+const strategies = orders.flatMap((order) => rules.map((rule) => ({ rule, order })));
 
 /** Intervals that no time parts from one another, with the best offsets known for them. */
 interface Part {
@@ -101,15 +103,16 @@ interface Part {
   /** Their places in the whole problem. */
   readonly indices: readonly number[];
   readonly search: (attempt: Attempt) => Search;
+  /** Of each strategy. */
   readonly failures: Float64Array[];
-  facts?: Hardness;
+  readonly ranks: (readonly number[])[];
   offsets: readonly number[];
   height: number;
   /** No placement is lower. */
   least: number;
 }
 
-function partsOf({ intervals, limit }: MemoryProblem, known: Placement): Part[] {
+function partsOf({ intervals }: MemoryProblem, known: Placement): Part[] {
   const order = intervals.map((_, index) => index);
   const firstOf = (index: number): number => intervals[index]?.first ?? 0;
   order.sort((a, b) => firstOf(a) - firstOf(b) || a - b);
@@ -122,17 +125,51 @@ function partsOf({ intervals, limit }: MemoryProblem, known: Placement): Part[] 
   }
   return lists.map((indices) => {
     const own = indices.flatMap((index) => intervals[index] ?? []);
-    const part = compressTimes({ intervals: own, limit }).intervals;
+    const part = atFullMoments(own);
     const offsets = indices.map((index) => known.offsets[index] ?? 0);
     return {
       intervals: part,
       indices,
       search: later(() => exactSearch(part)),
       failures: [],
+      ranks: [],
       offsets,
       height: heightOf(own, offsets),
       least: fullest(own).bytes,
     };
+  });
+}
+
+/**
+ * The same intervals over fewer times: what lives at a moment after which something begins before anything ends also lives at the
+ * next, so only the last moments before an end count.
+ */
+function atFullMoments(intervals: readonly Interval[]): Interval[] {
+  const starts = intervals.map(({ first }) => first).sort((a, b) => a - b);
+  const ends = intervals.map(({ last }) => last).sort((a, b) => a - b);
+  /** For each moment that counts, the last time of which it stands for all since the one before. */
+  const moments: number[] = [];
+  let begun = 0;
+  for (const end of ends) {
+    if ((starts[begun] ?? Infinity) > end) continue;
+    while ((starts[begun] ?? Infinity) <= end) begun += 1;
+    moments.push(end);
+  }
+  /** The first moment that does not end before a time; where that is past it, the time is of the moment before. */
+  const momentOf = (time: number): number => {
+    let low = 0;
+    let high = moments.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((moments[middle] ?? Infinity) < time) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  };
+  return intervals.map(({ size, first, last }) => {
+    const from = momentOf(first);
+    const to = momentOf(last);
+    return { size, first: from, last: moments[to] === last ? to : to - 1 };
   });
 }
 
@@ -162,48 +199,24 @@ function luby(turn: number): number {
   return 2 * size - 1 === turn ? size : luby(turn - size + 1);
 }
 
-type Hardness = Readonly<Record<Key | "size", readonly number[]>> & { readonly live: Float64Array };
-
-/** Of each interval the fullest moment of its life, its length, and its area. */
-function hardnessOf(intervals: readonly Interval[]): Hardness {
-  const end = intervals.reduce((last, interval) => Math.max(last, interval.last), -1) + 1;
-  const live = new Float64Array(end);
+/** Ranks by the fullest moment of a life, its length, or its area, the largest first; ties by the next of them, then as they come. */
+function ranksBy(intervals: readonly Interval[], order: readonly Key[]): number[] {
+  const live = new Float64Array(intervals.reduce((last, interval) => Math.max(last, interval.last), -1) + 1);
   for (const { size, first, last } of intervals)
     for (let time = first; time <= last; time += 1) live[time] = (live[time] ?? 0) + size;
-  const width = intervals.map(({ first, last }) => last - first + 1);
-  return {
-    live,
-    total: intervals.map(({ first, last }) =>
+  const valueOf: Readonly<Record<Key, (interval: Interval) => number>> = {
+    total: ({ first, last }) =>
       live.subarray(first, last + 1).reduce((most, bytes) => Math.max(most, bytes), 0),
-    ),
-    width,
-    area: intervals.map(({ size }, index) => size * (width[index] ?? 0)),
-    size: intervals.map(({ size }) => size),
+    width: ({ first, last }) => last - first + 1,
+    area: ({ size, first, last }) => size * (last - first + 1),
   };
-}
-
-/** Ranks by the largest numbers first; ties by the next number, then as they come. */
-function ranksBy(count: number, numbersOf: (item: number) => readonly number[]): number[] {
-  const keys = Array.from({ length: count }, (_, item) => numbersOf(item));
+  const keys = intervals.map((interval) => order.map((key) => valueOf[key](interval)));
   const ranks = keys.map(() => 0);
   keys
     .map((_, item) => item)
     .sort((a, b) => (keys[a] ?? []).reduce((sign, key, at) => sign || (keys[b]?.[at] ?? 0) - key, 0) || a - b)
     .forEach((item, rank) => (ranks[item] = rank));
   return ranks;
-}
-
-/** Ranks by a product of powers of total, width and size, each a little off. */
-function perturbed(count: number, { total, width, size }: Hardness, random: () => number): number[] {
-  const powers = [4 * random(), random(), random()];
-  const noise = random() / 2;
-  return ranksBy(count, (item) => {
-    const score = [total, width, size].reduce(
-      (sum, numbersOf, at) => sum + (powers[at] ?? 0) * Math.log(numbersOf[item] ?? 1),
-      0,
-    );
-    return [score + noise * (random() - 0.5)];
-  });
 }
 
 /** Numbers from 0 to 1 that are the same each time (the generator of Numerical Recipes). */

@@ -87,9 +87,8 @@ export function exactSearch(intervals: readonly Interval[]): (attempt: Attempt) 
       }
     };
 
-    /** Raises floors and says which intervals are ready; false where one no longer fits, "same" where nothing rose. */
-    const raise = (base: number, length: number): boolean | "same" => {
-      let result: true | "same" = "same";
+    /** Raises floors and says which intervals are ready; false where one no longer fits. Tops of before are bounds as well. */
+    const raise = (base: number, length: number): boolean => {
       for (let place = base; place < base + length; place += 1) {
         const item = whole(lists, place);
         const floor = at(floors, item);
@@ -112,13 +111,12 @@ export function exactSearch(intervals: readonly Interval[]): (attempt: Attempt) 
         ready[item] = open && bound === floor && least > floor ? 1 : 0;
         if (bound === floor) continue;
         floors[item] = bound;
-        result = true;
         if (bound + at(sizes, item) <= capacity) continue;
         const share = 1 / (last - first + 1);
         for (let time = first; time <= last; time += 1) failures[time] = at(failures, time) + share;
         return false;
       }
-      return result;
+      return true;
     };
 
     /** Adds up sizes from the highest floor down: false where they pass the capacity; `slack` is what that leaves. */
@@ -182,12 +180,8 @@ export function exactSearch(intervals: readonly Interval[]): (attempt: Attempt) 
     };
 
     const isPossible = (base: number, length: number, low: number, high: number): boolean => {
-      for (let round = 0; round < rounds; round += 1) {
-        readTops(base, length, low, high);
-        const raised = raise(base, length);
-        if (raised === false) return false;
-        if (raised === "same") break;
-      }
+      readTops(base, length, low, high);
+      if (!raise(base, length)) return false;
       return fits(base, length, low, high);
     };
 
@@ -291,9 +285,6 @@ export function exactSearch(intervals: readonly Interval[]): (attempt: Attempt) 
 // One function for each kind of list, so that the engine compiles each for that kind alone.
 const at = (list: Float64Array, index: number): number => list[index] ?? 0;
 const whole = (list: Int32Array, index: number): number => list[index] ?? 0;
-
-/** How often floors are raised at a node: what is raised last raises little. */
-const rounds = 3;
 
 /** Of those with the same times and size only the first is free to go; for each other, the one that goes before it. */
 function twinsOf(intervals: readonly Interval[]): Int32Array {

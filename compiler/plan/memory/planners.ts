@@ -137,7 +137,7 @@ const enough = 1.002;
 
 /** Work of the exact search, as `placeExactly` counts it: inside a compilation, and where only a placement is asked for. */
 const smallWork = 4e5;
-export const hardWork = 1.2e8;
+export const hardWork = 1.5e8;
 
 export function choosePlacement(
   given: MemoryProblem,
