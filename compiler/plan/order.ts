@@ -1,8 +1,10 @@
 // The order in which a region's nodes run. In: a region and what its values cost in memory. Out: its nodes, each after those
-// it reads, in the order with the lowest peak of those tried. Two orders are tried: depth-first from the results, and always
-// the node that leaves the least memory live. Both run a value's other readers before the node that wants to write over it.
+// it reads, in the order with the lowest peak of those tried. Tried are depth-first orders from the results, operands as they stand or
+// those first that need the most memory beyond what they leave (Sethi and Ullman, 1970); always the node that leaves the least
+// memory live; and the same from the end backwards, which makes each value as late as it can be. All run a value's other readers
+// before the node that wants to write over it.
 //
-// Deterministic: ties go to the earlier node of the depth-first order.
+// Deterministic: ties go to the earlier node of the depth-first order, and to the rule tried first.
 import { topological, type Node, type Region, type Value } from "../ir/graph.ts";
 
 /** What the order must know of the region's surroundings. */
@@ -29,7 +31,7 @@ export interface Order {
   readonly tried: readonly { readonly rule: Rule; readonly peak: number }[];
 }
 
-export type Rule = "depth first" | "smallest first";
+export type Rule = "depth first" | "smallest first" | "hungriest operand first" | "backwards";
 
 /** A bare reshape, and parts of stacks by another name, are names for memory, not work. */
 export function isAlias(node: Node): boolean {
@@ -43,15 +45,19 @@ export function rootsOf(value: Value): readonly Value[] {
 
 export function orderRegion(region: Region, around: Surroundings): Order {
   const graph = readGraph(region, around);
-  const depthFirst = schedule(graph, (_step, index) => index);
-  const smallest = schedule(graph, (growth) => growth);
-  const tried = [
-    { rule: "depth first", peak: depthFirst.peak },
-    { rule: "smallest first", peak: smallest.peak },
-  ] as const;
-  return smallest.peak < depthFirst.peak
-    ? { ...smallest, rule: "smallest first", tried }
-    : { ...depthFirst, rule: "depth first", tried };
+  const ranked = (order: readonly number[]): Pick<Order, "nodes" | "peak"> => {
+    const ranks = new Int32Array(order.length);
+    order.forEach((node, rank) => (ranks[node] = rank));
+    return schedule(graph, (_growth, node) => ranks[node] ?? 0);
+  };
+  const orders: readonly (Pick<Order, "nodes" | "peak"> & { readonly rule: Rule })[] = [
+    { rule: "depth first", ...schedule(graph, (_growth, node) => node) },
+    { rule: "smallest first", ...schedule(graph, (growth) => growth) },
+    { rule: "hungriest operand first", ...ranked(hungriestFirst(graph)) },
+    { rule: "backwards", ...ranked(backwards(graph)) },
+  ];
+  const best = orders.reduce((best, order) => (order.peak < best.peak ? order : best));
+  return { ...best, tried: orders.map(({ rule, peak }) => ({ rule, peak })) };
 }
 
 /** The region as numbers: nodes and memory roots by index. */
@@ -60,6 +66,11 @@ interface Graph {
   /** Roots that node i reads, each once, and those it writes. */
   readonly reads: readonly (readonly number[])[];
   readonly writes: readonly (readonly number[])[];
+  /** Roots of the region's results. */
+  readonly results: readonly number[];
+  /** Nodes that node i reads from, each once, and those that make the results. */
+  readonly operands: readonly (readonly number[])[];
+  readonly ends: readonly number[];
   /** Nodes that wait for node i: by data, and by the wish to write over memory. */
   readonly after: readonly (readonly number[])[];
   readonly wishAfter: readonly (readonly number[])[];
@@ -130,10 +141,17 @@ function readGraph(region: Region, around: Surroundings): Graph {
       for (const reader of readersOf.get(number(old)) ?? []) if (reader !== to) wishAfter[reader]?.push(to);
     }
   }
+  const results = region.results.flatMap(numbers);
+  const makers = (roots: readonly number[]): number[] => [
+    ...new Set(roots.flatMap((root) => writer.get(root) ?? [])),
+  ];
   return {
     nodes,
     reads,
     writes,
+    operands: reads.map(makers),
+    results,
+    ends: makers(results),
     after,
     wishAfter,
     inside: nodes.map((node) => around.inside(node)),
@@ -195,4 +213,74 @@ function schedule(
     }
   }
   return { nodes: order, peak };
+}
+
+/** Depth-first from the results; of a node's operands first the one that needs the most beyond what it leaves live. */
+function hungriestFirst({ reads, writes, operands, ends, inside, size }: Graph): number[] {
+  const made = writes.map((roots) => sumOf(roots, size));
+  const needs = new Float64Array(reads.length);
+  const beyond = (node: number): number => (needs[node] ?? 0) - (made[node] ?? 0);
+  // Nodes stand after those that they read, so these are known. What several read is counted for each: an estimate.
+  const sorted = operands.map((list, node) => {
+    const own = list.toSorted((a, b) => beyond(b) - beyond(a) || a - b);
+    let kept = 0;
+    let most = 0;
+    for (const operand of own) {
+      most = Math.max(most, kept + (needs[operand] ?? 0));
+      kept += made[operand] ?? 0;
+    }
+    needs[node] = Math.max(most, kept + (made[node] ?? 0) + (inside[node] ?? 0));
+    return own;
+  });
+  const order: number[] = [];
+  const seen = new Uint8Array(reads.length);
+  const stack = ends.map((node) => ({ node, next: 0 })).toReversed();
+  for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+    const operand = seen[top.node] === 2 ? undefined : sorted[top.node]?.[top.next];
+    if (operand === undefined) {
+      if (seen[top.node] !== 2) order.push(top.node);
+      seen[top.node] = 2;
+      stack.pop();
+      continue;
+    }
+    top.next += 1;
+    if (seen[operand] !== 2) stack.push({ node: operand, next: 0 });
+  }
+  return order;
+}
+
+/** From the last node to the first always the one before which the least memory is live: of those whose readers all stand. */
+function backwards({ reads, writes, operands, results, after, size }: Graph): number[] {
+  const waits = after.map((list) => new Set(list).size);
+  const live = new Uint8Array(size.length);
+  for (const root of results) live[root] = 1;
+  const left = new Set<number>();
+  waits.forEach((count, node) => count === 0 && left.add(node));
+  const order: number[] = [];
+  while (left.size > 0) {
+    let best = -1;
+    let least = Infinity;
+    for (const node of left) {
+      let growth = 0;
+      for (const root of reads[node] ?? []) if (live[root] === 0) growth += size[root] ?? 0;
+      for (const root of writes[node] ?? []) if (live[root] === 1) growth -= size[root] ?? 0;
+      if (growth < least || (growth === least && node > best)) {
+        best = node;
+        least = growth;
+      }
+    }
+    left.delete(best);
+    order.push(best);
+    for (const root of writes[best] ?? []) live[root] = 0;
+    for (const root of reads[best] ?? []) live[root] = 1;
+    for (const operand of operands[best] ?? []) {
+      waits[operand] = (waits[operand] ?? 0) - 1;
+      if (waits[operand] === 0) left.add(operand);
+    }
+  }
+  return order.toReversed();
+}
+
+function sumOf(roots: readonly number[], size: readonly number[]): number {
+  return roots.reduce((sum, root) => sum + (size[root] ?? 0), 0);
 }

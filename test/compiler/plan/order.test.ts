@@ -35,7 +35,38 @@ describe("orders of a region", () => {
     const order = orderRegion(region, around);
     expect(order.nodes.map(label)).toEqual(["narrow", "narrower", "wide", "end"]);
     expect(order.rule).toBe("smallest first");
-    expect(order.tried.map(({ rule }) => rule)).toEqual(["depth first", "smallest first"]);
+    expect(order.tried.map(({ rule }) => rule)).toEqual([
+      "depth first",
+      "smallest first",
+      "hungriest operand first",
+      "backwards",
+    ]);
+  });
+
+  test("of two large operands one is used up before the other is made", () => {
+    // As two products of decoded weights: one feeds the other, and the first that is asked for is the last that is needed.
+    const x = input(f32(10));
+    const gate = fuse1("decode gate", [x], f32(1000));
+    const up = fuse1("decode up", [x], f32(1000));
+    const product = fuse1("up", [x, up], f32(10));
+    const region: Region = { parameters: [x], results: [fuse1("gate", [x, gate, product], f32(10))] };
+    const order = orderRegion(region, around);
+    expect(order.nodes.map(label)).toEqual(["decode up", "up", "decode gate", "gate"]);
+    expect(order.peak).toBe(4 * (1000 + 10));
+    expect(order.rule).toBe("hungriest operand first");
+  });
+
+  test("a value that is wanted late is made late", () => {
+    // Every order that frees memory at once begins with what only the end reads.
+    const x = input(f32(500));
+    const late = fuse1("late", [x], f32(400));
+    const wide = fuse1("wide", [x], f32(1000));
+    const sum = fuse1("sum", [wide, x], f32(1));
+    const next = fuse1("next", [sum], f32(300));
+    const region: Region = { parameters: [x], results: [fuse1("end", [late, next], f32(1))] };
+    const order = orderRegion(region, around);
+    expect(order.nodes.map(label)).toEqual(["wide", "sum", "next", "late", "end"]);
+    expect(order.peak).toBe(4 * 1001);
   });
 
   test("readers of a value run before what is written over it", () => {
