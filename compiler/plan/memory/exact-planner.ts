@@ -3,13 +3,7 @@
 // is luck, so each gets few nodes at first, and again and again, after what its earlier runs learnt (restarts: Luby, Sinclair and Zuckerman,
 // 1993). Work is counted, never timed, so that a problem gets the same placement everywhere.
 import { exactSearch, type Attempt, type Rule, type Search } from "./exact.ts";
-import {
-  fullest,
-  measure,
-  type Interval,
-  type MemoryProblem,
-  type Placement,
-} from "./problem.ts";
+import { fullest, measure, type Interval, type MemoryProblem, type Placement } from "./problem.ts";
 
 /**
  * `work` is nodes of the search times intervals, which grows as time does. Less is done where the roundest capacity above the lower
@@ -43,7 +37,8 @@ export function placeExactly(problem: MemoryProblem, known: Placement, work: num
   };
   for (let round = 1; !isOver(); round += 1) {
     const open = parts.filter(
-      ({ height, intervals }) => height > goal() && intervals.length <= mostIntervals,
+      ({ height, intervals: { length } }) =>
+        height > goal() && length <= mostIntervals && length ** 2 <= work,
     );
     if (open.length === 0) break;
     strategies.forEach(({ rule, order }, index) => {
@@ -72,7 +67,7 @@ export function placeExactly(problem: MemoryProblem, known: Placement, work: num
   return placement.bytes < known.bytes ? placement : known;
 }
 
-/** Beyond these the lists of the search take too much memory. */
+/** Beyond these the lists of the search take too much memory; and a search that finds anything has a node for each interval. */
 const mostIntervals = 1500;
 const firstBudget = 600;
 /** Of the way from the lower bound to the best that is known. */
