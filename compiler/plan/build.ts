@@ -178,12 +178,17 @@ function decisionsOf(
     .map(({ name }) => name);
   // Of programs that do the same for each layer, the first speaks for all.
   const distinct = unrolled.filter(({ writes }) => (writes[0]?.part ?? 0) === 0);
-  const decisions: Decision[] = distinct.map(({ name, rule, tried }) => ({
-    what: `order of '${name}'`,
-    chosen: rule,
-    why: "least memory live at the fullest moment",
-    considered: tried.map(({ rule, peak }) => `${rule}: ${peak} bytes`),
-  }));
+  const decisions: Decision[] = distinct.flatMap(({ name, orders }) =>
+    orders
+      // Loops are named where the order makes a difference.
+      .filter(({ tried }, at) => at === 0 || tried.some(({ peak }) => peak !== tried[0]?.peak))
+      .map(({ loop, rule, tried }) => ({
+        what: loop === undefined ? `order of '${name}'` : `order of '${name}' in ${loop}`,
+        chosen: rule,
+        why: "least memory live at the fullest moment",
+        considered: tried.map(({ rule, peak }) => `${rule}: ${peak} bytes`),
+      })),
+  );
   decisions.push({
     what: "memory planner",
     chosen: planner,

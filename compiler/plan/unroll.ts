@@ -23,9 +23,13 @@ export interface Unrolled {
   readonly writes: readonly Written[];
   /** Values that some repetition collects, by the direction it runs in. */
   readonly collected: ReadonlyMap<Held, "activations" | "gradients">;
-  /** How the program's outermost region was put in order. */
-  readonly rule: Order["rule"];
-  readonly tried: Order["tried"];
+  /** How the program's outermost region was put in order, and then each body of its loops. */
+  readonly orders: readonly RegionOrder[];
+}
+
+export interface RegionOrder extends Pick<Order, "rule" | "tried"> {
+  /** The loop that it is the body of, by what its nodes belong to: 'model.layers.{i}', backward. */
+  readonly loop?: string;
 }
 
 export interface Written {
@@ -159,9 +163,30 @@ function unrollOne(
     if (value === undefined) return [];
     return [{ variable: variable(name), held: value, ...(part === undefined ? {} : { part }) }];
   });
-  const { rule = "depth first", tried = [] } = orders.get(program.region) ?? {};
   const name = part === undefined ? program.name : inTurn(program.name, part);
-  return { name, steps, writes, collected, rule, tried };
+  return { name, steps, writes, collected, orders: ordersIn(program.region, orders) };
+}
+
+/** How a region was put in order, and the bodies of its loops as they come. */
+function ordersIn(region: Region, orders: ReadonlyMap<Region, Order>, loop?: string): RegionOrder[] {
+  const order = orders.get(region);
+  if (order === undefined) return [];
+  const { rule, tried, nodes } = order;
+  const inner = nodes
+    .filter(({ operation }) => operation === "repeat")
+    .flatMap((node) => {
+      const { body, reverse } = readLoop(node);
+      const path = sharedPath((orders.get(body)?.nodes ?? []).map(({ origin }) => origin.path));
+      return ordersIn(body, orders, `${path === "" ? "a loop" : `'${path}'`}${reverse ? ", backward" : ""}`);
+    });
+  return [{ rule, tried, ...(loop === undefined ? {} : { loop }) }, ...inner];
+}
+
+/** The names that all paths begin with; those without a path belong anywhere. */
+function sharedPath(paths: readonly string[]): string {
+  const [first = [], ...others] = paths.filter((path) => path !== "").map((path) => path.split("."));
+  const end = first.findIndex((name, at) => others.some((other) => other[at] !== name));
+  return (end === -1 ? first : first.slice(0, end)).join(".");
 }
 
 /** The value that a node outside of kernels is another name for. */
