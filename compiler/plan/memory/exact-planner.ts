@@ -44,10 +44,11 @@ export function placeExactly(problem: MemoryProblem, known: Placement, work: num
     strategies.forEach(({ rule, order }, index) => {
       for (const part of open) {
         const { intervals } = part;
+        const { length } = intervals;
         const failures = (part.failures[index] ??= new Float64Array(intervals.length));
         const ranks = (part.ranks[index] ??= ranksBy(intervals, order));
         const moved = round === 1 ? ranks : ranks.map((rank) => rank + noise * ranks.length * random());
-        const turn = { rule, ranks: moved, failures, budget: firstBudget * luby(round) };
+        const turn = { rule, ranks: moved, failures, budget: firstBudget(length) * luby(round) };
         attempt(part, goal(), turn);
         attempt(part, roundest(goal(), part.height), turn);
         if (index !== round % strategies.length) continue;
@@ -56,7 +57,10 @@ export function placeExactly(problem: MemoryProblem, known: Placement, work: num
           before = part.height;
           for (const share of shares)
             if (part.height === before)
-              attempt(part, goal() + Math.floor((before - goal()) * share), { ...turn, budget: firstBudget });
+              attempt(part, goal() + Math.floor((before - goal()) * share), {
+                ...turn,
+                budget: firstBudget(length),
+              });
         }
       }
     });
@@ -69,7 +73,8 @@ export function placeExactly(problem: MemoryProblem, known: Placement, work: num
 
 /** Beyond these the lists of the search take too much memory; and a search that finds anything has a node for each interval. */
 const mostIntervals = 1500;
-const firstBudget = 600;
+/** Twice what it takes to place all without a mistake, at least. */
+const firstBudget = (count: number): number => Math.max(600, 2 * count);
 /** Of the way from the lower bound to the best that is known. */
 const shares = [0.5, 0.75, 0.9];
 
