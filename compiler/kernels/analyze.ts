@@ -3,6 +3,7 @@
 import { bytesOf, sizeOf, type Node, type Region, type Value } from "../ir/graph.ts";
 import { operationOf } from "../ops/index.ts";
 import type { DeviceProfile } from "../plan/plan.ts";
+import { windowCount } from "../plan/windows.ts";
 import { templates } from "./choose.ts";
 import { busyGroups, draftOnce, isSerial, nodesOf } from "./draft.ts";
 import { plainLayouts } from "./kernel.ts";
@@ -13,6 +14,8 @@ import { NoExpression, type Scene } from "./trace.ts";
 export interface Analysis {
   readonly template: string;
   readonly cost: number;
+  /** The most bindings that its dispatches take, with those of values in several windows. */
+  readonly binds: number;
 }
 
 /** What a launch and its barrier cost: some microseconds, in bytes. */
@@ -93,6 +96,14 @@ function bindsTooMuch({ parameters, results }: Region, { limits }: DeviceProfile
   return parameters.length + new Set(results).size > limits.maxStorageBuffersPerShaderStage;
 }
 
+function bindsOf(template: string, { parameters, results }: Region, { limits }: DeviceProfile): number {
+  const total = sizeOf(results[0]?.shape ?? []);
+  // A map has a kernel for each window of what is as large as its results.
+  const windows = (value: Value): number =>
+    template === "map" && sizeOf(value.shape) === total ? 1 : windowCount(value, limits);
+  return [...parameters, ...new Set(results)].reduce((sum, value) => sum + windows(value), 0);
+}
+
 /** What the template of products asks of a region, as far as it can be seen without writing the text. */
 function fitsProduct(product: Node, nodes: readonly Node[], region: Region): boolean {
   const alone = nodes.every((node) => {
@@ -152,5 +163,5 @@ function attempt(
   for (const { shape, type } of region.results) bytes += bytesOf[type] * sizeOf(shape);
   const idle = Math.max(1, busyGroups(profile) / found.groups);
   // A kernel that cannot fill the device is slower, down to what one workgroup can do.
-  return { template, cost: LAUNCH + bytes * idle };
+  return { template, cost: LAUNCH + bytes * idle, binds: bindsOf(template, region, profile) };
 }

@@ -4,7 +4,7 @@ import { operationOf } from "../ops/index.ts";
 import type { DeviceProfile } from "../plan/plan.ts";
 import { draftOnce, kernelOf, nodesOf, parametersOf, type Drafter } from "./draft.ts";
 import { foldsIn } from "./folds.ts";
-import { plainLayouts, type ChooseKernel } from "./kernel.ts";
+import { plainLayouts, type ChooseKernel, type Layouts } from "./kernel.ts";
 import { libraryKernels } from "./library.ts";
 import { draftMap } from "./map.ts";
 import { draftMatmul } from "./matmul.ts";
@@ -31,8 +31,30 @@ export const chooseKernel: ChooseKernel = (node, layouts, profile) => {
   }
   const drafter = templates.get(template);
   if (drafter === undefined) throw new Error(`no template is called ${template}`);
-  return [kernelOf(drafter, { region, layouts, profile })];
+  const task = { region, layouts, profile };
+  if (template !== "map") return [kernelOf(drafter, task)];
+  return rangesBetween(region, layouts).map((range) => kernelOf(drafter, { ...task, range }));
 };
+
+/** The elements of a map, cut where what has as many elements is cut into windows. */
+function rangesBetween(
+  { parameters, results }: Region,
+  { inputCuts = [], outputCuts = [], inputStrides, outputStrides }: Layouts,
+): readonly { readonly from: number; readonly to: number }[] {
+  const total = sizeOf(results[0]?.shape ?? []);
+  const cuts = new Set<number>();
+  const look = ({ shape }: Value, own: readonly number[] | undefined, stride: number | undefined): void => {
+    if (own === undefined || sizeOf(shape) !== total) return;
+    const slice = sizeOf(shape.slice(1));
+    const step = stride ?? slice;
+    for (const cut of own) cuts.add(Math.floor(cut / step) * slice + Math.min(cut % step, slice));
+  };
+  parameters.forEach((value, input) => look(value, inputCuts[input], inputStrides[input]));
+  results.forEach((value, output) => look(value, outputCuts[output], outputStrides[output]));
+  // An invocation computes up to four elements: a kernel that would begin between them crosses the cut instead.
+  const ends = [...cuts].filter((cut) => cut % 4 === 0 && cut < total).toSorted((a, b) => a - b);
+  return [0, ...ends].map((from, at) => ({ from, to: ends[at] ?? total }));
+}
 
 /**
  * The pairs [output, input] of which the output may be written over the input: of one type and size, and every element of

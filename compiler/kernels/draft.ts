@@ -12,6 +12,8 @@ export interface Task {
   readonly region: Region;
   readonly layouts: Layouts;
   readonly profile: DeviceProfile;
+  /** Of a map, the elements that are computed; all if unsaid. */
+  readonly range?: { readonly from: number; readonly to: number };
   /** Only costs are wanted: the text may leave out what costs the same as what stands beside it. */
   readonly survey?: boolean;
 }

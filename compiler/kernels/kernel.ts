@@ -8,6 +8,8 @@ import type { DeviceProfile, KernelBinding } from "../plan/plan.ts";
 export interface BoundValue {
   readonly input: number | undefined;
   readonly output: number | undefined;
+  /** The bytes of the value that are bound, where it lies in several windows. */
+  readonly window?: { readonly offset: number; readonly bytes: number };
 }
 
 export interface Kernel {
@@ -34,6 +36,9 @@ export interface Layouts {
   /** For each input and output of the fused node: elements from one slice of the first axis to the next. */
   readonly inputStrides: readonly (number | undefined)[];
   readonly outputStrides: readonly (number | undefined)[];
+  /** Where values that no binding holds whole are cut into windows, in elements with their strides. */
+  readonly inputCuts?: readonly (readonly number[])[];
+  readonly outputCuts?: readonly (readonly number[])[];
   /** Pairs [output, input]: the output is to be written over the input, with one binding. */
   readonly inPlace: readonly (readonly [number, number])[];
 }

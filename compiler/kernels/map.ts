@@ -1,17 +1,19 @@
 // Kernels without sums: every output element is an expression of the same place, one invocation for a few neighbours.
-// All results have as many elements; shapes may differ.
+// All results have as many elements; shapes may differ. Where some of them lie in windows, a kernel computes the elements between two
+// cuts, so that it binds one window of each.
 import { sizeOf } from "../ir/graph.ts";
 import { countLanes, describe, has16Bit, isSerial, lanesFor, powerOfTwo, type Drafter } from "./draft.ts";
-import { add, constant, scale, unravel, variable } from "./index.ts";
+import { add, bounded, constant, scale, unravel, variable } from "./index.ts";
 import { NoExpression, Tracer } from "./trace.ts";
 import { Writer } from "./writer.ts";
 
-export const draftMap: Drafter = ({ region, profile, survey }, scene) => {
+export const draftMap: Drafter = ({ region, profile, survey, range }, scene) => {
   const total = sizeOf(region.results[0]?.shape ?? []);
   if (region.results.some(({ shape }) => sizeOf(shape) !== total))
     throw new NoExpression("results of different sizes");
   const lanes = lanesFor(region, [total]);
-  const units = Math.ceil(total / lanes);
+  const { from, to } = range ?? { from: 0, to: total };
+  const units = Math.ceil((to - from) / lanes);
   const most = Math.min(isSerial(profile) ? 64 : 256, profile.limits.maxComputeInvocationsPerWorkgroup);
   const size = Math.min(most, powerOfTwo(units));
   const groups = Math.ceil(units / size);
@@ -24,12 +26,12 @@ export const draftMap: Drafter = ({ region, profile, survey }, scene) => {
   const unit = variable("unit", units);
   const odd = total % lanes !== 0;
   const places = Array.from({ length: lanes }, (_, lane) => {
-    const flat = add(scale(unit, lanes), constant(lane));
+    const flat = add(scale(unit, lanes), constant(from + lane));
     if (!odd || lane === 0) return flat;
     // The last pair of an odd number of elements: its second half is padding, and holds some element.
     writer.line(`let last = min(${writer.index(flat)}, ${total - 1}u);`);
     writer.declare("last");
-    return variable("last", total);
+    return bounded(variable("last", total), from, to - 1);
   });
   const at = region.results.map(({ shape }) => places.map((flat) => unravel(flat, shape)));
   if (survey === true && lanes === 4) {

@@ -2,7 +2,8 @@
 //
 // A 32-bit tensor is an array of its type, or of `vec4` where every access proves to be part of an aligned group of four
 // (`wide`). 16-bit floats lie two in a u32 and four in a vec2<u32>; they are f32 in registers and rounded by the store. An
-// output over an input is one binding. Bindings that the text never touches do not exist.
+// output over an input is one binding. Bindings that the text never touches do not exist. A value that lies in several windows has a
+// binding for each; an access whose window is not known when the text is written goes through a function that finds it.
 import { bytesOf, sizeOf, type ElementType, type TensorType } from "../ir/graph.ts";
 import { halves, literal } from "../ops/wgsl.ts";
 import type { KernelBinding } from "../plan/plan.ts";
@@ -15,8 +16,15 @@ interface Binding {
   readonly value: BoundValue;
   readonly type: ElementType;
   readonly strides: readonly number[];
-  readonly elements: number;
   wide: boolean;
+  readonly windows: readonly Window[];
+}
+
+/** What one binding of the text holds of a value: elements with their strides, from one up to another. */
+interface Window {
+  readonly name: string;
+  readonly from: number;
+  readonly to: number;
   reads: boolean;
   writes: boolean;
 }
@@ -50,23 +58,31 @@ export class Memory {
       if (stride !== undefined && strides.length > 0) strides[0] = stride;
       return strides;
     };
-    const make = (name: string, value: BoundValue, type: TensorType, stride: number | undefined): Binding => {
+    const make = (
+      name: string,
+      value: BoundValue,
+      type: TensorType,
+      stride: number | undefined,
+      cuts: readonly number[] = [],
+    ): Binding => {
       const strides = along(type, stride);
       const elements = touched(type.shape, strides);
       const wide = elements % 4 === 0 && (strides[0] ?? 0) % 4 === 0 && !narrow.has(name);
-      return { name, value, type: type.type, strides, elements, wide, reads: false, writes: false };
+      return { name, value, type: type.type, strides, wide, windows: windowsOf(name, elements, cuts) };
     };
     const written = outputs.map((type, output) => {
       const input = layouts.inPlace.find(([over]) => over === output)?.[1];
       const name = input === undefined ? `out${output}` : `both${output}`;
-      return make(name, { input, output }, type, layouts.outputStrides[output]);
+      const cuts = layouts.outputCuts?.[output];
+      return make(name, { input, output }, type, layouts.outputStrides[output], cuts);
     });
     this.#outputs = written;
     this.#inputs = inputs.map((type, input) => {
       const over = shared.get(input);
       const both = over === undefined ? undefined : written[over];
       const stride = layouts.inputStrides[input];
-      const binding = both ?? make(`in${input}`, { input, output: undefined }, type, stride);
+      const cuts = layouts.inputCuts?.[input];
+      const binding = both ?? make(`in${input}`, { input, output: undefined }, type, stride, cuts);
       return { binding, strides: along(type, stride) };
     });
   }
@@ -74,50 +90,38 @@ export class Memory {
   /** One element as a register value: a name or a component. */
   load(writer: Writer, input: number, coordinates: readonly Index[]): string {
     const { binding, strides } = this.#input(input);
-    binding.reads = true;
-    const address = dot(coordinates, strides);
+    const whole = dot(coordinates, strides);
+    this.loaded.push({ input, address: whole });
+    const { address, at: word } = this.#reading(binding, whole);
     const parts = writer.namesOf(address);
-    this.loaded.push({ input, address });
     // What stands at one place for a whole kernel, such as a scalar of the step, comes from the cache after the first time.
     const times = parts.length === 0 ? 1 : writer.timesOf(parts);
     this.loads.set(input, (this.loads.get(input) ?? 0) + times);
     const { name, type } = binding;
     const is16 = bytesOf[type] === 2;
+    const once = (part: Index): string =>
+      this.#word(writer, word(writer.index(part)), word(part.key), parts);
     if (binding.wide) {
       const group = aligned(address, 4);
       if (group !== undefined) {
-        const word = this.#word(
-          writer,
-          `${name}[${writer.index(group.part)}]`,
-          `${name} ${group.part.key}`,
-          parts,
-        );
+        const four = once(group.part);
         const lane = group.offset;
         return is16
-          ? half(writer, `${word}.${LANES[lane >> 1] ?? "x"}`, lane & 1, type)
-          : `${word}.${LANES[lane] ?? "x"}`;
+          ? half(writer, `${four}.${LANES[lane >> 1] ?? "x"}`, lane & 1, type)
+          : `${four}.${LANES[lane] ?? "x"}`;
       }
       this.narrow.add(name);
       const at = writer.index(address);
-      if (!is16) return writer.define("x", `${name}[${at} / 4u][${at} % 4u]`, parts);
-      const word = writer.define("w", `${name}[${at} / 4u][(${at} / 2u) % 2u]`, parts);
-      return anyHalf(writer, word, at, parts, type);
+      if (!is16) return writer.define("x", `${word(`${at} / 4u`)}[${at} % 4u]`, parts);
+      const two = writer.define("w", `${word(`${at} / 4u`)}[(${at} / 2u) % 2u]`, parts);
+      return anyHalf(writer, two, at, parts, type);
     }
-    if (!is16)
-      return this.#word(writer, `${name}[${writer.index(address)}]`, `${name} ${address.key}`, parts);
+    if (!is16) return once(address);
     const pair = aligned(address, 2);
-    if (pair !== undefined) {
-      const word = this.#word(
-        writer,
-        `${name}[${writer.index(pair.part)}]`,
-        `${name} ${pair.part.key}`,
-        parts,
-      );
-      return half(writer, word, pair.offset, type);
-    }
+    if (pair !== undefined) return half(writer, once(pair.part), pair.offset, type);
     const at = writer.index(address);
-    const word = writer.define("w", `${name}[${at} / 2u]`, parts);
-    return anyHalf(writer, word, at, parts, type);
+    const two = writer.define("w", word(`${at} / 2u`), parts);
+    return anyHalf(writer, two, at, parts, type);
   }
 
   /**
@@ -134,27 +138,28 @@ export class Memory {
     const binding = this.#outputs[output];
     const [first] = coordinates;
     if (binding === undefined || first === undefined) throw new RangeError(`no output ${output}`);
-    binding.writes = true;
     const { name, strides, type } = binding;
-    const start = dot(first, strides);
-    for (const place of coordinates) this.stored.push({ output, address: dot(place, strides) });
+    const addresses = coordinates.map((place) => dot(place, strides));
+    for (const address of addresses) this.stored.push({ output, address });
+    const origin = dot(first, strides);
     const inOrder =
-      consecutive ||
-      coordinates.every((place, lane) => dot(place, strides).key === add(start, constant(lane)).key);
+      consecutive || addresses.every((address, lane) => address.key === add(origin, constant(lane)).key);
+    const { address: start, put } = this.#writing(binding, origin);
     const is16 = bytesOf[type] === 2;
     const group = inOrder && values.length === 4 ? aligned(start, 4) : undefined;
     if (binding.wide && group?.offset === 0) {
       const at = writer.index(group.part);
       const [a = "", b = "", c = "", d = ""] = values;
-      if (!is16) writer.line(`${name}[${at}] = vec4<${type}>(${a}, ${b}, ${c}, ${d});`);
-      else writer.line(`${name}[${at}] = vec2<u32>(${this.#pack(type, a, b)}, ${this.#pack(type, c, d)});`);
+      if (!is16) writer.line(put(at, `vec4<${type}>(${a}, ${b}, ${c}, ${d})`));
+      else writer.line(put(at, `vec2<u32>(${this.#pack(type, a, b)}, ${this.#pack(type, c, d)})`));
       return;
     }
     if (binding.wide) this.narrow.add(name);
     if (!is16) {
-      coordinates.forEach((place, lane) =>
-        writer.line(`${name}[${writer.index(dot(place, strides))}] = ${values[lane] ?? ""};`),
-      );
+      addresses.forEach((each, lane) => {
+        const { address, put } = this.#writing(binding, each);
+        writer.line(put(writer.index(address), values[lane] ?? ""));
+      });
       return;
     }
     const pair = aligned(start, 2);
@@ -162,39 +167,93 @@ export class Memory {
       throw new RangeError(`a 16-bit element of output ${output} stored alone`);
     for (let lane = 0; lane < values.length; lane += 2) {
       const at = writer.index(add(pair.part, constant(lane / 2)));
-      writer.line(
-        `${name}[${at}] = ${this.#pack(type, values[lane] ?? "0.0f", values[lane + 1] ?? "0.0f")};`,
-      );
+      writer.line(put(at, this.#pack(type, values[lane] ?? "0.0f", values[lane + 1] ?? "0.0f")));
     }
+  }
+
+  /** Where an element is read: its address in the window that holds it, and the text of a word there; or in the whole value. */
+  #reading(
+    binding: Binding,
+    address: Index,
+  ): { readonly address: Index; readonly at: (index: string) => string } {
+    const { name, windows } = binding;
+    const window = windowAt(windows, address);
+    if (window !== undefined) {
+      window.reads = true;
+      return { address: add(address, constant(-window.from)), at: (index) => `${window.name}[${index}]` };
+    }
+    for (const each of windows) each.reads = true;
+    const { type, each } = wordOf(binding);
+    const found = windows.map(({ name, from }, place) => {
+      const local = from === 0 ? "at" : `at - ${from / each}u`;
+      const to = windows[place + 1]?.from;
+      return to === undefined
+        ? `  return ${name}[${local}];`
+        : `  if (at < ${to / each}u) { return ${name}[${local}]; }`;
+    });
+    this.functions.add([`fn load_${name}(at: u32) -> ${type} {`, ...found, "}"].join("\n"));
+    return { address, at: (index) => `load_${name}(${index})` };
+  }
+
+  /** The same for what is written. */
+  #writing(
+    binding: Binding,
+    address: Index,
+  ): { readonly address: Index; readonly put: (index: string, value: string) => string } {
+    const { name, windows } = binding;
+    const window = windowAt(windows, address);
+    if (window !== undefined) {
+      window.writes = true;
+      const put = (index: string, value: string): string => `${window.name}[${index}] = ${value};`;
+      return { address: add(address, constant(-window.from)), put };
+    }
+    for (const each of windows) each.writes = true;
+    const { type, each } = wordOf(binding);
+    const found = windows.map(({ name, from }, place) => {
+      const local = from === 0 ? "at" : `at - ${from / each}u`;
+      const to = windows[place + 1]?.from;
+      return to === undefined
+        ? `  ${name}[${local}] = value;`
+        : `  if (at < ${to / each}u) { ${name}[${local}] = value; return; }`;
+    });
+    this.functions.add([`fn store_${name}(at: u32, value: ${type}) {`, ...found, "}"].join("\n"));
+    return { address, put: (index, value) => `store_${name}(${index}, ${value});` };
   }
 
   declarations(): string {
     return this.#used()
-      .map(({ name, type, wide }, index) => {
-        const element = bytesOf[type] === 2 ? (wide ? "vec2<u32>" : "u32") : wide ? `vec4<${type}>` : type;
-        return `@group(0) @binding(${index}) var<storage, read_write> ${name}: array<${element}>;`;
-      })
+      .map(
+        ([binding, { name }], index) =>
+          `@group(0) @binding(${index}) var<storage, read_write> ${name}: array<${wordOf(binding).type}>;`,
+      )
       .join("\n");
   }
 
   bindings(): readonly KernelBinding[] {
-    return this.#used().map(({ name, type, elements, reads, writes }) => ({
+    return this.#used().map(([binding, { name, reads, writes, ...window }]) => ({
       name,
       access: "read_write",
       reads,
       writes,
-      bytes: Math.ceil((elements * bytesOf[type]) / 4) * 4,
+      bytes: bytesIn(binding, window),
     }));
   }
 
   values(): readonly BoundValue[] {
-    return this.#used().map(({ value }) => value);
+    return this.#used().map(([binding, window]) => {
+      const { value, type, windows } = binding;
+      if (windows.length === 1) return value;
+      return { ...value, window: { offset: window.from * bytesOf[type], bytes: bytesIn(binding, window) } };
+    });
   }
 
-  #used(): readonly Binding[] {
+  #used(): readonly (readonly [Binding, Window])[] {
     const read = this.#inputs.map(({ binding }) => binding).filter(({ value }) => value.output === undefined);
-    const all = [...read, ...this.#outputs];
-    return all.filter(({ reads, writes }) => reads || writes);
+    return [...read, ...this.#outputs].flatMap((binding) =>
+      binding.windows
+        .filter(({ reads, writes }) => reads || writes)
+        .map((window) => [binding, window] as const),
+    );
   }
 
   #input(input: number): { readonly binding: Binding; readonly strides: readonly number[] } {
@@ -215,6 +274,33 @@ export class Memory {
   #pack(type: ElementType, low: string, high: string): string {
     return packed(type, low, high, (text) => void this.functions.add(text));
   }
+}
+
+function windowsOf(name: string, elements: number, cuts: readonly number[]): readonly Window[] {
+  return [0, ...cuts].map((from, at) => ({
+    name: cuts.length === 0 ? name : `${name}_${at}`,
+    from,
+    to: cuts[at] ?? elements,
+    reads: false,
+    writes: false,
+  }));
+}
+
+/** The window that holds an element for certain. */
+function windowAt(windows: readonly Window[], { least, most }: Index): Window | undefined {
+  const [only, ...others] = windows;
+  if (others.length === 0) return only;
+  return windows.find(({ from, to }) => least >= from && most < to);
+}
+
+/** The type of a binding's words, and how many elements one holds. */
+function wordOf({ type, wide }: Binding): { readonly type: string; readonly each: number } {
+  if (bytesOf[type] === 2) return wide ? { type: "vec2<u32>", each: 4 } : { type: "u32", each: 2 };
+  return wide ? { type: `vec4<${type}>`, each: 4 } : { type, each: 1 };
+}
+
+function bytesIn({ type }: Binding, { from, to }: Pick<Window, "from" | "to">): number {
+  return Math.ceil(((to - from) * bytesOf[type]) / 4) * 4;
 }
 
 /** Two elements of a 16-bit type as one word; `use` is told of the functions that the text calls. */

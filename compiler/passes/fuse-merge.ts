@@ -137,7 +137,7 @@ function namesIn(plan: FusionPlan): (value: Value) => string {
 function joined(plan: FusionPlan, unit: Unit, user: Unit, outputs: readonly Value[]): Change | undefined {
   const dropped = new Set([...unit.outputs, ...user.outputs]);
   const made = makeUnit(plan, outputs, (value) => plan.owners.has(value) && !dropped.has(value));
-  if (made === undefined) return undefined;
+  if (made === undefined || bindsTooMuch(plan, made)) return undefined;
   const saved = unit.analysis.cost + user.analysis.cost - made.analysis.cost;
   return saved > 0 ? { saved, removed: [unit, user], added: [made] } : undefined;
 }
@@ -155,11 +155,16 @@ function repeated(plan: FusionPlan, unit: Unit, users: readonly Unit[]): Change 
   let saved = unit.analysis.cost;
   for (const user of users) {
     const made = makeUnit(plan, user.outputs, (value) => plan.owners.has(value) && !dropped.has(value));
-    if (made === undefined) return undefined;
+    if (made === undefined || bindsTooMuch(plan, made)) return undefined;
     saved += user.analysis.cost - made.analysis.cost;
     added.push(made);
   }
   return saved > 0 ? { saved, removed: [unit, ...users], added } : undefined;
+}
+
+/** Values in several windows take a binding for each. */
+function bindsTooMuch({ profile }: FusionPlan, { analysis }: Unit): boolean {
+  return analysis.binds > profile.limits.maxStorageBuffersPerShaderStage;
 }
 
 function apply(plan: FusionPlan, { removed, added }: Change): void {

@@ -125,7 +125,7 @@ function fixedUnit(plan: FusionPlan, node: Node): Unit {
     outputs: node.outputs,
     reads,
     inputs,
-    analysis: { template: "fixed", cost: 0 },
+    analysis: { template: "fixed", cost: 0, binds: 0 },
   };
 }
 

@@ -15,6 +15,7 @@ import {
   type Step,
 } from "./held.ts";
 import type { VariableLayout } from "./layout.ts";
+import type { DeviceLimits } from "./plan.ts";
 import type { Unrolled } from "./unroll.ts";
 
 export interface Arranged {
@@ -34,6 +35,7 @@ export interface Arranged {
 export interface Premises {
   readonly variables: readonly VariableLayout[];
   readonly alignment: number;
+  readonly limits: DeviceLimits;
   /** A fused node that copies a value of the type of `like`. */
   copying(like: TensorType): Node;
 }

@@ -77,8 +77,8 @@ export function schedule({
   if (layout.obstacles.length > 0) return { obstacles: layout.obstacles };
 
   const choose = chosen ?? chooser(kernels, profile);
-  const rooms = variableRooms(module, layout);
-  const premises: Premises = { variables: layout.variables, alignment, copying };
+  const rooms = variableRooms(module, layout, profile);
+  const premises: Premises = { variables: layout.variables, alignment, limits: profile.limits, copying };
   const programs = layout.programs.map((program) => store(program, premises, rooms.of, choose));
   const obstacles = tooLarge(programs, profile);
   return obstacles.length > 0 ? { obstacles } : { unrolled, layout, rooms, programs };
@@ -93,7 +93,7 @@ function placePlan(request: PlanRequest, { unrolled, layout, rooms, programs }: 
   const { module, profile, budget, job, parameters } = request;
   const memory = placeRooms(rooms.all, programs, profile, request.planners);
   const spans = numberSpans();
-  const tensors = numberTensors(module, rooms.parts.flat(), programs, memory.at, spans);
+  const tensors = numberTensors(module, rooms.parts.flat(2), programs, memory.at, spans);
   const kernels = numberKernels();
   const variables = module.variables.flatMap((variable, index): PlanVariable[] => {
     const parts = rooms.parts[index] ?? [];
@@ -101,7 +101,11 @@ function placePlan(request: PlanRequest, { unrolled, layout, rooms, programs }: 
     const { name, kind, type, shape } = variable;
     const stack = variable.stack || parts.length > 1;
     const initial = initialOf(variable, request.interpret);
-    return [{ name, kind, type, shape, stack, parts: parts.map((part) => tensors.indexOf(part)), initial }];
+    const windows = parts[0]?.length ?? 1;
+    const indices = parts.flat().map((part) => tensors.indexOf(part));
+    return [
+      { name, kind, type, shape, stack, parts: indices, ...(windows === 1 ? {} : { windows }), initial },
+    ];
   });
   const counted = operationCounter();
   const planned = programs.map(({ name, steps, dispatches }, index): PlanProgram => {

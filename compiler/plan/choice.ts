@@ -34,8 +34,9 @@ export function chooser(source: KernelSource, profile: DeviceProfile): Chooser {
     return number;
   };
   const kernels = (node: Node, layouts: Layouts): readonly Kernel[] => {
-    const { inputStrides, outputStrides, inPlace } = layouts;
-    const key = `${structure(node)} ${inputStrides.join()} ${outputStrides.join()} ${inPlace.join(" ")}`;
+    const { inputStrides, outputStrides, inputCuts, outputCuts, inPlace } = layouts;
+    const cuts = [inputCuts, outputCuts].map((each) => each?.map((own) => own.join()).join(";") ?? "");
+    const key = `${structure(node)} ${inputStrides.join()} ${outputStrides.join()} ${inPlace.join(" ")} ${cuts.join(" ")}`;
     const known = chosen.get(key) ?? source.choose(node, layouts, profile);
     chosen.set(key, known);
     return known;

@@ -96,27 +96,17 @@ export function layOut(
     const parts = partsOf[index] ?? 1;
     const partBytes = roundUp(naturalBytes(variable) / parts, 4);
     const strideBytes = parts > 1 ? roundUp(partBytes, alignment) : partBytes;
-    const bytes = (parts - 1) * strideBytes + partBytes;
-    const limit = Math.min(profile.limits.maxStorageBufferBindingSize, profile.limits.maxBufferSize);
     const span = variable.origin.recipe ?? variable.origin.source;
     if (used.has(index) && partBytes === 0) {
       obstacles.push({
         message: `'${variable.name}' holds nothing: its shape is [${variable.shape.join(", ")}]`,
         span,
       });
-    } else if (used.has(index) && (whole.has(index) ? bytes : partBytes) > limit) {
-      const many = whole.has(index)
-        ? `all ${parts} layers of '${variable.name}' together take`
-        : `'${variable.name}' takes`;
-      obstacles.push({
-        message: `${many} ${whole.has(index) ? bytes : partBytes} bytes and a kernel binds them at once; '${profile.name}' binds at most ${limit}`,
-        span,
-      });
     }
     return { parts, partBytes, strideBytes, whole: whole.has(index), used: used.has(index) };
   });
 
-  const premises = { variables, alignment, copying };
+  const premises = { variables, alignment, limits: profile.limits, copying };
   const arranged = programs.map((program) => arrange(program, premises));
   return { variables, programs: arranged, obstacles };
 }

@@ -31,9 +31,14 @@ export function measured(
   const alignment = profile.limits.minStorageBufferOffsetAlignment;
   const flopBytes = bytesPerFlop(profile);
   const variables = new Map<string, number>();
-  for (const { target, bytes } of rooms.all) {
+  for (const { target, windows } of rooms.all) {
     const name = module.variables[target?.variable ?? -1]?.name;
-    if (name !== undefined) variables.set(name, (variables.get(name) ?? 0) + roundUp(bytes, alignment));
+    if (name === undefined) continue;
+    const sizes = windows.map(({ bytes }) => roundUp(bytes, alignment));
+    variables.set(
+      name,
+      sizes.reduce((sum, size) => sum + size, variables.get(name) ?? 0),
+    );
   }
   const found = programs.map((program): readonly [string, MeasuredProgram] => {
     const live = program.rooms.map(({ bytes, first, last }) => ({

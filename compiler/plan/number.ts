@@ -5,7 +5,7 @@ import type { Kernel } from "../kernels/kernel.ts";
 import { hashKernel } from "./canonical.ts";
 import type { Address } from "./place.ts";
 import type { PlanKernel, PlanSpan, PlanTensor } from "./plan.ts";
-import type { Place, Room, StoredProgram } from "./storage.ts";
+import { windowOf, type Place, type Room, type RoomWindow, type StoredProgram } from "./storage.ts";
 
 export interface Spans {
   readonly list: readonly PlanSpan[];
@@ -32,10 +32,10 @@ export function numberSpans(): Spans {
   };
 }
 
-/** A room, or a range of one that is bound by itself. */
+/** A window of a room, mostly all of it, or a range of one that is bound by itself. */
 interface Entry {
   readonly index: number;
-  readonly room: Room;
+  readonly window: RoomWindow;
   readonly range: Place | undefined;
   readonly program: string;
   first: number;
@@ -49,34 +49,35 @@ export interface Tensors {
   indexOf(place: Place): number;
 }
 
-/** Lists tensors: the parts of variables first, then what dispatches bind. A range of a room is an alias of the room's tensor. */
+/** Lists tensors: the parts of variables first, then what dispatches bind. A range of a window is an alias of the window's tensor. */
 export function numberTensors(
   module: Module,
   parts: readonly Place[],
   programs: readonly StoredProgram[],
-  at: ReadonlyMap<Room, Address>,
+  at: ReadonlyMap<RoomWindow, Address>,
   spans: Spans,
 ): Tensors {
   const entries: Entry[] = [];
-  const known = new Map<Room, { readonly whole: Entry; readonly ranges: Map<string, Entry> }>();
+  const known = new Map<RoomWindow, { readonly whole: Entry; readonly ranges: Map<string, Entry> }>();
   const met = new Map<Place, { readonly whole: Entry; readonly own: Entry }>();
-  const entry = (room: Room, range: Place | undefined, program: string, when: number): Entry => {
-    const made = { index: entries.length, room, range, program, first: when, last: when };
+  const entry = (window: RoomWindow, range: Place | undefined, program: string, when: number): Entry => {
+    const made = { index: entries.length, window, range, program, first: when, last: when };
     entries.push(made);
     return made;
   };
-  /** The room's entry, and that of the place: another where it is a range of the room. */
+  /** The window's entry, and that of the place: another where it is a range of the window. */
   const enter = (place: Place, program: string, when: number): { whole: Entry; own: Entry } => {
-    const { room, offset, bytes } = place;
-    const ofRoom = known.get(room) ?? {
-      whole: entry(room, undefined, program, when),
+    const { offset, bytes } = place;
+    const window = windowOf(place);
+    const ofWindow = known.get(window) ?? {
+      whole: entry(window, undefined, program, when),
       ranges: new Map<string, Entry>(),
     };
-    known.set(room, ofRoom);
-    const { whole, ranges } = ofRoom;
-    if (offset === 0 && bytes === room.bytes) return { whole, own: whole };
+    known.set(window, ofWindow);
+    const { whole, ranges } = ofWindow;
+    if (offset === window.offset && bytes === window.bytes) return { whole, own: whole };
     const key = `${offset} ${bytes}`;
-    const own = ranges.get(key) ?? entry(room, place, program, when);
+    const own = ranges.get(key) ?? entry(window, place, program, when);
     ranges.set(key, own);
     return { whole, own };
   };
@@ -94,24 +95,29 @@ export function numberTensors(
   }
 
   const names = namer(module);
-  const list = entries.map(({ room, range, program, first, last }): PlanTensor => {
-    const address = at.get(room);
+  const list = entries.map(({ window, range, program, first, last }): PlanTensor => {
+    const { room } = window;
+    const address = at.get(window);
     if (address === undefined) throw new RangeError(`'${room.about}' was given no memory`);
-    const { shape, type } = (range ?? room).held;
+    const { type } = room.held;
+    const { shape } = range?.held ?? window;
     const natural = sizeOf(shape.slice(1));
+    const isSliced = shape.length === room.held.shape.length;
     const stride =
-      range === undefined ? (room.strideBytes ?? 0) / bytesOf[type] || natural : (range.stride ?? natural);
+      range === undefined
+        ? (isSliced ? (room.strideBytes ?? 0) / bytesOf[type] : 0) || natural
+        : (range.stride ?? natural);
     const variable = room.target === undefined ? undefined : module.variables[room.target.variable];
     // In the order of the canonical text, which then copies nothing.
     return {
-      aliasOf: range === undefined ? undefined : known.get(room)?.whole.index,
+      aliasOf: range === undefined ? undefined : known.get(window)?.whole.index,
       buffer: address.buffer,
       kind: room.kind,
       lifetime: variable === undefined ? { first, last, program } : undefined,
-      name: names(room, range, program),
-      offset: address.offset + (range?.offset ?? 0),
+      name: names(window, range, program),
+      offset: address.offset + (range === undefined ? 0 : range.offset - window.offset),
       shape,
-      size: range?.bytes ?? room.bytes,
+      size: range?.bytes ?? window.bytes,
       span: spans.indexOf(variable?.origin ?? room.step?.origin ?? nowhere),
       stride,
       type,
@@ -128,22 +134,33 @@ export function numberTensors(
 }
 
 /** Unique names: "W[3]" for a part of a variable, "micro/model.layers.3.mlp/matmul" for what a kernel first writes there. */
-function namer(module: Module): (room: Room, range: Place | undefined, program: string) => string {
+function namer(module: Module): (window: RoomWindow, range: Place | undefined, program: string) => string {
   const used = new Map<string, number>();
-  const plainName = (room: Room, range: Place | undefined, program: string): string => {
+  const plainName = (window: RoomWindow, range: Place | undefined, program: string): string => {
+    const { room } = window;
     const { target } = room;
+    if (room.windows.length > 1) return inWindows(window, range, program);
     if (target !== undefined) {
       const name = module.variables[target.variable]?.name ?? "";
       const isAll = range === undefined || range.bytes === room.bytes;
       if (target.part === -1) return isAll ? name : `${name}[${range.offset / (room.strideBytes ?? 1)}]`;
       return module.variables[target.variable]?.shape === room.held.shape ? name : `${name}[${target.part}]`;
     }
-    const path = room.step?.path ?? "";
-    const base = [program, path, room.about].filter((part) => part !== "").join("/");
+    const base = madeBy(room, program);
     return range === undefined ? base : `${base}[${range.offset / range.bytes}]`;
   };
-  return (room, range, program) => {
-    const name = plainName(room, range, program);
+  const madeBy = (room: Room, program: string): string =>
+    [program, room.step?.path ?? "", room.about].filter((part) => part !== "").join("/");
+  const inWindows = ({ room, offset }: RoomWindow, range: Place | undefined, program: string): string => {
+    const { target } = room;
+    const part = target === undefined || target.part === -1 ? "" : `[${target.part}]`;
+    const name = module.variables[target?.variable ?? -1];
+    const whole = name === undefined ? madeBy(room, program) : name.shape === room.held.shape ? name.name : name.name + part;
+    const inside = range === undefined ? "" : `, byte ${range.offset - offset}`;
+    return `${whole} (window ${Math.floor(offset / room.each) + 1} of ${room.windows.length}${inside})`;
+  };
+  return (window, range, program) => {
+    const name = plainName(window, range, program);
     const count = (used.get(name) ?? 0) + 1;
     used.set(name, count);
     return count === 1 ? name : `${name} (${count})`;

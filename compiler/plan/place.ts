@@ -7,21 +7,26 @@ import { choosePlacement, type Choice } from "./memory/planners.ts";
 import { fullest, type Interval, type Planner } from "./memory/problem.ts";
 import type { Module } from "../ir/graph.ts";
 import type { DeviceProfile, MemoryKind, PlanBuffer, PlanProgram } from "./plan.ts";
-import type { Place, Room, StoredProgram } from "./storage.ts";
+import { makeRoom, rangeOf, type Place, type Room, type RoomWindow, type StoredProgram } from "./storage.ts";
 import type { Target } from "./targets.ts";
+import { bindable, cutsWithin } from "./windows.ts";
 
 export interface VariableRooms {
   /** The room of a part, or of all parts for −1 where they lie together. */
   of(target: Target): Room;
-  /** The parts of each variable, as the plan lists them; none of one that is not used. */
-  readonly parts: readonly (readonly Place[])[];
+  /** The parts of each variable, as the plan lists them, each in its windows; none of one that is not used. */
+  readonly parts: readonly (readonly (readonly Place[])[])[];
   readonly all: readonly Room[];
 }
 
-export function variableRooms({ variables }: Module, layout: Layout): VariableRooms {
+export function variableRooms(
+  { variables }: Module,
+  layout: Layout,
+  { limits }: DeviceProfile,
+): VariableRooms {
   const rooms: Room[] = [];
   const known = new Map<string, Room>();
-  const parts = variables.map((variable, index): readonly Place[] => {
+  const parts = variables.map((variable, index): readonly (readonly Place[])[] => {
     const lies = layout.variables[index];
     if (lies?.used !== true) return [];
     const whole = variableHeld(index, variable.shape, variable.type);
@@ -29,29 +34,19 @@ export function variableRooms({ variables }: Module, layout: Layout): VariableRo
     const room = (part: number, bytes: number, held: Held): Room => {
       const target = { variable: index, part };
       const strideBytes = part === -1 ? lies.strideBytes : undefined;
-      const made: Room = {
-        target,
-        bytes,
-        held,
-        strideBytes,
-        step: undefined,
-        kind: variable.kind,
-        about: "",
-        lastStep: Infinity,
-        first: 0,
-        last: 0,
-      };
+      const { kind } = variable;
+      const made = makeRoom({ target, bytes, held, strideBytes, step: undefined, kind }, limits, 0);
       rooms.push(made);
       known.set(`${index} ${part}`, made);
       return made;
     };
-    const place = (room: Room, offset: number): Place => ({
-      room,
-      offset,
-      bytes: lies.partBytes,
-      held: one,
-      stride: undefined,
-    });
+    const place = (room: Room, offset: number): readonly Place[] => {
+      const bytes = lies.partBytes;
+      const made: Place = { room, offset, bytes, held: one, stride: undefined };
+      const starts = [0, ...cutsWithin(room.each, offset, bytes)];
+      if (starts.length === 1) return [made];
+      return starts.map((from, at) => rangeOf(made, from, (starts[at + 1] ?? bytes) - from));
+    };
     if (!lies.whole)
       return Array.from({ length: lies.parts }, (_, part) => place(room(part, lies.partBytes, one), 0));
     const all = room(-1, (lies.parts - 1) * lies.strideBytes + lies.partBytes, whole);
@@ -76,7 +71,7 @@ export interface Address {
 
 export interface PlacedRooms {
   readonly buffers: readonly PlanBuffer[];
-  readonly at: ReadonlyMap<Room, Address>;
+  readonly at: ReadonlyMap<RoomWindow, Address>;
   readonly lowerBound: number;
   readonly choice: Choice;
   /** One for each program. */
@@ -102,24 +97,25 @@ export function placeRooms(
   const alignment = limits.minStorageBufferOffsetAlignment;
   const limit = Math.floor(limits.maxBufferSize / alignment) * alignment;
   const buffers: PlanBuffer[] = [];
-  const at = new Map<Room, Address>();
+  const at = new Map<RoomWindow, Address>();
   let held = 0;
   for (const kind of kindOrder) {
     const sizes: number[] = [];
-    for (const room of persistent.filter((room) => room.kind === kind)) {
-      const size = roundUp(room.bytes, alignment);
+    const own = persistent.filter((room) => room.kind === kind).flatMap(({ windows }) => windows);
+    for (const window of own) {
+      const size = roundUp(window.bytes, alignment);
       held += size;
       const last = sizes.at(-1);
       if (last === undefined || last + size > limit) sizes.push(0);
       const offset = sizes.at(-1) ?? 0;
-      at.set(room, { buffer: buffers.length + sizes.length - 1, offset });
+      at.set(window, { buffer: buffers.length + sizes.length - 1, offset });
       sizes[sizes.length - 1] = offset + size;
     }
     buffers.push(...named(kind, sizes));
   }
 
   const intervals: Interval[] = [];
-  const rooms: Room[] = [];
+  const rooms: RoomWindow[] = [];
   let start = 0;
   const peaks = programs.map((program) => {
     const own = program.rooms.map(({ bytes, first, last }) => ({
@@ -148,15 +144,23 @@ function named(name: string, sizes: readonly number[]): PlanBuffer[] {
   return sizes.map((size, index) => ({ name: sizes.length === 1 ? name : `${name} ${index + 1}`, size }));
 }
 
-/** What no binding or buffer can hold. */
+/** Kernels that take more bindings than the device has, or a tensor larger than it binds: windows were not enough. */
 export function tooLarge(programs: readonly StoredProgram[], { name, limits }: DeviceProfile): Obstacle[] {
-  const limit = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
+  const most = bindable(limits);
+  const seen = new Set<string>();
   return programs.flatMap((program) =>
-    program.rooms
-      .filter(({ bytes }) => bytes > limit)
-      .map(({ about, held, step }) => ({
-        message: `program '${program.name}' makes a value of ${naturalBytes(held)} bytes ('${about}', [${held.shape.join(", ")}]); '${name}' binds at most ${limit} at once`,
-        span: step?.origin.recipe ?? step?.origin.source,
-      })),
+    program.dispatches.flatMap(({ kernel, places, step }): Obstacle[] => {
+      const { about, bindings } = kernel;
+      const large = places.find(({ bytes }) => bytes > most);
+      const isFine = bindings.length <= limits.maxStorageBuffersPerShaderStage && large === undefined;
+      if (isFine || seen.has(about)) return [];
+      seen.add(about);
+      const span = step.origin.recipe ?? step.origin.source;
+      const message =
+        large === undefined
+          ? `program '${program.name}' has a kernel with ${bindings.length} bindings ('${about}'), for values in windows of at most ${most} bytes; '${name}' has ${limits.maxStorageBuffersPerShaderStage}`
+          : `program '${program.name}' has a kernel that reads or makes ${naturalBytes(large.held)} bytes at once ('${about}', [${large.held.shape.join(", ")}]); '${name}' binds at most ${most}`;
+      return [{ message, span }];
+    }),
   );
 }

@@ -119,6 +119,8 @@ export interface PlanVariable {
   readonly shape: readonly number[];
   readonly stack: boolean;
   readonly parts: readonly number[];
+  /** The tensors in which each part lies, one behind the other in `parts`, where it is larger than a binding; 1 if unsaid. */
+  readonly windows?: number | undefined;
   readonly initial: PlanInitial;
 }
 

@@ -302,6 +302,7 @@ const plan = record<Plan>({
       shape,
       stack: boolean,
       parts: listOf(count),
+      windows: optional(count),
       initial,
     }),
   ),

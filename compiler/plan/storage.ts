@@ -7,8 +7,9 @@ import type { Arranged, Premises } from "./arrange.ts";
 import { checkOrder, type Chooser } from "./choice.ts";
 import { makeStep, naturalBytes, plain, roundUp, type Held, type Step } from "./held.ts";
 import { isKept, type VariableLayout } from "./layout.ts";
-import type { MemoryKind } from "./plan.ts";
+import type { DeviceLimits, MemoryKind } from "./plan.ts";
 import { canPair, findTargets, lastUses, rootsOf, type Target } from "./targets.ts";
+import { cutsWithin, shapeOfRange, windowBytes } from "./windows.ts";
 
 /** Memory that is one tensor of the plan: a variable, a part of one, or a transient value's. */
 export interface Room {
@@ -24,9 +25,47 @@ export interface Room {
   about: string;
   /** The last step that uses it. */
   lastStep: number;
+  /** Bytes of each window but the last; Infinity where one binding holds it. */
+  readonly each: number;
+  /** What gets a place in memory of its own: the room, or each of its windows. */
+  readonly windows: readonly RoomWindow[];
+}
+
+/** A range of a room with a place and a lifetime of its own. */
+export interface RoomWindow {
+  readonly room: Room;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly shape: readonly number[];
   /** Dispatches; −1: none yet. */
   first: number;
   last: number;
+}
+
+/** A room with its windows; `at`: the dispatch from which on it is used, −1 where that is not known yet. */
+export function makeRoom(
+  room: Omit<Room, "each" | "windows" | "about" | "lastStep">,
+  limits: DeviceLimits,
+  at: number,
+): Room {
+  const { bytes, held, strideBytes } = room;
+  const each = windowBytes(held, limits, strideBytes);
+  const windows: RoomWindow[] = [];
+  const made: Room = { ...room, about: "", lastStep: at === -1 ? -1 : Infinity, each, windows };
+  const starts = [0, ...cutsWithin(each, 0, bytes)];
+  starts.forEach((offset, index) => {
+    const length = (starts[index + 1] ?? bytes) - offset;
+    const shape = starts.length === 1 ? held.shape : shapeOfRange(held, strideBytes, offset, length);
+    windows.push({ room: made, offset, bytes: length, shape, first: at, last: at });
+  });
+  return made;
+}
+
+/** The window of its room that a place begins in. */
+export function windowOf({ room, offset }: Place): RoomWindow {
+  const window = room.windows[room.each === Infinity ? 0 : Math.floor(offset / room.each)];
+  if (window === undefined) throw new RangeError(`'${room.about}' has no window at byte ${offset}`);
+  return window;
 }
 
 /** A range of a room, bound as the value it holds. */
@@ -49,8 +88,8 @@ export interface StoredProgram {
   readonly name: string;
   readonly steps: readonly Step[];
   readonly dispatches: readonly BoundDispatch[];
-  /** Transient rooms, in the order in which they are first written. */
-  readonly rooms: readonly Room[];
+  /** Windows of transient rooms, in the order in which rooms are first written. */
+  readonly rooms: readonly RoomWindow[];
   /** Copies made for layouts, and those that move results into variables. */
   readonly copies: number;
 }
@@ -107,18 +146,12 @@ export function store(
 
   const transient = (held: Held, step: Step, bytes: number, strideBytes: number | undefined): Room => {
     const kind = kinds(held.from === "stack" && held.parts[0] !== undefined ? plain(held.parts[0]) : held);
-    const room: Room = {
-      target: undefined,
-      bytes: roundUp(bytes, 4),
-      held,
-      strideBytes,
-      step,
-      kind,
-      about: "",
-      lastStep: -1,
-      first: -1,
-      last: -1,
-    };
+    const size = roundUp(bytes, 4);
+    const room = makeRoom(
+      { target: undefined, bytes: size, held, strideBytes, step, kind },
+      premises.limits,
+      -1,
+    );
     rooms.push(room);
     return room;
   };
@@ -246,30 +279,45 @@ export function store(
     });
 
     const stride = ({ stride }: Place): number | undefined => stride;
-    const kernels = choose.kernels(step.node, {
-      inputStrides: inputs.map(stride),
-      outputStrides: outputs.map(stride),
-      inPlace,
-    });
+    const layouts = { inputStrides: inputs.map(stride), outputStrides: outputs.map(stride), inPlace };
+    const isCut = [...inputs, ...outputs].some(({ room }) => room.each !== Infinity);
+    const kernels = choose.kernels(
+      step.node,
+      isCut ? { ...layouts, inputCuts: inputs.map(cutsOf), outputCuts: outputs.map(cutsOf) } : layouts,
+    );
     if (kernels.length > 1) checkOrder(kernels, inPlace);
     for (const kernel of kernels) {
-      const places = kernel.values.map(({ input, output }) => {
-        const bound = output === undefined ? inputs[input ?? -1] : outputs[output];
-        if (bound === undefined)
+      const places = kernel.values.map(({ input, output, window: range }) => {
+        const whole = output === undefined ? inputs[input ?? -1] : outputs[output];
+        if (whole === undefined)
           throw new RangeError(`kernel '${kernel.about}' binds a value that its node does not have`);
-        const { room } = bound;
-        if (room.first === -1) {
-          room.first = dispatches.length;
-          room.about = kernel.about;
-        }
-        room.last = dispatches.length;
+        const bound = range === undefined ? whole : rangeOf(whole, range.offset, range.bytes);
+        const window = windowOf(bound);
+        if (window.first === -1) window.first = dispatches.length;
+        if (bound.room.about === "") bound.room.about = kernel.about;
+        window.last = dispatches.length;
         return bound;
       });
       dispatches.push({ kernel, places, step });
     }
   });
   const copies = program.copies + steps.length - program.steps.length;
-  return { name: program.name, steps, dispatches, rooms: rooms.filter((room) => room.first !== -1), copies };
+  const used = rooms.flatMap(({ windows }) => windows.filter(({ first }) => first !== -1));
+  return { name: program.name, steps, dispatches, rooms: used, copies };
+}
+
+/** Where a place is cut into windows, in elements. */
+function cutsOf({ room, offset, bytes, held }: Place): readonly number[] {
+  return cutsWithin(room.each, offset, bytes).map((cut) => cut / bytesOf[held.type]);
+}
+
+/** A range of a place, in bytes from its start. */
+export function rangeOf({ room, offset, held, stride }: Place, from: number, bytes: number): Place {
+  const strideBytes = stride === undefined ? undefined : stride * bytesOf[held.type];
+  const shape = shapeOfRange(held, strideBytes, from, bytes);
+  const isWhole = shape.length === held.shape.length;
+  const range: Held = { from: "step", shape, type: held.type, slices: new Map() };
+  return { room, offset: offset + from, bytes, held: range, stride: isWhole ? stride : undefined };
 }
 
 function strideIn(layout: VariableLayout | undefined, held: Held): number | undefined {

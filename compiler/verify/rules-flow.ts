@@ -3,7 +3,7 @@
 import type { Plan } from "../plan/plan.ts";
 import { heldTensors } from "./rules-held.ts";
 import { job } from "./rules-job.ts";
-import { eachDispatch, elementBytes, elements, eachOwner, type Report, type Rule } from "./rule.ts";
+import { eachDispatch, elementBytes, elements, eachOwner, endOf, type Report, type Rule } from "./rule.ts";
 import { isWritten, Written } from "./written.ts";
 
 const dispatchBindings: Rule = {
@@ -150,19 +150,28 @@ const variables: Rule = {
     const owned = new Map<number, string>();
     for (const variable of plan.variables) {
       report.examine();
-      const { name, kind, type, shape, stack, parts, initial } = variable;
+      const { name, kind, type, shape, stack, parts, windows = 1, initial } = variable;
       const bad = (what: string, tensors: readonly number[] = []): void =>
         report.refuse(`variable '${name}' ${what}`, { tensors });
-      if (parts.length === 0 || (!stack && parts.length !== 1)) bad(`has ${parts.length} parts`);
-      if (stack && parts.length !== shape[0] && parts.length !== 1)
+      const count = parts.length / windows;
+      if (count === 0 || !Number.isSafeInteger(count) || (!stack && count !== 1))
+        bad(`has ${parts.length} parts`);
+      if (stack && count !== shape[0] && count !== 1)
         bad(`has ${parts.length} parts for ${shape[0] ?? 0} layers`);
-      const partShape = stack && parts.length > 1 ? shape.slice(1) : shape;
+      const partShape = stack && count > 1 ? shape.slice(1) : shape;
+      for (let first = 0; windows > 1 && first < parts.length; first += windows) {
+        const own = parts.slice(first, first + windows);
+        const held = own.reduce((sum, index) => sum + elements(plan.tensors[index]?.shape ?? [0]), 0);
+        if (held !== elements(partShape))
+          bad(`has ${held} elements in the windows of a part, not ${elements(partShape)}`, own);
+      }
       for (const part of parts) {
         const tensor = plan.tensors[part];
         if (tensor === undefined) continue;
         if (tensor.lifetime !== undefined)
           bad(`has the transient tensor '${tensor.name}' for a part`, [part]);
-        if (tensor.kind !== kind || tensor.type !== type || !same(tensor.shape, partShape))
+        const isLike = windows > 1 ? endOf(tensor) === tensorBytes(tensor) : same(tensor.shape, partShape);
+        if (tensor.kind !== kind || tensor.type !== type || !isLike)
           bad(`and its part '${tensor.name}' differ`, [part]);
         const before = owned.get(part);
         if (before !== undefined) bad(`has a part that '${before}' has too`, [part]);
@@ -185,6 +194,10 @@ const variables: Rule = {
     });
   },
 };
+
+function tensorBytes({ shape, type }: Plan["tensors"][number]): number {
+  return elements(shape) * elementBytes[type];
+}
 
 function same(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((size, axis) => size === b[axis]);

@@ -27,13 +27,16 @@ export const heldTensors: Rule = {
       for (const tensor of tensors) {
         const variable = variables.get(tensor);
         if (variable?.initial.from !== "held" || filled.has(tensor)) bad(`is not held by '${tensor}' alone`);
-        else if (variable.parts.length !== programs.length)
+        else if (variable.parts.length !== programs.length * (variable.windows ?? 1))
           bad(`has ${programs.length} programs for ${variable.parts.length} parts of '${tensor}'`);
         filled.add(tensor);
       }
       programs.forEach((program, part) => {
         report.examine();
-        const own = tensors.flatMap((tensor) => variables.get(tensor)?.parts[part] ?? []);
+        const own = tensors.flatMap((tensor) => {
+          const { parts = [], windows = 1 } = variables.get(tensor) ?? {};
+          return parts.slice(part * windows, (part + 1) * windows);
+        });
         for (const left of unwritten(plan, program, own))
           bad(`begins with what the program '${program}' writes, and that does not write all of it`, [left]);
       });

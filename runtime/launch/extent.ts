@@ -3,7 +3,7 @@
 // Holds: packed bytes are the elements alone; a range of the buffer starts and ends at a multiple of 4, where 16-bit elements may
 // leave 2 bytes of padding at the end of a slice.
 import { bytesOf, sizeOf } from "../../compiler/ir/graph.ts";
-import type { PlanTensor } from "../../compiler/plan/plan.ts";
+import type { Plan, PlanTensor, PlanVariable } from "../../compiler/plan/plan.ts";
 
 export interface Range {
   /** From the start of the packed bytes. */
@@ -12,6 +12,16 @@ export interface Range {
   readonly offset: number;
   /** Packed bytes of this range; in the buffer it takes as many, rounded up to 4. */
   readonly length: number;
+}
+
+/** How many parts a variable has: one, or one a layer. */
+export function partCount({ parts, windows = 1 }: PlanVariable): number {
+  return parts.length / windows;
+}
+
+/** The tensors that hold a part, one behind the other. */
+export function windowsOf(plan: Plan, { parts, windows = 1 }: PlanVariable, part: number): PlanTensor[] {
+  return parts.slice(part * windows, (part + 1) * windows).flatMap((index) => plan.tensors[index] ?? []);
 }
 
 /** Bytes of the elements alone. */

@@ -6,7 +6,7 @@ import type { Plan, PlanTensor, PlanVariable } from "../../compiler/plan/plan.ts
 import type { Verified } from "../../compiler/verify/verify.ts";
 import { resourcesOf, type Allocated, type Resources } from "../device/resources.ts";
 import { guarded } from "../device/scopes.ts";
-import { packedBytes, padded, ranges, sliceBytes } from "./extent.ts";
+import { packedBytes, padded, ranges, sliceBytes, windowsOf } from "./extent.ts";
 import { at, bindPrograms, compileKernels, submit, type Progress } from "./pipelines.ts";
 import { readback } from "./readback.ts";
 import { missing } from "./requirements.ts";
@@ -140,6 +140,12 @@ function makeSession(
     if (variable === undefined) throw new RangeError(`the plan has no variable '${name}'`);
     return variable.parts.map((index) => at(plan.tensors, index));
   };
+  const windowsIn = (name: string, part: number): readonly PlanTensor[] => {
+    const variable = variables.get(name);
+    const found = variable === undefined ? [] : windowsOf(plan, variable, part);
+    if (found.length === 0) throw new RangeError(`the plan has no part ${part} of '${name}'`);
+    return found;
+  };
   const putPart = async (tensor: PlanTensor, byteOffset: number, bytes: Uint8Array): Promise<void> => {
     for (const { packed, offset, length } of ranges(tensor, byteOffset, byteOffset + bytes.length)) {
       const piece = bytes.subarray(packed - byteOffset, packed - byteOffset + length);
@@ -184,7 +190,15 @@ function makeSession(
     },
     writePart: async (name, part, byteOffset, bytes) => {
       watched.check();
-      await putPart(at(partsOf(name), part), byteOffset, bytes);
+      let begin = 0;
+      for (const tensor of windowsIn(name, part)) {
+        const end = begin + packedBytes(tensor);
+        const [from, to] = [Math.max(begin, byteOffset), Math.min(end, byteOffset + bytes.length)];
+        if (from < to) await putPart(tensor, from - begin, bytes.subarray(from - byteOffset, to - byteOffset));
+        begin = end;
+      }
+      if (byteOffset + bytes.length > begin)
+        throw new RangeError(`part ${part} of '${name}' has ${begin} bytes; more were given`);
     },
     clear: (name) => {
       watched.check();
@@ -223,7 +237,7 @@ function makeSession(
     readPart: async function* (name, part) {
       watched.check();
       into.flush();
-      yield* getPart(at(partsOf(name), part));
+      for (const tensor of windowsIn(name, part)) yield* getPart(tensor);
     },
     done: async () => {
       into.flush();

@@ -7,7 +7,7 @@ import { toFloats } from "../checkpoint/convert.ts";
 import { CheckpointError } from "../checkpoint/error.ts";
 import type { Checkpoint, StoredTensor } from "../checkpoint/folder.ts";
 import { readChunks, readTensor } from "../checkpoint/safetensors.ts";
-import { packedBytes } from "../launch/extent.ts";
+import { packedBytes, windowsOf } from "../launch/extent.ts";
 import type { Session } from "../launch/session.ts";
 
 /** A tensor of the files that goes as it is into a part of a variable; `number` instead: one number. */
@@ -128,9 +128,9 @@ function isNear(a: number, b: number): boolean {
 
 function roomOf({ plan }: Session, name: string, part: number): number {
   const variable = plan.variables.find((each) => each.name === name);
-  const tensor = plan.tensors[variable?.parts[part] ?? -1];
-  if (tensor === undefined) throw new RangeError(`the plan has no part ${part} of '${name}'`);
-  return packedBytes(tensor);
+  const windows = variable === undefined ? [] : windowsOf(plan, variable, part);
+  if (windows.length === 0) throw new RangeError(`the plan has no part ${part} of '${name}'`);
+  return windows.reduce((sum, tensor) => sum + packedBytes(tensor), 0);
 }
 
 /** Puts what files hold encoded in its place; words that no file fills are zero. */

@@ -9,6 +9,7 @@ import { CheckpointError } from "../checkpoint/error.ts";
 import type { Checkpoint } from "../checkpoint/folder.ts";
 import type { StoredAdapter } from "../checkpoint/peft.ts";
 import { readChunks, type SafetensorsFile } from "../checkpoint/safetensors.ts";
+import { partCount } from "../launch/extent.ts";
 import type { Session } from "../launch/session.ts";
 import { checkAdapter, type Continued } from "./adapters.ts";
 import { blocksReading, copyBlocks, roundedAgain, type BlocksReading } from "./blocks.ts";
@@ -126,9 +127,9 @@ function plannedReadings(session: Session, sources: Sources): Reading[] {
   for (const variable of session.plan.variables) {
     const { initial, parts } = variable;
     if (parts.length === 0 || (initial.from !== "checkpoint" && initial.from !== "adapter")) continue;
-    if (initial.names.length !== parts.length)
+    if (initial.names.length !== partCount(variable))
       throw new RangeError(
-        `variable '${variable.name}' has ${parts.length} parts and ${initial.names.length} names`,
+        `variable '${variable.name}' has ${partCount(variable)} parts and ${initial.names.length} names`,
       );
     for (const [part, name] of initial.names.entries()) {
       const place = sourceOf(sources, variable, name);

@@ -10,6 +10,7 @@ import { readJsonFile } from "../checkpoint/fields.ts";
 import { objectValue, type Checkpoint } from "../checkpoint/folder.ts";
 import { writeAdapter, type FieldToWrite } from "../checkpoint/peft.ts";
 import { readChunks, writeSafetensors, type TensorToWrite } from "../checkpoint/safetensors.ts";
+import { partCount } from "../launch/extent.ts";
 import type { Session } from "../launch/session.ts";
 import { fileType, partShape } from "./load.ts";
 
@@ -78,8 +79,8 @@ async function* stored(file: Parameters<typeof readChunks>[0], name: string): As
 export function tensorsOf(session: Reading, { variable: name, keys }: Saved): TensorToWrite[] {
   const variable = session.find(name);
   if (variable === undefined) throw new RangeError(`the plan has no variable '${name}' to save`);
-  if (keys.length !== variable.parts.length)
-    throw new RangeError(`variable '${name}' has ${variable.parts.length} parts and ${keys.length} names`);
+  if (keys.length !== partCount(variable))
+    throw new RangeError(`variable '${name}' has ${partCount(variable)} parts and ${keys.length} names`);
   return keys.map((key, part) => partToWrite(session, variable, part, key));
 }
 

@@ -10,6 +10,7 @@ import type { Plan } from "../../compiler/plan/plan.ts";
 import { syncFolder, writeAside } from "../checkpoint/aside.ts";
 import { CheckpointError, systemReason } from "../checkpoint/error.ts";
 import { writeSafetensors } from "../checkpoint/safetensors.ts";
+import { partCount } from "../launch/extent.ts";
 import type { Position } from "./loop.ts";
 import { tensorsOf, type Reading } from "./save.ts";
 
@@ -42,8 +43,10 @@ export async function writeStep(session: Reading, work: StepToWrite): Promise<st
       return parts.length > 0 && (kind === "optimizer" || work.trained.includes(name)) ? [name] : [];
     });
     const tensors = names.flatMap((variable) => {
-      const parts = session.find(variable)?.parts ?? [];
-      return tensorsOf(session, { variable, keys: parts.map((_, part) => `${variable}#${part}`) });
+      const found = session.find(variable);
+      const count = found === undefined ? 0 : partCount(found);
+      const keys = Array.from({ length: count }, (_, part) => `${variable}#${part}`);
+      return tensorsOf(session, { variable, keys });
     });
     await writeSafetensors(join(partial, "state.safetensors"), tensors, new Map());
     const state = { format: 1, recipe: plan.recipe, plan: plan.hash, ...position, seed: work.seed };
