@@ -99,8 +99,7 @@ export class Memory {
     this.loads.set(input, (this.loads.get(input) ?? 0) + times);
     const { name, type } = binding;
     const is16 = bytesOf[type] === 2;
-    const once = (part: Index): string =>
-      this.#word(writer, word(writer.index(part)), word(part.key), parts);
+    const once = (part: Index): string => this.#word(writer, word(writer.index(part)), word(part.key), parts);
     if (binding.wide) {
       const group = aligned(address, 4);
       if (group !== undefined) {

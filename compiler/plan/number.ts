@@ -155,7 +155,12 @@ function namer(module: Module): (window: RoomWindow, range: Place | undefined, p
     const { target } = room;
     const part = target === undefined || target.part === -1 ? "" : `[${target.part}]`;
     const name = module.variables[target?.variable ?? -1];
-    const whole = name === undefined ? madeBy(room, program) : name.shape === room.held.shape ? name.name : name.name + part;
+    const whole =
+      name === undefined
+        ? madeBy(room, program)
+        : name.shape === room.held.shape
+          ? name.name
+          : name.name + part;
     const inside = range === undefined ? "" : `, byte ${range.offset - offset}`;
     return `${whole} (window ${Math.floor(offset / room.each) + 1} of ${room.windows.length}${inside})`;
   };

@@ -194,7 +194,8 @@ function makeSession(
       for (const tensor of windowsIn(name, part)) {
         const end = begin + packedBytes(tensor);
         const [from, to] = [Math.max(begin, byteOffset), Math.min(end, byteOffset + bytes.length)];
-        if (from < to) await putPart(tensor, from - begin, bytes.subarray(from - byteOffset, to - byteOffset));
+        if (from < to)
+          await putPart(tensor, from - begin, bytes.subarray(from - byteOffset, to - byteOffset));
         begin = end;
       }
       if (byteOffset + bytes.length > begin)

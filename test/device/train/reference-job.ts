@@ -3,7 +3,7 @@ import { cpSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { compile, type Facts } from "../../../compiler/compile.ts";
-import type { DeviceProfile } from "../../../compiler/plan/plan.ts";
+import type { DeviceProfile, Plan } from "../../../compiler/plan/plan.ts";
 import { profileFromDevice } from "../../../compiler/profile/device.ts";
 import { openDevice } from "../../../runtime/device/open.ts";
 import { runJob } from "../../../runtime/train/job.ts";
@@ -49,7 +49,7 @@ export async function trainIn(
   text: string,
   set: readonly string[] = [],
   profile: Partial<DeviceProfile> = {},
-): Promise<{ readonly facts: Facts; readonly lines: readonly StepLine[] }> {
+): Promise<{ readonly facts: Facts; readonly lines: readonly StepLine[]; readonly plan: Plan }> {
   using opened = await openDevice();
   const compiled = compile(text, {
     path: join(folder, "parity.ftl"),
@@ -63,5 +63,5 @@ export async function trainIn(
   await runJob({ plan, settings, facts, folder, device: opened.device });
   expect(opened.takeErrors()).toEqual([]);
   const log = readFileSync(join(folder, "out/log.jsonl"), "utf8").trimEnd().split("\n");
-  return { facts, lines: log.map((line) => JSON.parse(line) as StepLine) };
+  return { facts, plan, lines: log.map((line) => JSON.parse(line) as StepLine) };
 }
