@@ -105,6 +105,7 @@ function buildProgram(terminal: Terminal, finish: (code: ExitCode) => void): Com
         asArgument(parseCount),
       ),
     )
+    .option("--device <profile>", "plan for this profile and hold the device to its limits")
     .addOption(setting())
     .option("--resume [=auto|path]", "go on from a checkpoint (not built yet)")
     .option("--json", "the log as JSON lines on standard output")
@@ -253,6 +254,7 @@ export interface CompileFlags {
 }
 
 export interface TrainFlags {
+  readonly device?: string;
   readonly steps?: number;
   readonly set?: readonly string[];
   readonly resume?: string;

@@ -15,6 +15,7 @@ import { exitCodes, Failure, type ExitCode } from "./exit.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { planFiles } from "./plan-folder.ts";
 import { planRecipe, type Planned } from "./plan-recipe.ts";
+import { findProfile } from "./profile.ts";
 import type { TrainFlags } from "./program.ts";
 import { sizeText } from "./quantity.ts";
 import { findRepairs, fits } from "./refuse.ts";
@@ -26,13 +27,17 @@ export async function trainCommand(path: string, flags: TrainFlags, terminal: Te
   const json = flags.json === true;
   const steps = flags.steps === undefined ? [] : [`training=${flags.steps} steps`];
   let opened: OpenedDevice | undefined;
+  const profile = flags.device === undefined ? undefined : findProfile(flags.device);
+  // A profile that is named is what the device is held to.
+  const options = profile === undefined ? {} : { limits: { ...profile.limits } };
   let memoryOf: Awaited<ReturnType<typeof realMemory>> | undefined;
   const open = async (): Promise<OpenedDevice> => {
     memoryOf ??= await realMemory();
-    return (opened ??= await openDevice());
+    return (opened ??= await openDevice(options));
   };
   try {
     const changes = {
+      profile,
       set: [...(flags.set ?? []), ...steps],
       otherwise: async () => profileFromDevice((await open()).facts),
     };

@@ -14,6 +14,8 @@ export type DeviceOptions = {
   readonly toggles?: readonly string[];
   /** Dawn toggles to turn off; this wins over `toggles`. */
   readonly disabledToggles?: readonly string[];
+  /** The limits to ask for, in place of all that the device has: it then refuses what is beyond them. */
+  readonly limits?: Readonly<Record<string, number>>;
   /** Where to look, in this order: later sources are searched only if the earlier ones offer nothing wanted. */
   readonly sources?: readonly Source[];
 };
@@ -75,7 +77,7 @@ export async function openDevice(options: DeviceOptions = {}): Promise<OpenedDev
     }
     for (const candidate of rank(found, wanted)) {
       try {
-        return await open(candidate, reasonFor(candidate.facts, wanted));
+        return await open(candidate, reasonFor(candidate.facts, wanted), options.limits);
       } catch (error) {
         attempts.push({ source: source.name, problem: `${candidate.facts.name}: ${messageOf(error)}` });
       }
@@ -140,10 +142,14 @@ async function search(
   };
 }
 
-async function open(candidate: Found, why: string): Promise<OpenedDevice> {
+async function open(
+  candidate: Found,
+  why: string,
+  limits: Readonly<Record<string, number>> | undefined,
+): Promise<OpenedDevice> {
   const { adapter, facts } = candidate;
   const device = await adapter.requestDevice({
-    requiredLimits: facts.limits,
+    requiredLimits: limits ?? facts.limits,
     // The experimental feature's name is not among the standard ones.
     requiredFeatures: usedFeatures.filter((name) => facts.features.includes(name)) as GPUFeatureName[],
   });
