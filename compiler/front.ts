@@ -17,7 +17,7 @@ import { tunedSettings, type Tuned } from "./language/purposes.ts";
 import { applySetting } from "./language/set.ts";
 import type { HeldAs, Settings } from "./language/settings.ts";
 import type { DeviceProfile } from "./plan/plan.ts";
-import { builtinProfiles } from "./profile/builtin.ts";
+import { builtinProfiles } from "./profile/named.ts";
 import { readProfile } from "./profile/read.ts";
 
 export interface Front {

@@ -5,7 +5,7 @@ import { closest } from "../../grammar/suggest.ts";
 import type { Span } from "../../grammar/source.ts";
 import type { Clause, Option, Recipe } from "../../grammar/syntax.ts";
 import { readClause, type ClauseRule, type OptionRules, type ReadClause, type ReadRecipe } from "./clause.ts";
-import { builtinProfiles } from "../profile/builtin.ts";
+import { builtinProfiles } from "../profile/named.ts";
 import { isProfilePath } from "../profile/read.ts";
 import { findDefinition } from "./chosen.ts";
 import { weightTypes } from "./clause-forms.ts";

@@ -96,7 +96,3 @@ export const software: DeviceProfile = {
   tiles: softwareTiles,
   decodedRows: softwareDecodedRows,
 };
-
-export const builtinProfiles: ReadonlyMap<string, DeviceProfile> = new Map(
-  [desktop, webgpu, software].map((profile) => [profile.name, profile]),
-);

@@ -1,6 +1,6 @@
 // The device profile that `--device` names. Comes in: a built-in name, or the path of a JSON file such as `ftlc devices --save` writes.
 // Goes out: a profile, or a Failure that names the file and the field.
-import { builtinProfiles } from "../../compiler/profile/builtin.ts";
+import { builtinProfiles } from "../../compiler/profile/named.ts";
 import { isProfilePath, readProfile } from "../../compiler/profile/read.ts";
 import type { DeviceProfile } from "../../compiler/plan/plan.ts";
 import { exitCodes, Failure } from "./exit.ts";

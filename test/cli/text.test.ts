@@ -8,7 +8,7 @@ import { parseCount, parseSize, sizeText, timeText } from "../../runtime/cli/qua
 import type { Terminal } from "../../runtime/cli/terminal.ts";
 import { evaluationText, memoryText, stepText } from "../../runtime/cli/training-display.ts";
 import pc from "picocolors";
-import { builtinProfiles } from "../../compiler/profile/builtin.ts";
+import { builtinProfiles } from "../../compiler/profile/named.ts";
 
 test.each([
   ["8GiB", 8 * 2 ** 30],
