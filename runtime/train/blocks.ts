@@ -7,7 +7,7 @@ import { countNonFinite } from "../checkpoint/convert.ts";
 import { CheckpointError } from "../checkpoint/error.ts";
 import type { Checkpoint, StoredTensor } from "../checkpoint/folder.ts";
 import { readBlocks } from "../checkpoint/safetensors.ts";
-import { packedBytes } from "../launch/extent.ts";
+import { packedBytes, windowsOf } from "../launch/extent.ts";
 import type { Session } from "../launch/session.ts";
 
 /** The bytes of each block that go to one variable. */
@@ -44,9 +44,11 @@ export function blocksReading(
   let from = 0;
   const slots = tensors.map((variable): Slot => {
     const own = plan.variables.find((each) => each.name === variable);
-    const room = plan.tensors[own?.parts[part] ?? -1];
+    const windows = own === undefined ? [] : windowsOf(plan, own, part);
+    const [room] = windows;
     if (room === undefined) throw new RangeError(`the plan has no part ${part} of '${variable}'`);
-    const width = (packedBytes(room) * block) / bytes;
+    const held = windows.reduce((sum, tensor) => sum + packedBytes(tensor), 0);
+    const width = (held * block) / bytes;
     from += width;
     return { variable, from: from - width, bytes: width, isHalf: room.type === "f16" };
   });
