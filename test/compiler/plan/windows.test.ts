@@ -6,6 +6,7 @@ import { compile } from "../../../compiler/compile.ts";
 import type { DeviceProfile, Plan } from "../../../compiler/plan/plan.ts";
 import { cutsWithin, shapeOfRange, windowBytes, windowCount } from "../../../compiler/plan/windows.ts";
 import { webgpu } from "../../../compiler/profile/builtin.ts";
+import { verify } from "../../../compiler/verify/verify.ts";
 
 const configs = new URL("../../fixtures/recipes/configs/", import.meta.url);
 
@@ -109,4 +110,71 @@ describe("windows", () => {
     expect(shapeOfRange(value, undefined, 16, 96)).toEqual([24]);
     expect(shapeOfRange(value, 256, 256, 288)).toEqual([2, 8]);
   });
+});
+
+describe("the verifier", () => {
+  const narrow = {
+    ...webgpu,
+    limits: { ...webgpu.limits, maxStorageBufferBindingSize: 48 * 1024, maxBufferSize: 80 * 1024 },
+  };
+  const base = new URL("../../fixtures/reference/models/qwen2/base/config.json", import.meta.url);
+  const text = `recipe narrow {
+  model     "base" { train: all }
+  data      "rows.jsonl" { format: tokens, length: 32 }
+  batch     1
+  optimizer adamw { rate: 3e-4 }
+  training  20 steps
+}`;
+  const { plan, diagnostics } = compile(text, {
+    path: "narrow.ftl",
+    read: (path) => (path.endsWith("config.json") ? readFileSync(base, "utf8") : undefined),
+    profile: narrow,
+  });
+  if (plan === undefined) throw new Error(diagnostics.map(({ message }) => message).join("\n"));
+  const large = plan.variables.findIndex(({ windows = 1 }) => windows > 1);
+  type Variable = Plan["variables"][number];
+  const changed = (change: (variable: Variable) => Variable): Plan => ({
+    ...plan,
+    variables: plan.variables.map((variable, at) => (at === large ? change(variable) : variable)),
+  });
+  const rules = (corrupt: Plan): string[] => [...new Set(verify(corrupt).refusals.map(({ rule }) => rule))];
+
+  it("takes the plan as it is", () => {
+    expect(verify(plan).refusals).toEqual([]);
+    expect(large).not.toBe(-1);
+  });
+
+  for (const [what, rule, corrupt] of [
+    ["windows that are said to be parts", "variables", changed((of) => ({ ...of, windows: undefined }))],
+    ["a window too few", "variables", changed((of) => ({ ...of, parts: of.parts.slice(1) }))],
+    [
+      "a window too few, and said so",
+      "variables",
+      changed((of) => ({ ...of, parts: of.parts.slice(1), windows: (of.windows ?? 1) - 1 })),
+    ],
+    ["a window twice", "variables", changed((of) => ({ ...of, parts: of.parts.with(1, of.parts[0] ?? 0) }))],
+    ["another shape", "variables", changed((of) => ({ ...of, shape: of.shape.with(0, 1) }))],
+    [
+      "a device that binds less",
+      "device limits",
+      {
+        ...plan,
+        device: { ...narrow, limits: { ...narrow.limits, maxStorageBufferBindingSize: 40 * 1024 } },
+      },
+    ],
+    [
+      "a device with smaller buffers",
+      "device limits",
+      { ...plan, device: { ...narrow, limits: { ...narrow.limits, maxBufferSize: 48 * 1024 } } },
+    ],
+    [
+      "a device with fewer bindings",
+      "device limits",
+      { ...plan, device: { ...narrow, limits: { ...narrow.limits, maxStorageBuffersPerShaderStage: 4 } } },
+    ],
+  ] as const) {
+    it(`refuses ${what}`, () => {
+      expect(rules(corrupt)).toContain(rule);
+    });
+  }
 });
