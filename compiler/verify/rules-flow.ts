@@ -159,7 +159,8 @@ const variables: Rule = {
       if (stack && count !== shape[0] && count !== 1)
         bad(`has ${parts.length} parts for ${shape[0] ?? 0} layers`);
       const partShape = stack && count > 1 ? shape.slice(1) : shape;
-      for (let first = 0; windows > 1 && first < parts.length; first += windows) {
+      const starts = windows > 1 ? parts.flatMap((_, at) => (at % windows === 0 ? [at] : [])) : [];
+      for (const first of starts) {
         const own = parts.slice(first, first + windows);
         const held = own.reduce((sum, index) => sum + elements(plan.tensors[index]?.shape ?? [0]), 0);
         if (held !== elements(partShape))
