@@ -149,14 +149,19 @@ function firstFitting(
 
 function knobsOf({ settings, plan }: Pick<Outcome, "settings" | "plan">): readonly Knob[] {
   const persistent = plan.tensors.reduce(
-    (sum, { lifetime, aliasOf, size }) =>
-      lifetime === undefined && aliasOf === undefined ? sum + size : sum,
+    (sum, { lifetime, aliasOf, size, buffer }) =>
+      lifetime === undefined && aliasOf === undefined && plan.buffers[buffer]?.memory === "device"
+        ? sum + size
+        : sum,
     0,
   );
   const transient = plan.peakBytes - persistent;
   const held = (kinds: readonly string[]): number =>
     plan.tensors.reduce(
-      (sum, { kind, aliasOf, size }) => (kinds.includes(kind) && aliasOf === undefined ? sum + size : sum),
+      (sum, { kind, aliasOf, size, buffer }) =>
+        kinds.includes(kind) && aliasOf === undefined && plan.buffers[buffer]?.memory === "device"
+          ? sum + size
+          : sum,
       0,
     );
   const { batch, accumulation, checkpoint, data, model, adapters, state } = settings;

@@ -2,7 +2,7 @@
 // stage, with why it stands where it stands; every stage's result can be printed and read back (`--emit NAME`).
 import type { Direction } from "./elaborate/method.ts";
 import type { Trained } from "./elaborate/step.ts";
-import type { Module, Program, Region, StepRun } from "./ir/graph.ts";
+import type { Module, Program, Region, StepRun, Value } from "./ir/graph.ts";
 import { narrowKernels } from "./kernels/library.ts";
 import { accumulate } from "./passes/accumulate.ts";
 import { batch } from "./passes/batch.ts";
@@ -119,7 +119,10 @@ export const stages: readonly Stage[] = [
       step.reduce(
         (done, { program, each }) =>
           each === "step"
-            ? changed(done, program, (own) => ({ ...own, region: batch(own.region, profile) }))
+            ? changed(done, program, (own) => ({
+                ...own,
+                region: batch(own.region, profile, broughtTo(own, module)),
+              }))
             : done,
         module,
       ),
@@ -177,6 +180,12 @@ function everywhere(module: Module, change: (region: Region) => Region): Module 
       return { ...program, region };
     }),
   };
+}
+
+/** The parameters of a program whose variables live in the host's memory. */
+function broughtTo({ reads, region }: Program, { variables }: Module): ReadonlySet<Value> {
+  const away = new Set(variables.filter(({ home }) => home === "host").map(({ name }) => name));
+  return new Set(region.parameters.filter((_, index) => away.has(reads[index] ?? "")));
 }
 
 function inMicro(module: Module, change: (region: Region) => Region): Module {

@@ -18,7 +18,7 @@ export interface MeasuredProgram {
 }
 
 export interface Measured {
-  /** Bytes of variables that are used, by name. */
+  /** Bytes on the device of variables that are used, by name. */
   readonly variables: ReadonlyMap<string, number>;
   readonly programs: ReadonlyMap<string, MeasuredProgram>;
 }
@@ -31,7 +31,8 @@ export function measured(
   const alignment = profile.limits.minStorageBufferOffsetAlignment;
   const flopBytes = bytesPerFlop(profile);
   const variables = new Map<string, number>();
-  for (const { target, bytes } of rooms.all) {
+  for (const { target, memory, bytes } of rooms.all) {
+    if (memory === "host") continue;
     const name = module.variables[target?.variable ?? -1]?.name;
     if (name !== undefined) variables.set(name, (variables.get(name) ?? 0) + roundUp(bytes, alignment));
   }

@@ -87,10 +87,12 @@ export function numberTensors(
     found.own.last = when;
   };
   for (const part of parts) meet(part, "", 0);
-  for (const { name, dispatches } of programs) {
+  for (const { name, dispatches, transfers } of programs) {
+    for (const { host } of transfers) meet(host, name, 0);
     dispatches.forEach(({ places }, when) => {
       for (const place of places) meet(place, name, when);
     });
+    for (const { device } of transfers) meet(device, name, device.room.last);
   }
 
   const names = namer(module);
@@ -102,17 +104,22 @@ export function numberTensors(
     const stride =
       range === undefined ? (room.strideBytes ?? 0) / bytesOf[type] || natural : (range.stride ?? natural);
     const variable = room.target === undefined ? undefined : module.variables[room.target.variable];
+    const stands = module.variables[(room.target ?? room.visits?.room.target)?.variable ?? -1];
+    const isWhole = range === undefined;
     // In the order of the canonical text, which then copies nothing.
     return {
       aliasOf: range === undefined ? undefined : known.get(room)?.whole.index,
       buffer: address.buffer,
       kind: room.kind,
-      lifetime: variable === undefined ? { first, last, program } : undefined,
+      lifetime:
+        variable === undefined
+          ? { first: isWhole && room.visits !== undefined ? room.first : first, last, program }
+          : undefined,
       name: names(room, range, program),
       offset: address.offset + (range?.offset ?? 0),
       shape,
       size: range?.bytes ?? room.bytes,
-      span: spans.indexOf(variable?.origin ?? room.step?.origin ?? nowhere),
+      span: spans.indexOf(stands?.origin ?? room.step?.origin ?? nowhere),
       stride,
       type,
     };
@@ -137,6 +144,12 @@ function namer(module: Module): (room: Room, range: Place | undefined, program: 
       const isAll = range === undefined || range.bytes === room.bytes;
       if (target.part === -1) return isAll ? name : `${name}[${range.offset / (room.strideBytes ?? 1)}]`;
       return module.variables[target.variable]?.shape === room.held.shape ? name : `${name}[${target.part}]`;
+    }
+    const { visits } = room;
+    if (visits !== undefined) {
+      const isAll = visits.bytes === visits.room.bytes;
+      const name = plainName(visits.room, isAll ? undefined : visits, program);
+      return `${program}/${name}${range === undefined ? "" : `[${range.offset / range.bytes}]`}`;
     }
     const path = room.step?.path ?? "";
     const base = [program, path, room.about].filter((part) => part !== "").join("/");

@@ -1,6 +1,6 @@
 // Where rooms lie. Persistent ones are packed side by side, kind by kind; transient ones of all programs share an arena, one
-// program's timeline after the other's, since programs run one at a time. Out: a buffer and an offset for every room, and what is
-// live when.
+// program's timeline after the other's, since programs run one at a time. What lives in the host's memory is packed there. Out: a buffer
+// and an offset for every room, and what is live when.
 import { naturalBytes, roundUp, variableHeld, type Held } from "./held.ts";
 import type { Layout, Obstacle } from "./layout.ts";
 import { choosePlacement, type Choice } from "./memory/planners.ts";
@@ -31,6 +31,8 @@ export function variableRooms({ variables }: Module, layout: Layout): VariableRo
       const strideBytes = part === -1 ? lies.strideBytes : undefined;
       const made: Room = {
         target,
+        memory: variable.home ?? "device",
+        visits: undefined,
         bytes,
         held,
         strideBytes,
@@ -75,6 +77,7 @@ export interface Address {
 }
 
 export interface PlacedRooms {
+  /** Those of the device before those of the host. */
   readonly buffers: readonly PlanBuffer[];
   readonly at: ReadonlyMap<Room, Address>;
   readonly lowerBound: number;
@@ -103,20 +106,25 @@ export function placeRooms(
   const limit = Math.floor(limits.maxBufferSize / alignment) * alignment;
   const buffers: PlanBuffer[] = [];
   const at = new Map<Room, Address>();
-  let held = 0;
-  for (const kind of kindOrder) {
-    const sizes: number[] = [];
-    for (const room of persistent.filter((room) => room.kind === kind)) {
-      const size = roundUp(room.bytes, alignment);
-      held += size;
-      const last = sizes.at(-1);
-      if (last === undefined || last + size > limit) sizes.push(0);
-      const offset = sizes.at(-1) ?? 0;
-      at.set(room, { buffer: buffers.length + sizes.length - 1, offset });
-      sizes[sizes.length - 1] = offset + size;
+  /** Side by side, in as many buffers as it takes; gives the bytes of all. */
+  const pack = (memory: "device" | "host", most: number): number => {
+    let all = 0;
+    for (const kind of kindOrder) {
+      const sizes: number[] = [];
+      for (const room of persistent.filter((room) => room.memory === memory && room.kind === kind)) {
+        const size = roundUp(room.bytes, alignment);
+        all += size;
+        const last = sizes.at(-1);
+        if (last === undefined || last + size > most) sizes.push(0);
+        const offset = sizes.at(-1) ?? 0;
+        at.set(room, { buffer: buffers.length + sizes.length - 1, offset });
+        sizes[sizes.length - 1] = offset + size;
+      }
+      buffers.push(...named(memory === "host" ? `host ${kind}` : kind, memory, sizes));
     }
-    buffers.push(...named(kind, sizes));
-  }
+    return all;
+  };
+  const held = pack("device", limit);
 
   const intervals: Interval[] = [];
   const rooms: Room[] = [];
@@ -140,12 +148,20 @@ export function placeRooms(
     const buffer = Math.floor(offset / limit);
     at.set(room, { buffer: buffers.length + buffer, offset: offset - buffer * limit });
   });
-  buffers.push(...named("arena", choice.placement.buffers));
+  buffers.push(...named("arena", "device", choice.placement.buffers));
+  pack("host", hostBuffer);
   return { buffers, at, lowerBound: held + fullest(intervals).bytes, choice, peaks };
 }
 
-function named(name: string, sizes: readonly number[]): PlanBuffer[] {
-  return sizes.map((size, index) => ({ name: sizes.length === 1 ? name : `${name} ${index + 1}`, size }));
+/** Bytes of one buffer of the host, but for a single tensor that is larger: no engine has to give gigabytes in one piece. */
+const hostBuffer = 2 ** 30;
+
+function named(name: string, memory: PlanBuffer["memory"], sizes: readonly number[]): PlanBuffer[] {
+  return sizes.map((size, index) => ({
+    name: sizes.length === 1 ? name : `${name} ${index + 1}`,
+    memory,
+    size,
+  }));
 }
 
 /** What no binding or buffer can hold. */

@@ -3,6 +3,7 @@
 import { sizeOf, type ElementType } from "../ir/graph.ts";
 import { verify, type Verification } from "../verify/verify.ts";
 import { roundUp } from "./held.ts";
+import { trafficOf } from "./traffic.ts";
 import {
   timesPerStep,
   type MemoryKind,
@@ -20,6 +21,20 @@ export interface ReportProgram {
   readonly dispatches: number;
   readonly operations: number;
   readonly per_step: number;
+}
+
+/** The host's side: what lives there, what passes through it while loading, and what a step moves. */
+export interface ReportHost {
+  readonly peak_bytes: number;
+  /** Bytes of variables that the recipe has live there. */
+  readonly held_bytes: number;
+  /** Bytes of a step, in both directions, what the host writes and reads included. */
+  readonly traffic_per_step: number;
+  /** Bytes of what lives on the host that a step brings to the device and back. */
+  readonly up_per_step: number;
+  readonly down_per_step: number;
+  /** Foretold from the profile's rate, for these bytes. */
+  readonly transfer_seconds: number;
 }
 
 /** What is live at the peak. Parts of one variable, and the same value of many layers, are one entry. */
@@ -51,7 +66,7 @@ export interface PlanReport {
     readonly by_kind: Readonly<Record<MemoryKind | "free", number>>;
     /** The bytes that are no holes, by the type of what they hold; what lies in a format of fewer bits counts as u32. */
     readonly by_type: Readonly<Partial<Record<ElementType, number>>>;
-    readonly host: { readonly peak_bytes: number; readonly traffic_per_step: number };
+    readonly host: ReportHost;
     readonly programs: Readonly<Record<string, ReportProgram>>;
     readonly top: readonly ReportEntry[];
   };
@@ -122,10 +137,10 @@ export function reportJson(
   };
 }
 
-/** Tensors with memory of their own that are live at the program's fullest dispatch; all persistent ones are. */
-function liveAt({ tensors }: Plan, program: PlanProgram | undefined): PlanTensor[] {
-  return tensors.filter(({ aliasOf, lifetime }) => {
-    if (aliasOf !== undefined) return false;
+/** Tensors of the device with memory of their own that are live at the program's fullest dispatch; all persistent ones are. */
+function liveAt({ tensors, buffers }: Plan, program: PlanProgram | undefined): PlanTensor[] {
+  return tensors.filter(({ aliasOf, lifetime, buffer }) => {
+    if (aliasOf !== undefined || buffers[buffer]?.memory === "host") return false;
     if (lifetime === undefined) return true;
     const at = program?.peakAt ?? -1;
     return lifetime.program === program?.name && lifetime.first <= at && at <= lifetime.last;
@@ -220,11 +235,11 @@ function reportProgram(
 }
 
 /**
- * Host memory: what is written and read each step, and the largest part of a variable, which passes through it while loading; tensors that
+ * Host memory: what lives there, what is written and read each step, and the largest part of a variable, which passes through it while loading; tensors that
  * go into a format do so in pieces.
  * Traffic: what the host writes is written before every program that reads it, what it reads is read once a step.
  */
-function hostMemory(plan: Plan): { peak_bytes: number; traffic_per_step: number } {
+function hostMemory(plan: Plan): ReportHost {
   let peak = 0;
   let traffic = 0;
   let largest = 0;
@@ -245,7 +260,15 @@ function hostMemory(plan: Plan): { peak_bytes: number; traffic_per_step: number 
         ? runs.reduce((sum, count) => sum + count, 0)
         : Math.min(1, Math.max(0, ...runs)));
   }
-  return { peak_bytes: peak + largest, traffic_per_step: traffic };
+  const { up, down, seconds } = trafficOf(plan);
+  return {
+    peak_bytes: plan.hostBytes + peak + largest,
+    held_bytes: plan.hostBytes,
+    traffic_per_step: traffic + up + down,
+    up_per_step: up,
+    down_per_step: down,
+    transfer_seconds: seconds,
+  };
 }
 
 /** An adapter's variables are named after it: "lora.model.layers.{i}.…". */

@@ -2,6 +2,7 @@
 // checked. Sizes are in binary units. It reads well without colour.
 import { verify, type Verification } from "../verify/verify.ts";
 import type { Plan, PlanSpan } from "./plan.ts";
+import { secondsText } from "./traffic.ts";
 import { reportJson, type PlanReport, type Repair } from "./report-json.ts";
 
 const width = 80;
@@ -56,6 +57,12 @@ function memory({ memory: { by_kind, by_type, peak_bytes, lower_bound_bytes, hos
     ...wrap(`  held in ${types}`, 4),
     `  ${peak_bytes} bytes; ${ratio.toFixed(4)} of the lower bound, ${lower_bound_bytes}`,
     `  host: ${bytesText(host.peak_bytes)}, ${bytesText(host.traffic_per_step)} moved a step`,
+    ...(host.held_bytes === 0
+      ? []
+      : [
+          `  of it ${bytesText(host.held_bytes)} that the device borrows: ${bytesText(host.up_per_step)} up, ${bytesText(host.down_per_step)} down,`,
+          `  ${secondsText(host.transfer_seconds)} a step`,
+        ]),
   ].join("\n");
 }
 

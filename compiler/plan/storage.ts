@@ -8,12 +8,16 @@ import { checkOrder, type Chooser } from "./choice.ts";
 import { makeStep, naturalBytes, plain, roundUp, type Held, type Step } from "./held.ts";
 import { isKept, type VariableLayout } from "./layout.ts";
 import type { MemoryKind } from "./plan.ts";
+import type { PlannedTransfer } from "./visits.ts";
 import { canPair, findTargets, lastUses, rootsOf, type Target } from "./targets.ts";
 
 /** Memory that is one tensor of the plan: a variable, a part of one, or a transient value's. */
 export interface Room {
   /** Undefined for transient memory. */
   readonly target: Target | undefined;
+  readonly memory: "device" | "host";
+  /** The place in the host's memory that it stands for. */
+  readonly visits: Place | undefined;
   readonly bytes: number;
   /** What first lies there. */
   readonly held: Held;
@@ -53,6 +57,8 @@ export interface StoredProgram {
   readonly rooms: readonly Room[];
   /** Copies made for layouts, and those that move results into variables. */
   readonly copies: number;
+  /** Copies between the two memories, in order. */
+  readonly transfers: readonly PlannedTransfer[];
 }
 
 export function store(
@@ -109,6 +115,8 @@ export function store(
     const kind = kinds(held.from === "stack" && held.parts[0] !== undefined ? plain(held.parts[0]) : held);
     const room: Room = {
       target: undefined,
+      memory: "device",
+      visits: undefined,
       bytes: roundUp(bytes, 4),
       held,
       strideBytes,
@@ -269,7 +277,14 @@ export function store(
     }
   });
   const copies = program.copies + steps.length - program.steps.length;
-  return { name: program.name, steps, dispatches, rooms: rooms.filter((room) => room.first !== -1), copies };
+  return {
+    name: program.name,
+    steps,
+    dispatches,
+    rooms: rooms.filter((room) => room.first !== -1),
+    copies,
+    transfers: [],
+  };
 }
 
 function strideIn(layout: VariableLayout | undefined, held: Held): number | undefined {

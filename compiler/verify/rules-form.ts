@@ -77,6 +77,16 @@ export const form: Rule = {
         if (plan.tensors[tensor] === undefined) bad(`binds tensor ${tensor}, which the plan does not have`);
       if (!hasSpan(plan, span)) bad(`comes from span ${span}, which the plan does not have`);
     });
+    plan.programs.forEach(({ name, dispatches, transfers }) => {
+      for (const { host, device, before } of transfers) {
+        report.examine();
+        const bad = (what: string): void => report.refuse(`a transfer of program '${name}' ${what}`);
+        if (!isCount(before) || before > dispatches.length)
+          bad(`is made before dispatch ${before} of ${dispatches.length}`);
+        for (const tensor of [host, device])
+          if (plan.tensors[tensor] === undefined) bad(`moves tensor ${tensor}, which the plan does not have`);
+      }
+    });
     for (const { program, each } of plan.step) {
       report.examine();
       if (!isOneOf(each, turns)) report.refuse(`a step runs '${program}' for each ${String(each)}`);

@@ -14,7 +14,11 @@ describe("the report as data", () => {
     expect(memory.by_kind.free).toBeGreaterThanOrEqual(0);
     const held = Object.values(memory.by_type).reduce((sum, bytes) => sum + bytes, 0);
     expect(held).toBe(memory.peak_bytes - memory.by_kind.free);
-    expect(memory.peak_bytes).toBe(plan.buffers.reduce((sum, { size }) => sum + size, 0));
+    const bytesIn = (where: "device" | "host"): number =>
+      plan.buffers.reduce((sum, buffer) => (buffer.memory === where ? sum + buffer.size : sum), 0);
+    expect(memory.peak_bytes).toBe(bytesIn("device"));
+    expect(memory.host.held_bytes).toBe(bytesIn("host"));
+    expect(memory.host.peak_bytes).toBeGreaterThanOrEqual(bytesIn("host"));
     expect(Math.max(...Object.values(memory.programs).map(({ peak_bytes }) => peak_bytes))).toBe(
       memory.lower_bound_bytes,
     );

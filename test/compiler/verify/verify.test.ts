@@ -25,11 +25,27 @@ const inFormat = planOf(
   { choose: chooseKernel, inPlaceCandidates },
   interpret,
 );
+const awayModule = moduleOf(
+  recipe("", " { train: all, offload: host }").replace("clip: 1.0", "clip: 1.0, offload: host"),
+  desktop,
+);
+const allAway = planOf(awayModule, desktop, { choose: chooseKernel, inPlaceCandidates }, interpret);
+const formatAway = planOf(
+  moduleOf(
+    recipe(lora.replace("rank: 4", "rank: 4, offload: host"), " { weights: nf4, offload: host }"),
+    desktop,
+  ),
+  desktop,
+  { choose: chooseKernel, inPlaceCandidates },
+  interpret,
+);
 const samples = [
   ...samplePlans(),
   { name: "a real recipe", plan: real },
   { name: "a real recipe in 16 bits", plan: mixed },
   { name: "weights in a format", plan: inFormat },
+  { name: "weights and states in the host's memory", plan: allAway },
+  { name: "weights in a format and adapters there", plan: formatAway },
 ];
 
 describe("correct plans", () => {
@@ -79,7 +95,9 @@ describe("corrupted plans", () => {
     let made = 0;
     samples.forEach(({ name, plan }, at) => {
       // Six of the plans, in turn: what one rule misses in a plan, another mutation of the rule would find there.
-      const isMeant = mutation.rule === "held tensors" && plan.held.length > 0;
+      const isMeant =
+        (mutation.rule === "held tensors" && plan.held.length > 0) ||
+        (mutation.isAway === true && plan.hostBytes > 0);
       if ((at + kind) % samples.length >= 6 && !isMeant) return;
       const outcome = corrupt(plan, mutation, 1000 * kind + at);
       if (outcome === undefined) return;
@@ -141,8 +159,10 @@ describe("harmless changes", () => {
         for (const tensor of draft.tensors)
           if (tensor.aliasOf !== undefined) tensor.aliasOf = last - tensor.aliasOf;
         for (const variable of draft.variables) variable.parts = variable.parts.map((part) => last - part);
-        for (const { dispatches } of draft.programs)
+        for (const { dispatches, transfers } of draft.programs) {
           for (const of of dispatches) of.tensors = of.tensors.map((index) => last - index);
+          for (const of of transfers) [of.host, of.device] = [last - of.host, last - of.device];
+        }
       },
     },
     {

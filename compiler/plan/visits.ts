@@ -1,0 +1,210 @@
+// Variables that live in the host's memory come to the device to be used. In: a stored program, whose dispatches bind rooms of both
+// memories. Out: the program with transient rooms of the device in place of the host's, and the transfers that fill and empty them; the
+// arena then gives them bytes like all that is transient, so that slots are as many and as large as the fullest moment needs.
+//
+// A layer's part is there while dispatches use it and goes when another layer's takes its turn; it comes while what the dispatches before
+// use is no less than it, so that one is computed with while the next is brought.
+import { bytesOf } from "../ir/graph.ts";
+import { roundUp } from "./held.ts";
+import type { BoundDispatch, Place, Room, StoredProgram } from "./storage.ts";
+
+/** A copy between a place of the host's memory and the room that stands for it. */
+export interface PlannedTransfer {
+  readonly direction: "up" | "down";
+  readonly before: number;
+  readonly host: Place;
+  readonly device: Place;
+}
+
+/** What comes and goes as one: a part of a variable, or all of it. */
+interface Unit {
+  readonly place: Place;
+  readonly variable: number;
+}
+
+/** One binding of a unit by a dispatch. */
+interface Use {
+  readonly unit: Unit;
+  readonly at: number;
+  readonly place: Place;
+  readonly reads: boolean;
+  readonly writes: boolean;
+}
+
+/** A unit's stay on the device. */
+interface Visit {
+  readonly unit: Unit;
+  readonly uses: Use[];
+}
+
+/** `parts`: of each variable, the places of its parts. */
+export function withVisits(program: StoredProgram, parts: readonly (readonly Place[])[]): StoredProgram {
+  const uses = usesOf(program.dispatches, parts);
+  if (uses.length === 0) return program;
+  const visits = visitsOf(uses);
+  const coming = visits.map((visit, index) => arrival(visits, index, visit));
+  const transfers: PlannedTransfer[] = [];
+  const rooms: Room[] = [];
+  const moved = new Map<number, Map<Place, Place>>();
+  visits.forEach((visit, index) => {
+    const { unit } = visit;
+    const first = coming[index] ?? firstOf(visit);
+    const room = roomFor(unit.place, first, lastOf(visit));
+    rooms.push(room);
+    const device = { ...unit.place, room, offset: 0 };
+    if (isNeeded(visit)) transfers.push({ direction: "up", before: first, host: unit.place, device });
+    if (visit.uses.some(({ writes }) => writes))
+      transfers.push({ direction: "down", before: lastOf(visit) + 1, host: unit.place, device });
+    for (const { at, place } of visit.uses) {
+      const here = moved.get(at) ?? new Map<Place, Place>();
+      moved.set(at, here.set(place, { ...place, room, offset: place.offset - unit.place.offset }));
+    }
+  });
+  const rank = ({ direction }: PlannedTransfer): number => (direction === "down" ? 0 : 1);
+  return {
+    ...program,
+    dispatches: program.dispatches.map((dispatch, at) => {
+      const here = moved.get(at);
+      if (here === undefined) return dispatch;
+      return { ...dispatch, places: dispatch.places.map((place) => here.get(place) ?? place) };
+    }),
+    rooms: [...program.rooms, ...rooms].toSorted((a, b) => a.first - b.first),
+    transfers: transfers.toSorted((a, b) => a.before - b.before || rank(a) - rank(b)),
+  };
+}
+
+/** All bindings of the host's memory, in the order of the dispatches. */
+function usesOf(dispatches: readonly BoundDispatch[], parts: readonly (readonly Place[])[]): readonly Use[] {
+  const bound = new Map<Room, Place[]>();
+  for (const { places } of dispatches)
+    for (const place of places)
+      if (place.room.memory === "host") {
+        const list = bound.get(place.room);
+        if (list === undefined) bound.set(place.room, [place]);
+        else list.push(place);
+      }
+  const units = new Map([...bound].map(([room, places]) => [room, unitsOf(room, places, parts)]));
+  return dispatches.flatMap(({ kernel, places }, at) =>
+    places.flatMap((place, slot): Use[] => {
+      const unit = units.get(place.room)?.(place);
+      const { reads = true, writes = true } = kernel.bindings[slot] ?? {};
+      return unit === undefined ? [] : [{ unit, at, place, reads, writes }];
+    }),
+  );
+}
+
+/** The unit of each place in a room: its part, where the program binds nothing but single parts; else the room as a whole. */
+function unitsOf(
+  room: Room,
+  places: readonly Place[],
+  parts: readonly (readonly Place[])[],
+): (place: Place) => Unit {
+  const variable = room.target?.variable ?? -1;
+  const own = new Map((parts[variable] ?? []).map((part) => [rangeOf(part), { place: part, variable }]));
+  const isByParts = room.target?.part === -1 && places.every((place) => own.has(rangeOf(place)));
+  const { bytes, held, strideBytes } = room;
+  const stride = strideBytes === undefined ? undefined : strideBytes / bytesOf[held.type];
+  const whole: Unit = { place: { room, offset: 0, bytes: roundUp(bytes, 4), held, stride }, variable };
+  return (place) => (isByParts ? (own.get(rangeOf(place)) ?? whole) : whole);
+}
+
+function rangeOf({ offset, bytes }: Place): string {
+  return `${offset} ${bytes}`;
+}
+
+/** In the order of their first uses. A stay ends where another part of the variable is used, or as many bytes of others as it takes. */
+function visitsOf(uses: readonly Use[]): readonly Visit[] {
+  const visits: Visit[] = [];
+  const latest = new Map<Unit, { readonly visit: Visit; index: number }>();
+  uses.forEach((use, index) => {
+    const known = latest.get(use.unit);
+    const last = known === undefined ? undefined : uses[known.index];
+    if (known !== undefined && last !== undefined && !isAway(uses, known.index, index, use)) {
+      known.visit.uses.push(use);
+      known.index = index;
+      return;
+    }
+    const visit = { unit: use.unit, uses: [use] };
+    visits.push(visit);
+    latest.set(use.unit, { visit, index });
+  });
+  return visits;
+}
+
+/** Whether what is used between two uses of a unit had better have its room. */
+function isAway(uses: readonly Use[], from: number, to: number, { unit }: Use): boolean {
+  const between = new Set<Unit>();
+  let bytes = 0;
+  for (let index = from + 1; index < to; index += 1) {
+    const use = uses[index];
+    // What the dispatch itself binds beside the unit is there with it.
+    if (use === undefined || use.unit === unit || use.at === uses[from]?.at || use.at === uses[to]?.at)
+      continue;
+    if (use.unit.variable === unit.variable) return true;
+    if (between.has(use.unit)) continue;
+    between.add(use.unit);
+    bytes += use.unit.place.bytes;
+    if (bytes >= unit.place.bytes) return true;
+  }
+  return false;
+}
+
+/** The dispatch before which a visit begins, so that dispatches which use no fewer bytes run meanwhile. */
+function arrival(visits: readonly Visit[], index: number, visit: Visit): number {
+  const first = firstOf(visit);
+  if (!isNeeded(visit)) return first;
+  let moment = first;
+  let bytes = 0;
+  for (let before = index - 1; before >= 0; before -= 1) {
+    const other = visits[before];
+    if (other === undefined) break;
+    bytes += other.unit.place.bytes;
+    moment = firstOf(other);
+    if (moment < first && bytes >= visit.unit.place.bytes) break;
+  }
+  return afterStay(visits, index, visit, moment);
+}
+
+/** No sooner than the unit's own stay before has ended. */
+function afterStay(visits: readonly Visit[], index: number, { unit }: Visit, moment: number): number {
+  for (let before = index - 1; before >= 0; before -= 1) {
+    const other = visits[before];
+    if (other?.unit === unit) return Math.max(moment, lastOf(other) + 1);
+  }
+  return moment;
+}
+
+/** Whether the program reads what the host holds, or leaves some of it as it is. */
+function isNeeded({ unit, uses }: Visit): boolean {
+  const [first] = uses;
+  if (first === undefined) return false;
+  const now = uses.filter(({ at }) => at === first.at);
+  const isFilled = now.some(({ writes, place }) => writes && place.bytes === unit.place.bytes);
+  return !isFilled || now.some(({ reads }) => reads);
+}
+
+function firstOf({ uses }: Visit): number {
+  return uses[0]?.at ?? 0;
+}
+
+function lastOf({ uses }: Visit): number {
+  return uses.at(-1)?.at ?? 0;
+}
+
+function roomFor(visits: Place, first: number, last: number): Room {
+  const { room, bytes, held, stride } = visits;
+  return {
+    target: undefined,
+    memory: "device",
+    visits,
+    bytes,
+    held,
+    strideBytes: stride === undefined ? undefined : stride * bytesOf[held.type],
+    step: undefined,
+    kind: room.kind,
+    about: "",
+    lastStep: Infinity,
+    first,
+    last,
+  };
+}
