@@ -1,8 +1,8 @@
 // What would make a recipe fit: edits of its text, each found by planning the edited recipe again. Comes in: a recipe and its plans, of
 // which one is too large. Goes out: edits in the order in which a user would rather make them, each with its new peak, all of which fit.
 //
-// First what changes memory and time only (micro-batches, checkpointing), then how things are held (weights, optimizer state), then what is
-// learned (ranks, length). What does not suffice alone is tried together with what costs no quality.
+// First what changes memory and time only (micro-batches, checkpointing, where optimizer state and weights live), then how these are held,
+// then what is learned (ranks, length). What does not suffice alone is tried together with what costs no quality.
 import type { Edit } from "../grammar/diagnostic.ts";
 import { parse } from "../grammar/parse.ts";
 import type { Recipe } from "../grammar/syntax.ts";
@@ -182,6 +182,14 @@ function knobsOf({ settings, plan }: Pick<Outcome, "settings" | "plan">): readon
   }
   if (checkpoint.value !== "auto")
     knobs.push({ name: "checkpoint", steps: [{ path: "checkpoint", value: "auto", foretold: persistent }] });
+  if (!settings.offload && held(["optimizer"]) > 0) {
+    const foretold = plan.peakBytes - held(["optimizer"]);
+    knobs.push({ name: "offload", steps: [{ path: "optimizer.offload", value: "host", foretold }] });
+  }
+  if (!model.offload) {
+    const foretold = plan.peakBytes - held(["weights"]);
+    knobs.push({ name: "stream", steps: [{ path: "model.offload", value: "host", foretold }] });
+  }
   if (model.train.value === "none" && model.weights?.value.kind !== "format") {
     const without = plan.peakBytes - held(["weights"]);
     const formats = [

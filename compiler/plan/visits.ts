@@ -2,8 +2,7 @@
 // memories. Out: the program with transient rooms of the device in place of the host's, and the transfers that fill and empty them; the
 // arena then gives them bytes like all that is transient, so that slots are as many and as large as the fullest moment needs.
 //
-// A layer's part is there while dispatches use it and goes when another layer's takes its turn; it comes while what the dispatches before
-// use is no less than it, so that one is computed with while the next is brought.
+// A layer's part is there while dispatches use it and goes when another layer's takes its turn; it comes while the layer before is computed.
 import { bytesOf } from "../ir/graph.ts";
 import { roundUp } from "./held.ts";
 import type { BoundDispatch, Place, Room, StoredProgram } from "./storage.ts";
@@ -20,6 +19,8 @@ export interface PlannedTransfer {
 interface Unit {
   readonly place: Place;
   readonly variable: number;
+  /** Whether other layers have their own. */
+  readonly isPart: boolean;
 }
 
 /** One binding of a unit by a dispatch. */
@@ -42,7 +43,7 @@ export function withVisits(program: StoredProgram, parts: readonly (readonly Pla
   const uses = usesOf(program.dispatches, parts);
   if (uses.length === 0) return program;
   const visits = visitsOf(uses);
-  const coming = visits.map((visit, index) => arrival(visits, index, visit));
+  const coming = arrivals(visits, program.rooms, program.dispatches.length);
   const transfers: PlannedTransfer[] = [];
   const rooms: Room[] = [];
   const moved = new Map<number, Map<Place, Place>>();
@@ -100,11 +101,18 @@ function unitsOf(
   parts: readonly (readonly Place[])[],
 ): (place: Place) => Unit {
   const variable = room.target?.variable ?? -1;
-  const own = new Map((parts[variable] ?? []).map((part) => [rangeOf(part), { place: part, variable }]));
+  const own = new Map(
+    (parts[variable] ?? []).map((part) => [rangeOf(part), { place: part, variable, isPart: true }]),
+  );
   const isByParts = room.target?.part === -1 && places.every((place) => own.has(rangeOf(place)));
+  const isPart = (parts[variable] ?? []).length > 1 && room.target?.part !== -1;
   const { bytes, held, strideBytes } = room;
   const stride = strideBytes === undefined ? undefined : strideBytes / bytesOf[held.type];
-  const whole: Unit = { place: { room, offset: 0, bytes: roundUp(bytes, 4), held, stride }, variable };
+  const whole: Unit = {
+    place: { room, offset: 0, bytes: roundUp(bytes, 4), held, stride },
+    variable,
+    isPart,
+  };
   return (place) => (isByParts ? (own.get(rangeOf(place)) ?? whole) : whole);
 }
 
@@ -112,7 +120,7 @@ function rangeOf({ offset, bytes }: Place): string {
   return `${offset} ${bytes}`;
 }
 
-/** In the order of their first uses. A stay ends where another part of the variable is used, or as many bytes of others as it takes. */
+/** In the order of their first uses: what is used again in the same layer stays. */
 function visitsOf(uses: readonly Use[]): readonly Visit[] {
   const visits: Visit[] = [];
   const latest = new Map<Unit, { readonly visit: Visit; index: number }>();
@@ -131,17 +139,16 @@ function visitsOf(uses: readonly Use[]): readonly Visit[] {
   return visits;
 }
 
-/** Whether what is used between two uses of a unit had better have its room. */
+/** Whether between two uses of a unit its room had better be another's: the next layer's, or that of as many bytes. */
 function isAway(uses: readonly Use[], from: number, to: number, { unit }: Use): boolean {
   const between = new Set<Unit>();
   let bytes = 0;
   for (let index = from + 1; index < to; index += 1) {
     const use = uses[index];
-    // What the dispatch itself binds beside the unit is there with it.
-    if (use === undefined || use.unit === unit || use.at === uses[from]?.at || use.at === uses[to]?.at)
-      continue;
-    if (use.unit.variable === unit.variable) return true;
-    if (between.has(use.unit)) continue;
+    // What the dispatches themselves bind beside the unit is there with it.
+    if (use === undefined || use.at === uses[from]?.at || use.at === uses[to]?.at) continue;
+    if (use.unit.variable === unit.variable && use.unit !== unit) return true;
+    if (unit.isPart || use.unit === unit || between.has(use.unit)) continue;
     between.add(use.unit);
     bytes += use.unit.place.bytes;
     if (bytes >= unit.place.bytes) return true;
@@ -149,29 +156,54 @@ function isAway(uses: readonly Use[], from: number, to: number, { unit }: Use): 
   return false;
 }
 
-/** The dispatch before which a visit begins, so that dispatches which use no fewer bytes run meanwhile. */
-function arrival(visits: readonly Visit[], index: number, visit: Visit): number {
+/**
+ * The dispatch before which each visit begins. It comes while what was brought before it is used; sooner, so that no fewer bytes than its
+ * own are used meanwhile, where the device has room below its fullest moment.
+ */
+function arrivals(visits: readonly Visit[], rooms: readonly Room[], dispatches: number): readonly number[] {
+  const live = new Float64Array(dispatches);
+  const occupy = (first: number, end: number, bytes: number): void => {
+    for (let at = first; at < end; at += 1) live[at] = (live[at] ?? 0) + bytes;
+  };
+  for (const { bytes, first, last } of rooms) occupy(first, last + 1, bytes);
+  const ends = new Map<Unit, number>();
+  const wanted = visits.map((visit, index) => {
+    const first = firstOf(visit);
+    // No sooner than the unit's own stay before has ended: its bytes may have to go down first.
+    const free = ends.get(visit.unit) ?? 0;
+    ends.set(visit.unit, lastOf(visit) + 1);
+    const [next, ahead] = isNeeded(visit) ? lookBack(visits, index) : [first, first];
+    occupy(Math.max(next, free), lastOf(visit) + 1, visit.unit.place.bytes);
+    return { next: Math.max(next, free), ahead: Math.max(ahead, free) };
+  });
+  const most = live.reduce((max, bytes) => Math.max(max, bytes), 0);
+  return visits.map(({ unit }, index) => {
+    const { bytes } = unit.place;
+    const { next = 0, ahead = 0 } = wanted[index] ?? {};
+    let moment = next;
+    while (moment > ahead && (live[moment - 1] ?? 0) + bytes <= most) moment -= 1;
+    occupy(moment, next, bytes);
+    return moment;
+  });
+}
+
+/** When what was brought before a visit is first used, and when so much is that it is no less than the visit's own bytes. */
+function lookBack(visits: readonly Visit[], index: number): readonly [next: number, ahead: number] {
+  const visit = visits[index];
+  if (visit === undefined) return [0, 0];
   const first = firstOf(visit);
-  if (!isNeeded(visit)) return first;
-  let moment = first;
+  let next = first;
   let bytes = 0;
   for (let before = index - 1; before >= 0; before -= 1) {
     const other = visits[before];
     if (other === undefined) break;
     bytes += other.unit.place.bytes;
-    moment = firstOf(other);
-    if (moment < first && bytes >= visit.unit.place.bytes) break;
+    const begin = firstOf(other);
+    if (begin === first) continue;
+    if (next === first) next = begin;
+    if (bytes >= visit.unit.place.bytes) return [next, begin];
   }
-  return afterStay(visits, index, visit, moment);
-}
-
-/** No sooner than the unit's own stay before has ended. */
-function afterStay(visits: readonly Visit[], index: number, { unit }: Visit, moment: number): number {
-  for (let before = index - 1; before >= 0; before -= 1) {
-    const other = visits[before];
-    if (other?.unit === unit) return Math.max(moment, lastOf(other) + 1);
-  }
-  return moment;
+  return [next, 0];
 }
 
 /** Whether the program reads what the host holds, or leaves some of it as it is. */
