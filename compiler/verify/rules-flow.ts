@@ -50,11 +50,14 @@ const lifetimes: Rule = {
   about:
     "a transient tensor lives from the first to the last dispatch that binds it or an alias of it, or from where it comes up, in one program",
   check(plan, report) {
-    const found = new Map<number, { readonly first: number; last: number }>();
+    const found = new Map<number, { first: number; last: number }>();
     const use = (index: number, at: number): void => {
       const known = found.get(index);
       if (known === undefined) found.set(index, { first: at, last: at });
-      else known.last = at;
+      else {
+        known.first = Math.min(known.first, at);
+        known.last = Math.max(known.last, at);
+      }
     };
     for (const { name, transfers } of plan.programs)
       for (const { direction, device, before } of transfers)

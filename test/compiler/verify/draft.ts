@@ -47,7 +47,10 @@ export function relive(draft: Draft): void {
       for (const index of tensors) {
         for (const use of [index, draft.tensors[index]?.aliasOf]) {
           if (use === undefined) continue;
-          used.set(use, { first: used.get(use)?.first ?? at, last: at });
+          {
+            const { first = at, last = at } = used.get(use) ?? {};
+            used.set(use, { first: Math.min(first, at), last: Math.max(last, at) });
+          }
         }
       }
     });

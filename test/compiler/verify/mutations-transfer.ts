@@ -26,11 +26,17 @@ const oneOf = (
   return picked !== undefined && change(...picked) !== false;
 };
 
-/** The dispatches of a program that bind a tensor or an alias of it. */
-const usesOf = (draft: Draft, { dispatches }: Program, tensor: number): number[] =>
-  dispatches.flatMap(({ tensors }, at) =>
-    tensors.some((index) => index === tensor || draft.tensors[index]?.aliasOf === tensor) ? [at] : [],
-  );
+/** The dispatches of a program that bind a tensor or an alias of it, be it to read or to write, or one of these. */
+const usesOf = (draft: Draft, { dispatches }: Program, tensor: number, how?: "reads" | "writes"): number[] =>
+  dispatches.flatMap(({ kernel, tensors }, at) => {
+    const bindings = draft.kernels[kernel]?.bindings ?? [];
+    const uses = tensors.some(
+      (index, slot) =>
+        (index === tensor || draft.tensors[index]?.aliasOf === tensor) &&
+        (how === undefined || bindings[slot]?.[how] === true),
+    );
+    return uses ? [at] : [];
+  });
 
 const isUp = ({ direction }: Transfer): boolean => direction === "up";
 const isDown = ({ direction }: Transfer): boolean => direction === "down";
@@ -119,7 +125,7 @@ export const transferMutations: readonly Mutation[] = [
   ),
   make("transfers", "what comes down before its last change", (draft, random) =>
     oneOf(draft, random, isDown, (of, program) => {
-      const last = usesOf(draft, program, of.device).at(-1);
+      const last = usesOf(draft, program, of.device, "writes").at(-1);
       if (last === undefined) return false;
       of.before = last;
       inOrder(program);
