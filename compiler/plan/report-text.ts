@@ -3,7 +3,7 @@
 import { verify, type Verification } from "../verify/verify.ts";
 import type { Plan, PlanSpan } from "./plan.ts";
 import { secondsText } from "./traffic.ts";
-import { reportJson, type PlanReport, type Repair } from "./report-json.ts";
+import { reportJson, type PlanReport, type Repair, type ReportHost } from "./report-json.ts";
 
 const width = 80;
 
@@ -56,14 +56,20 @@ function memory({ memory: { by_kind, by_type, peak_bytes, lower_bound_bytes, hos
     ...table(rows, [14, -12, 40, -7]),
     ...wrap(`  held in ${types}`, 4),
     `  ${peak_bytes} bytes; ${ratio.toFixed(4)} of the lower bound, ${lower_bound_bytes}`,
-    `  host: ${bytesText(host.peak_bytes)}, ${bytesText(host.traffic_per_step)} moved a step`,
-    ...(host.held_bytes === 0
-      ? []
-      : [
-          `  of it ${bytesText(host.held_bytes)} that the device borrows: ${bytesText(host.up_per_step)} up, ${bytesText(host.down_per_step)} down,`,
-          `  ${secondsText(host.transfer_seconds)} a step`,
-        ]),
+    ...hostLines(host),
   ].join("\n");
+}
+
+function hostLines(host: ReportHost): string[] {
+  const all = `${bytesText(host.peak_bytes)}, ${bytesText(host.traffic_per_step)} moved a step`;
+  if (host.held_bytes === 0) return [`  host: ${all}`];
+  const moved = `${bytesText(host.up_per_step)} up and ${bytesText(host.down_per_step)} down a step`;
+  return [
+    "",
+    "Host memory",
+    `  ${bytesText(host.held_bytes)} offloaded: ${moved}, ${secondsText(host.transfer_seconds)}`,
+    `  in all ${all}`,
+  ];
 }
 
 function programs({ memory: { programs } }: PlanReport): string {
