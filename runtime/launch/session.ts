@@ -69,7 +69,12 @@ export class UnfitDeviceError extends Error {
 
 const uploadSlots = 3;
 const readSlots = 2;
-const changedSlots = 3;
+/**
+ * With variables in the host's memory: so much as the host is to be ahead of the device, 256 MiB at most. Every submission closes a buffer, and
+ * copies wait in the queue behind what is computed before them.
+ */
+const aheadSlots = 32;
+const changedSlots = 8;
 const largestStaging = 8 * 1024 * 1024;
 
 export async function launch(
@@ -127,7 +132,9 @@ async function allocate(resources: Resources, plan: Plan, staging: number): Prom
     arena: plan.buffers.map(({ name, memory, size }) =>
       memory === "host" ? undefined : make(name, size, storage),
     ),
-    up: Array.from({ length: uploadSlots }, () => make("upload", staging, upload, true)),
+    up: Array.from({ length: plan.hostBytes > 0 ? aheadSlots : uploadSlots }, () =>
+      make("upload", staging, upload, true),
+    ),
     down: Array.from({ length: readSlots }, () => make("readback", staging, download)),
     changed: Array.from({ length: plan.hostBytes > 0 ? changedSlots : 0 }, () =>
       make("changes", staging, download),

@@ -21,6 +21,11 @@ const qlora = recipe(
   'model "base" { weights: nf4 { block: 64 } }, adapter lora { rank: 4, alpha: 8, on: [all_linear] }',
 );
 
+const lomo = full.replace(/optimizer .*/, "optimizer lomo { rate: 1e-2 }");
+const mezo = lora
+  .replace(/optimizer .*/, "optimizer sgd { rate: 1e-3 }\n  method mezo")
+  .replace("dropout: 0.2, ", "");
+
 const optimizer = "optimizer.offload=host";
 const model = "model.offload=host";
 const adapter = "adapter.offload=host";
@@ -28,13 +33,19 @@ const adapter = "adapter.offload=host";
 const jobs: readonly (readonly [string, string, readonly (readonly string[])[]])[] = [
   ["a full model", full, [[optimizer], [optimizer, model]]],
   ["LoRA", lora, [[optimizer], [model], [adapter], [optimizer, model, adapter]]],
+  ["a full model, updated during the backward pass", lomo, [[model]]],
+  ["a method that moves the weights", mezo, [[model, adapter]]],
   ["QLoRA", qlora, [[optimizer, model, adapter]]],
 ];
 
 test.each(jobs)("%s, to the same bits", { timeout: 300_000 }, async (_, text, offloads) => {
   const run = async (set: readonly string[]) => {
     const folder = folderOf("llama");
-    const { lines } = await trainIn(folder, text, ["accumulation=2", "checkpoint=every 1", ...set]);
+    const { lines } = await trainIn(folder, text, [
+      ...(text === lomo ? [] : ["accumulation=2"]),
+      ...(text === mezo ? [] : ["checkpoint=every 1"]),
+      ...set,
+    ]);
     const told = lines.map((line) => ({ ...line, seconds: 0, tokens_per_second: 0 }));
     return { told, files: filesIn(join(folder, "out")) };
   };
