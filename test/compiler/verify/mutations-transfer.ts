@@ -59,6 +59,15 @@ export const transferMutations: readonly Mutation[] = [
   make("form", "a transfer after the program's end", (draft, random) =>
     oneOf(draft, random, isDown, (of, { dispatches }) => (of.before = dispatches.length + 1)),
   ),
+  make("form", "a transfer that goes elsewhere", (draft, random) =>
+    oneOf(draft, random, isUp, (of) => void ((of as { direction: string }).direction = "sideways")),
+  ),
+  make("form", "a buffer in no memory", (draft) => {
+    const [buffer] = draft.buffers;
+    if (buffer === undefined) return false;
+    (buffer as { memory: string }).memory = "disk";
+    return true;
+  }),
   make("totals", "more of the host than is claimed", (draft) =>
     draft.hostBytes === 0 ? false : (draft.hostBytes -= 256) >= 0,
   ),
