@@ -592,7 +592,7 @@ function lose(draft: Draft, random: Random): boolean {
   for (const { lifetime } of draft.tensors) {
     if (lifetime?.program !== program.name) continue;
     if (lifetime.first > at) lifetime.first -= 1;
-    if (lifetime.last >= at) lifetime.last -= 1;
+    if (lifetime.last >= at) lifetime.last = Math.max(lifetime.first, lifetime.last - 1);
   }
   relive(draft);
   retotal(draft);
