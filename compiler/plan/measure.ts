@@ -2,7 +2,7 @@
 // out: bytes of its variables, and for each program the bytes live at its fullest moment and what one run costs. Measures of
 // modules with the same variables can be put together.
 import type { Module } from "../ir/graph.ts";
-import { bytesPerFlop, LAUNCH } from "../kernels/analyze.ts";
+import { bytesPerFlop, bytesPerTransferred, LAUNCH } from "../kernels/analyze.ts";
 import { busyGroups } from "../kernels/draft.ts";
 import type { Scheduled } from "./build.ts";
 import { roundUp } from "./held.ts";
@@ -50,7 +50,10 @@ export function measured(
       work += LAUNCH + (kernel.bytes + flopBytes * kernel.flops) * idle;
       flops += kernel.flops;
     }
-    return [program.name, { bytes: fullest(live).bytes, work, flops }];
+    // What is brought from the host comes while dispatches run.
+    const moved = program.transfers.reduce((sum, { host }) => sum + host.bytes, 0);
+    const longer = Math.max(work, moved * bytesPerTransferred(profile));
+    return [program.name, { bytes: fullest(live).bytes, work: longer, flops }];
   });
   return { variables, programs: new Map(found) };
 }
