@@ -6,7 +6,7 @@ import type { Compilation } from "./compile.ts";
 import type { Settings } from "./language/settings.ts";
 import type { MemoryKind } from "./plan/plan.ts";
 import { reportJson, type PlanReport } from "./plan/report-json.ts";
-import { bytesText } from "./plan/report-text.ts";
+import { bytesText } from "./plan/units.ts";
 import type { FoundRepair } from "./repair.ts";
 
 /** Undefined for a plan that fits. */

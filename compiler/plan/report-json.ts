@@ -12,6 +12,7 @@ import {
   type PlanSpan,
   type PlanTensor,
 } from "./plan.ts";
+import { heldBytes, timelineOf, type Stretch } from "./timeline.ts";
 
 export interface ReportProgram {
   readonly peak_bytes: number;
@@ -69,6 +70,8 @@ export interface PlanReport {
     readonly host: ReportHost;
     readonly programs: Readonly<Record<string, ReportProgram>>;
     readonly top: readonly ReportEntry[];
+    /** Memory over a step: what is live throughout, and the most that is live in each stretch of dispatches. */
+    readonly timeline: { readonly held_bytes: number; readonly stretches: readonly Stretch[] };
   };
   readonly parameters: {
     readonly total: number;
@@ -89,6 +92,9 @@ export interface PlanReport {
 }
 
 const topEntries = 24;
+
+/** As many as a terminal has columns beside the numbers. */
+const stretchesOfStep = 64;
 
 export function reportJson(
   plan: Plan,
@@ -122,6 +128,7 @@ export function reportJson(
       host: hostMemory(plan),
       programs: programsOf(plan),
       top: entriesOf(plan, live).slice(0, topEntries),
+      timeline: { held_bytes: heldBytes(plan), stretches: timelineOf(plan, stretchesOfStep) },
     },
     parameters: { ...plan.parameters, adapters: adapterParameters(plan) },
     work: {

@@ -31,6 +31,25 @@ describe("the report as data", () => {
     expect(work.kernels).toBe(plan.kernels.length);
   });
 
+  test.each(samples)(
+    "$name: the curve of a step comes from what is held to the peak, without gaps",
+    ({ plan }) => {
+      const { memory } = reportJson(plan);
+      const { held_bytes: held, stretches } = memory.timeline;
+      const steps = new Set(plan.step.map(({ program }) => program));
+      expect(new Set(stretches.map(({ program }) => program))).toEqual(steps);
+      for (const name of steps) {
+        const own = stretches.filter(({ program }) => program === name);
+        const program = memory.programs[name];
+        expect(Math.max(...own.map(({ bytes }) => bytes))).toBe(program?.peak_bytes);
+        expect(own.every(({ bytes }) => bytes >= held)).toBe(true);
+        expect(own[0]?.first).toBe(0);
+        expect(own.at(-1)?.last).toBe((program?.dispatches ?? 0) - 1);
+        own.slice(1).forEach(({ first }, at) => expect(first).toBe((own[at]?.last ?? NaN) + 1));
+      }
+    },
+  );
+
   test("a step counts programs as often as it runs them", () => {
     const plan = samples[0]?.plan;
     if (plan === undefined) throw new Error("a plan");
@@ -68,11 +87,12 @@ describe("the report as text", () => {
     expect(text).toMatch(/^\w+ on \w+: fits\n/);
     for (const title of [
       "Device memory at the peak",
+      "Memory over a step",
       "Programs",
       "A step",
       "Largest at the peak",
       "Decisions",
-      "Checks",
+      "Checks, and how much each examined",
     ]) {
       expect(text).toContain(`\n${title}\n`);
     }
