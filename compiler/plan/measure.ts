@@ -2,9 +2,9 @@
 // out: bytes of its variables, and for each program the bytes live at its fullest moment and what one run costs. Measures of
 // modules with the same variables can be put together.
 import type { Module } from "../ir/graph.ts";
-import { bytesPerFlop, bytesPerTransferred, LAUNCH } from "../kernels/analyze.ts";
-import { busyGroups } from "../kernels/draft.ts";
+import { bytesPerTransferred } from "../kernels/analyze.ts";
 import type { Scheduled } from "./build.ts";
+import { costOfKernel } from "./cost.ts";
 import { roundUp } from "./held.ts";
 import { fullest } from "./memory/problem.ts";
 import type { DeviceProfile } from "./plan.ts";
@@ -29,7 +29,6 @@ export function measured(
   profile: DeviceProfile,
 ): Measured {
   const alignment = profile.limits.minStorageBufferOffsetAlignment;
-  const flopBytes = bytesPerFlop(profile);
   const variables = new Map<string, number>();
   for (const { target, memory, bytes } of rooms.all) {
     if (memory === "host") continue;
@@ -44,10 +43,7 @@ export function measured(
     }));
     let [work, flops] = [0, 0];
     for (const { kernel } of program.dispatches) {
-      // A kernel that cannot fill the device is slower, down to what one workgroup can do.
-      const groups = kernel.workgroups[0] * kernel.workgroups[1] * kernel.workgroups[2];
-      const idle = Math.max(1, busyGroups(profile) / groups);
-      work += LAUNCH + (kernel.bytes + flopBytes * kernel.flops) * idle;
+      work += costOfKernel(kernel, profile);
       flops += kernel.flops;
     }
     // What is brought from the host comes while dispatches run.

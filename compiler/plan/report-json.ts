@@ -2,6 +2,7 @@
 // taken from the plan and from what the verifier found; nothing is estimated but the host's memory.
 import { sizeOf, type ElementType } from "../ir/graph.ts";
 import { verify, type Verification } from "../verify/verify.ts";
+import { costOfKernel } from "./cost.ts";
 import { roundUp } from "./held.ts";
 import { trafficOf } from "./traffic.ts";
 import {
@@ -47,6 +48,17 @@ export interface ReportEntry {
   readonly span: PlanSpan | undefined;
 }
 
+/** A kernel, with what one dispatch of it is predicted to take. */
+export interface ReportKernel {
+  readonly name: string;
+  readonly about: string;
+  readonly dispatches_per_step: number;
+  readonly flops: number;
+  readonly bytes: number;
+  /** In bytes that could be moved meanwhile. */
+  readonly cost: number;
+}
+
 /** An edit of the recipe with which it would fit, found by planning again. */
 export interface Repair {
   readonly edit: string;
@@ -85,7 +97,10 @@ export interface PlanReport {
     readonly flops_per_step: number;
     readonly bytes_per_step: number;
     readonly kernels: number;
+    /** Predicted, in bytes that could be moved meanwhile. */
+    readonly cost_per_step: number;
   };
+  readonly kernels: readonly ReportKernel[];
   readonly decisions: Plan["decisions"];
   readonly repairs?: readonly Repair[];
   readonly checks: readonly { readonly rule: string; readonly passed: boolean; readonly examined: number }[];
@@ -108,10 +123,9 @@ export function reportJson(
   const live = liveAt(plan, fullest);
   const perStep = (measure: (program: PlanProgram) => number): number =>
     plan.programs.reduce((sum, program) => sum + timesPerStep(plan, program.name) * measure(program), 0);
+  const kernels = kernelsOf(plan);
   const ofKernels = (what: "flops" | "bytes"): number =>
-    perStep(({ dispatches }) =>
-      dispatches.reduce((sum, { kernel }) => sum + (plan.kernels[kernel]?.[what] ?? 0), 0),
-    );
+    kernels.reduce((sum, kernel) => sum + kernel.dispatches_per_step * kernel[what], 0);
   return {
     format: 1,
     recipe: plan.recipe,
@@ -137,11 +151,29 @@ export function reportJson(
       flops_per_step: ofKernels("flops"),
       bytes_per_step: ofKernels("bytes"),
       kernels: plan.kernels.length,
+      cost_per_step: kernels.reduce((sum, { cost, dispatches_per_step: times }) => sum + times * cost, 0),
     },
+    kernels,
     decisions: plan.decisions,
     ...(verification.fits ? {} : { repairs }),
     checks: verification.checks.map(({ rule, passed, examined }) => ({ rule, passed, examined })),
   };
+}
+
+function kernelsOf(plan: Plan): readonly ReportKernel[] {
+  const times = plan.kernels.map(() => 0);
+  for (const { name, dispatches } of plan.programs) {
+    const runs = timesPerStep(plan, name);
+    for (const { kernel } of dispatches) times[kernel] = (times[kernel] ?? 0) + runs;
+  }
+  return plan.kernels.map((kernel, at) => ({
+    name: kernel.name,
+    about: kernel.about,
+    dispatches_per_step: times[at] ?? 0,
+    flops: kernel.flops,
+    bytes: kernel.bytes,
+    cost: costOfKernel(kernel, plan.device),
+  }));
 }
 
 /** Tensors of the device with memory of their own that are live at the program's fullest dispatch; all persistent ones are. */
