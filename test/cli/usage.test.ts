@@ -78,7 +78,7 @@ test.each([
   expect(err).toContain(says);
 });
 
-test.each([[["lsp"]], [["compile", "good.ftl", "--plan=html"]], [["train", "good.ftl", "--resume"]]])(
+test.each([[["lsp"]], [["train", "good.ftl", "--resume"]]])(
   "%j is not built yet and says so",
   async (args) => {
     const { code, out, err } = await ftlc(args);
