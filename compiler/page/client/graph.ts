@@ -22,15 +22,22 @@ export interface Fold {
 
 export function foldsOf(program: Program): readonly Fold[] {
   const stretches: { part: string; layer: number; dispatches: Dispatch[] }[] = [];
-  for (const dispatch of program.dispatches) {
-    const part = partOf(dispatch.pattern);
+  const { dispatches } = program;
+  for (let at = 0; at < dispatches.length;) {
+    const [part, layer] = standingOf(dispatches[at]);
+    let end = at + 1;
+    for (; end < dispatches.length; end += 1) {
+      const [otherPart, otherLayer] = standingOf(dispatches[end]);
+      if (otherPart !== part || otherLayer !== layer) break;
+    }
+    const run = dispatches.slice(at, end);
     const last = stretches.at(-1);
-    // What belongs to no part goes with its neighbours.
-    if (last !== undefined && (part === "" || (part === last.part && dispatch.layer === last.layer)))
-      last.dispatches.push(dispatch);
-    else if (last?.part === "" && stretches.length === 1)
-      Object.assign(last, { part, layer: dispatch.layer }).dispatches.push(dispatch);
-    else stretches.push({ part, layer: dispatch.layer, dispatches: [dispatch] });
+    // A few dispatches that belong to no part go with those before them.
+    const joins = last !== undefined && part === "" && run.length < fewDispatches;
+    const goesOn = last?.part === part && last.layer === layer;
+    if (last !== undefined && (joins || goesOn)) last.dispatches.push(...run);
+    else stretches.push({ part, layer, dispatches: [...run] });
+    at = end;
   }
   const folds: { part: string; stretches: Stretch[]; key: string }[] = [];
   for (const stretch of stretches) {
@@ -40,6 +47,12 @@ export function foldsOf(program: Program): readonly Fold[] {
     else folds.push({ part: stretch.part, stretches: [stretch], key });
   }
   return folds;
+}
+
+const fewDispatches = 8;
+
+function standingOf(dispatch: Dispatch | undefined): readonly [string, number] {
+  return [partOf(dispatch?.pattern ?? ""), dispatch?.layer ?? -1];
 }
 
 /** Up to the layer's number; beside the layers, the whole path. */

@@ -76,6 +76,7 @@ export function memoryMap(state: State): MemoryMap {
     context.fillStyle = palette.surface;
     context.fillRect(margin.left, margin.top, w, h);
     context.font = "12px system-ui, sans-serif";
+    context.textAlign = "left";
     context.textBaseline = "middle";
     for (const block of blocks) {
       const found = rectangle(block);

@@ -100,8 +100,9 @@ function controls(state: State): HTMLElement {
     const [low, high] = spanOfBytes(model, whole.value === "whole");
     state.change({ whole: whole.value === "whole", low, high });
   });
-  state.watch(({ scene }) => {
-    scenes.value = String(model.scenes.indexOf(scene));
+  state.watch((look) => {
+    scenes.value = String(model.scenes.indexOf(look.scene));
+    whole.value = look.whole ? "whole" : "moving";
   });
   return make(
     "div",

@@ -1,7 +1,7 @@
 // The recipe beside the plan, line by line: a line with something behind it is a button that lights its blocks, kernels and decisions, and is lit
 // by them. In: the state. Out: the pane. Holds: the lit line is in sight whenever something is picked.
 import { make } from "./dom.ts";
-import { chosenLine, litLines, type State } from "./state.ts";
+import { chosenLine, litLines, spanOfBytes, type State } from "./state.ts";
 import { bytesText } from "../../plan/units.ts";
 
 export function recipePane(state: State): HTMLElement {
@@ -14,9 +14,7 @@ export function recipePane(state: State): HTMLElement {
       ? make("button", { type: "button", class: "code", "aria-pressed": "false" }, code)
       : code;
     if (linked.has(line)) {
-      content.addEventListener("click", () =>
-        state.change({ pickedLine: state.look.pickedLine === line ? undefined : line, picked: undefined }),
-      );
+      content.addEventListener("click", () => pick(state, line));
       content.addEventListener("pointerenter", () => state.change({ pointedLine: line }));
       content.addEventListener("pointerleave", () => state.change({ pointedLine: undefined }));
     }
@@ -53,6 +51,17 @@ export function recipePane(state: State): HTMLElement {
     make("ol", { tabindex: 0, "aria-label": "Lines of the recipe" }, ...rows),
     told,
   );
+}
+
+/** Picks a line, or lets go of it. Where its blocks are all held throughout, these are shown too. */
+function pick(state: State, line: number): void {
+  const { model, look } = state;
+  const pickedLine = look.pickedLine === line ? undefined : line;
+  const [bottom, top] = spanOfBytes(model, false);
+  const own = model.blocks.filter(({ lines }) => lines.includes(line));
+  const isHidden = !look.whole && own.length > 0 && own.every(({ at }) => at < bottom || at >= top);
+  const [low, high] = spanOfBytes(model, true);
+  state.change({ pickedLine, picked: undefined, ...(isHidden ? { whole: true, low, high } : {}) });
 }
 
 /** Bytes of each block that is live at the fullest moment. */

@@ -56,11 +56,17 @@ export function kernelsSection(state: State): HTMLElement {
     make("thead", {}, make("tr", {}, ...heads)),
     body,
   );
-  return section(
-    "kernels",
-    "Kernels",
-    make("div", { class: "scroll tall", tabindex: 0, role: "region", "aria-label": "Kernels" }, made),
+  const place = make(
+    "div",
+    { class: "scroll tall", tabindex: 0, role: "region", "aria-label": "Kernels" },
+    made,
   );
+  state.watch(({ pickedLine }, before) => {
+    if (pickedLine === undefined || pickedLine === before.pickedLine) return;
+    const first = [...body.children].find((row) => row.classList.contains("lit"));
+    if (first instanceof HTMLElement) place.scrollTop = first.offsetTop - first.offsetHeight - 8;
+  });
+  return section("kernels", "Kernels", place);
 }
 
 function compared(a: number | string, b: number | string): number {
