@@ -1,6 +1,7 @@
 // The data of a report's page. In: a plan with what the verifier found, the recipe's text and settings. Out: plain data (`data.ts`) in
 // which names are shared between layers and everything knows the lines of the recipe that stand behind it.
 import { positionAt, type Source, type Span } from "../../grammar/source.ts";
+import { parse } from "../../grammar/parse.ts";
 import { causesOf, causesOfDecision } from "../causes.ts";
 import type { Settings } from "../language/settings.ts";
 import type { MemoryKind, Plan, PlanProgram, PlanTensor } from "../plan/plan.ts";
@@ -25,7 +26,7 @@ export interface PageInput {
 export function pagePlan(input: PageInput): PagePlan {
   const { title, plan, verification, settings, source, repairs, refusal } = input;
   const words = { names: listing(), shapes: listing(), kinds: listing(), types: listing() };
-  const lines = linesIn(source, settings);
+  const lines = linesIn(source);
   const own = plan.tensors.flatMap((tensor, index) => (tensor.aliasOf === undefined ? [index] : []));
   const roots = rootsOf(plan, own);
   const cause = (kind: MemoryKind, name: string): number => lines.indexOf(causesOf(kind, name, settings));
@@ -85,7 +86,11 @@ interface Lines {
   union(indices: Iterable<number>): number;
 }
 
-function linesIn(source: Source, settings: Settings): Lines {
+function linesIn(source: Source): Lines {
+  const recipes = parse(source).file.items.filter((item) => item.kind === "recipe");
+  const clauses = recipes.flatMap((recipe) => recipe.clauses);
+  const isSaid = ({ start }: Span): boolean =>
+    clauses.some(({ span }) => span.start <= start && start < span.end);
   const list: number[][] = [];
   const known = new Map<string, number>();
   const add = (lines: Iterable<number>): number => {
@@ -103,7 +108,7 @@ function linesIn(source: Source, settings: Settings): Lines {
     indexOf: (spans) =>
       add(
         spans
-          .filter((span) => span.source.path === source.path && span.start !== settings.span.start)
+          .filter((span) => span.source.path === source.path && isSaid(span))
           .map((span) => positionAt(span.source, span.start).line),
       ),
     union: (indices) => add([...indices].flatMap((index) => list[index] ?? [])),
