@@ -185,7 +185,8 @@ function listenPointer(
     }
     const block = blockAt(event.offsetX, event.offsetY);
     if (block !== state.look.pointed) state.change({ pointed: block });
-    showTip(tip, front, state.model, block, event);
+    // A finger covers what it points at: what is picked is told below.
+    if (event.pointerType !== "touch") showTip(tip, front, state.model, block, event);
   });
   const leave = (): void => {
     grabbed = undefined;
