@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";
 import { join } from "node:path";
+import { compileFunction } from "node:vm";
 
 const folder = import.meta.dirname;
 const target = join(folder, "client.gen.ts");
@@ -34,7 +35,7 @@ export function clientModule(): string {
     .replaceAll(/\s*\n\s*/g, "\n")
     .trim();
   // Names of all files share one block: a name that stands twice is a mistake here and not in the browser.
-  new Function(script);
+  compileFunction(script);
   return [
     "// Made by `npm run generate` from compiler/page/client; change that and run it again.",
     "",

@@ -121,7 +121,7 @@ function decisions({ decisions }: PlanReport): string {
   for (const decision of decisions)
     alike.set(keyOf(decision), [...(alike.get(keyOf(decision)) ?? []), decision.what]);
   const lines = [...alike].flatMap(([chosen, what]) => {
-    const [first] = decisions.filter((decision) => keyOf(decision) === chosen);
+    const first = decisions.find((decision) => keyOf(decision) === chosen);
     const others = what.length > mostNames ? [`${what.length - 1} more`] : what.slice(1);
     const considered = others.length > 0 ? [] : (first?.considered ?? []).filter(isMeasured);
     return [
