@@ -47,7 +47,7 @@ export function memorySection(state: State): HTMLElement {
         ? make(
             "p",
             { class: "hint" },
-            "Point at a block for what it is, pick it to keep it here. With the keyboard: ← → walk through the step, ↑ ↓ through memory, + − 0 zoom, Escape lets go.",
+            "Point at a block for what it is, pick it to keep it here. Drag along the curve to see a part of the step larger. With the keyboard: ← → walk through the step, ↑ ↓ through memory, + − 0 zoom, Escape lets go.",
           )
         : make(
             "dl",

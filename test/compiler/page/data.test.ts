@@ -114,3 +114,45 @@ describe("the data of a plan", () => {
     expect(html.match(/<\/script>/g)).toHaveLength(2);
   });
 });
+
+describe("the style", () => {
+  const style = readFileSync(join(import.meta.dirname, "../../../compiler/page/client/style.css"), "utf8");
+  const [, light = "", dark = ""] = style.split(":root {");
+  /** Contrast as WCAG 2.2 defines it. */
+  const luminance = (colour: string): number => {
+    const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((at) => {
+      const part = Number.parseInt(colour.slice(at, at + 2), 16) / 255;
+      return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+    });
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+  };
+  const contrast = (a: string, b: string): number => {
+    const [low = 0, high = 0] = [luminance(a), luminance(b)].toSorted((x, y) => x - y);
+    return (high + 0.05) / (low + 0.05);
+  };
+
+  test.each([
+    ["light", light],
+    ["dark", dark],
+  ])("%s: every colour that text has stands out from what it stands on", (_, rules) => {
+    const colour = (name: string): string => new RegExp(`--${name}: (#[0-9a-f]{6})`).exec(rules)?.[1] ?? "";
+    const inks = ["text", "faint", "accent", "alarm", "good"];
+    for (const ink of inks)
+      for (const ground of ["ground", "surface"])
+        expect([ink, contrast(colour(ink), colour(ground)) >= 4.5]).toEqual([ink, true]);
+    // Words of a recipe, on a lit line too; names inside of blocks have the surface's colour.
+    for (const ink of ["text", "faint", "weights", "activations", "adapter"])
+      expect([ink, contrast(colour(ink), colour("lit")) >= 4.5]).toEqual([ink, true]);
+    for (const kind of [
+      "weights",
+      "adapter",
+      "gradients",
+      "optimizer",
+      "activations",
+      "workspace",
+      "constants",
+      "io",
+    ])
+      expect([kind, contrast(colour(kind), colour("surface")) >= 4.5]).toEqual([kind, true]);
+  });
+});
