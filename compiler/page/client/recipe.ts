@@ -53,13 +53,15 @@ export function recipePane(state: State): HTMLElement {
   );
 }
 
-/** Picks a line, or lets go of it. Where its blocks are all held throughout, these are shown too. */
+/** Picks a line, or lets go of it. Where most of its bytes are held throughout, these are shown too. */
 function pick(state: State, line: number): void {
   const { model, look } = state;
   const pickedLine = look.pickedLine === line ? undefined : line;
   const [bottom, top] = spanOfBytes(model, false);
   const own = model.blocks.filter(({ lines }) => lines.includes(line));
-  const isHidden = !look.whole && own.length > 0 && own.every(({ at }) => at < bottom || at >= top);
+  const sumOf = (some: typeof own): number => some.reduce((sum, { bytes }) => sum + bytes, 0);
+  const outside = sumOf(own.filter(({ at }) => at < bottom || at >= top));
+  const isHidden = !look.whole && 2 * outside > sumOf(own);
   const [low, high] = spanOfBytes(model, true);
   state.change({ pickedLine, picked: undefined, ...(isHidden ? { whole: true, low, high } : {}) });
 }
