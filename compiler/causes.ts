@@ -38,16 +38,20 @@ function spansOfAdapter({ name, options }: AdapterSettings): readonly Span[] {
 
 /** The settings that a decision answers to: what it is named after, or the budget for how memory is laid out. */
 export function causesOfDecision(what: string, settings: Settings): readonly Span[] {
-  const { accumulation, checkpoint, precision, memory, offload } = settings;
-  const said: Readonly<Record<string, Span | undefined>> = {
-    accumulation: accumulation.span,
-    checkpoint: checkpoint.span,
-    precision: precision.span,
-    offload: offload.span,
-    order: memory?.span,
-    memory: memory?.span,
+  const { accumulation, checkpoint, precision, memory, model, adapters, optimizer } = settings;
+  const budget = memory === undefined ? [] : [memory.span];
+  const said: Readonly<Record<string, readonly Span[]>> = {
+    accumulation: [accumulation.span],
+    checkpoint: [checkpoint.span],
+    precision: [precision.span],
+    offload: [
+      ...(model.offload ? [model.path.span] : []),
+      ...adapters.filter(({ offload }) => offload).map(({ name }) => name.span),
+      ...(settings.offload ? [optimizer.name.span] : []),
+    ],
+    order: budget,
+    memory: budget,
   };
   const [word = ""] = what.split(" ");
-  const span = said[word];
-  return span === undefined ? [] : [span];
+  return said[word] ?? [];
 }

@@ -27,7 +27,11 @@ export function pagePlan(input: PageInput): PagePlan {
   const { title, plan, verification, settings, source, repairs, refusal } = input;
   const words = { names: listing(), shapes: listing(), kinds: listing(), types: listing() };
   const lines = linesIn(source);
-  const own = plan.tensors.flatMap((tensor, index) => (tensor.aliasOf === undefined ? [index] : []));
+  // What lives on the host has no place in the map: kernels see it where it is brought up to.
+  const onDevice = plan.buffers.flatMap(({ memory }, index) => (memory === "device" ? [index] : []));
+  const own = plan.tensors.flatMap(({ aliasOf, buffer }, index) =>
+    aliasOf === undefined && onDevice.includes(buffer) ? [index] : [],
+  );
   const roots = rootsOf(plan, own);
   const cause = (kind: MemoryKind, name: string): number => lines.indexOf(causesOf(kind, name, settings));
   const tensors = own.flatMap((index) => plan.tensors[index] ?? []);
@@ -38,7 +42,7 @@ export function pagePlan(input: PageInput): PagePlan {
     refusal: refusal && { message: refusal.message, label: refusal.label },
     recipe: { path: source.path, lines: source.text.replace(/\n$/, "").split(/\r?\n/) },
     places: plan.spans.map(({ file, line }) => `${file}:${line}`),
-    tensors: tensorColumns(plan, tensors, words, cause),
+    tensors: tensorColumns(plan, tensors, onDevice, words, cause),
     kernels: kernelsOf(plan, (tensor) => cause(tensor.kind, tensor.name), lines),
     programs: plan.programs.map((program) => programColumns(plan, program, roots, words.names)),
     step: programsOfStep(plan).map((program) => plan.programs.indexOf(program)),
@@ -48,9 +52,9 @@ export function pagePlan(input: PageInput): PagePlan {
     shapes: words.shapes.list,
     kinds: words.kinds.list,
     types: words.types.list,
-    buffers: plan.buffers.map(({ name, size }, buffer) => ({
-      name,
-      size,
+    buffers: onDevice.map((buffer) => ({
+      name: plan.buffers[buffer]?.name ?? "",
+      size: plan.buffers[buffer]?.size ?? 0,
       transient: tensors.some((tensor) => tensor.buffer === buffer && tensor.lifetime !== undefined),
     })),
   };
@@ -139,6 +143,7 @@ function withoutLayer(text: string): readonly [string, number] {
 function tensorColumns(
   plan: Plan,
   tensors: readonly PlanTensor[],
+  buffers: readonly number[],
   words: Readonly<Record<"names" | "shapes" | "kinds" | "types", Listing>>,
   cause: (kind: MemoryKind, name: string) => number,
 ): PageTensors {
@@ -151,7 +156,7 @@ function tensorColumns(
     kind: pack(tensors.map(({ kind }) => words.kinds.indexOf(kind))),
     type: pack(tensors.map(({ type }) => words.types.indexOf(type))),
     shape: pack(tensors.map(({ shape }) => words.shapes.indexOf(shape.join(" × ")))),
-    buffer: pack(tensors.map(({ buffer }) => buffer)),
+    buffer: pack(tensors.map(({ buffer }) => buffers.indexOf(buffer))),
     offset: pack(tensors.map(({ offset }) => offset)),
     size: pack(tensors.map(({ size }) => size)),
     program: pack(tensors.map(({ lifetime }) => programs.get(lifetime?.program ?? "") ?? -1)),

@@ -12,12 +12,14 @@ export interface Stretch {
   readonly bytes: number;
 }
 
-/** Bytes of what is live for good: variables, their states, tables. */
+/** Bytes of what is live on the device for good: variables, their states, tables. */
 export function heldBytes(plan: Plan): number {
   const unit = plan.device.limits.minStorageBufferOffsetAlignment;
   return plan.tensors.reduce(
-    (sum, { aliasOf, lifetime, size }) =>
-      aliasOf === undefined && lifetime === undefined ? sum + roundUp(size, unit) : sum,
+    (sum, { aliasOf, lifetime, size, buffer }) =>
+      aliasOf === undefined && lifetime === undefined && plan.buffers[buffer]?.memory === "device"
+        ? sum + roundUp(size, unit)
+        : sum,
     0,
   );
 }
