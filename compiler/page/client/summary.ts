@@ -97,7 +97,7 @@ export function kindsSection({ model }: State): HTMLElement {
     make(
       "p",
       { class: "note" },
-      `Held in ${types.join(", ")}. ${(memory.peak_bytes / Math.max(1, memory.lower_bound_bytes)).toFixed(4)} of the lower bound. Host: ${bytesText(memory.host.peak_bytes)}, ${bytesText(memory.host.traffic_per_step)} moved a step.`,
+      `Held in ${types.join(", ")}. ${(memory.peak_bytes / Math.max(1, memory.lower_bound_bytes)).toFixed(4)} of the lower bound. Host: ${bytesText(memory.host.peak_bytes)}${offloaded(memory.host.held_bytes)}, ${bytesText(memory.host.traffic_per_step)} moved a step.`,
     ),
   );
 }
@@ -128,6 +128,10 @@ export function stepSection({ model }: State): HTMLElement {
     ),
     table("Programs", ["program", "a step", "dispatches", "operations", "peak"], programs),
   );
+}
+
+function offloaded(bytes: number): string {
+  return bytes === 0 ? "" : `, ${bytesText(bytes)} of it offloaded`;
 }
 
 /** The first column is words, the others are numbers. */
