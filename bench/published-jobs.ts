@@ -45,7 +45,7 @@ export const jobs: readonly Job[] = [
     unit: "GB",
     points: perLength("11.5", "11.5", "12.3", "13.9", "16.9", "23.5"),
     of: peak,
-    why: "the same; of the rest here, most is a layer's decoded weights",
+    why: "the same; of the rest here, most is a layer's weights, decoded to f32",
   },
   {
     job: "Llama-3.1-8B, LoRA, 2 × 2048 (torchtune)",
@@ -107,7 +107,11 @@ export const jobs: readonly Job[] = [
     job: "3B parameters, optimizer state: AdamW, Adafactor, 8-bit AdamW",
     recipe: "llama-3.2-3b-full",
     unit: "GB",
-    points: [...one("24"), ...one("> 12", "optimizer=adafactor { rate: 1e-4, momentum: 0.9 }"), ...one("6", adamw8)],
+    points: [
+      ...one("24"),
+      ...one("> 12", "optimizer=adafactor { rate: 1e-4, momentum: 0.9 }"),
+      ...one("6", adamw8),
+    ],
     of: ({ by_kind }) => by_kind.optimizer,
     why: "this model has 3.21 B parameters: 8.0, 4.0 and 2.03 bytes each, as the rule has it. Adafactor with momentum; without it the state is 7 MB of rows and columns",
   },

@@ -12,6 +12,7 @@ import { training } from "../plan/modules.ts";
 import { rules, seal, verify } from "../../../compiler/verify/verify.ts";
 import { corrupt } from "./corrupt.ts";
 import { draftOf, rehash, rehashKernels, relive, retotal } from "./draft.ts";
+import { drawnPlan } from "./many-plans.ts";
 import { mutations } from "./mutations.ts";
 import type { Plan } from "../../../compiler/plan/plan.ts";
 
@@ -117,6 +118,19 @@ describe("corrupted plans", () => {
     expect(total).toBeGreaterThan(500);
     const covered = new Set(mutations.map(({ rule }) => rule));
     expect(rules.map(({ name }) => name).filter((name) => !covered.has(name))).toEqual([]);
+  });
+
+  // A share of what `npm run bench:verifier` does with 500 plans.
+  test.each([7, 9, 13])("none passes of a drawn plan: seed %i", (seed) => {
+    const { plan, recipe } = drawnPlan(seed);
+    expect(verify(plan).refusals, recipe).toEqual([]);
+    const outcomes = mutations.map((mutation, kind) => ({
+      name: mutation.name,
+      outcome: corrupt(plan, mutation, 1000 * kind + seed),
+    }));
+    const made = outcomes.filter(({ outcome }) => outcome !== undefined);
+    expect(made.length).toBeGreaterThan(90);
+    expect(made.flatMap(({ name, outcome }) => (outcome?.isAccepted === true ? [name] : []))).toEqual([]);
   });
 
   test("a refusal names the rule, the buffer, the tensors, the dispatch and the recipe's line", () => {
