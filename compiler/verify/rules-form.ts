@@ -94,7 +94,7 @@ export const form: Rule = {
     });
     for (const { program, each } of plan.step) {
       report.examine();
-      if (!isOneOf(each, turns)) report.refuse(`a step runs '${program}' for each ${String(each)}`);
+      if (!isOneOf(each, turns)) report.refuse(`a step runs '${program}' for each ${each}`);
       if (!plan.programs.some(({ name }) => name === program))
         report.refuse(`a step runs '${program}', a program that the plan does not have`);
     }

@@ -528,7 +528,7 @@ const flow: Mutation[] = [
         ({ stack, shape, initial }) => stack && (shape[0] ?? 1) > 1 && "names" in initial,
       ),
       random,
-      (of) => (of.stack = false) === false,
+      (of) => void (of.stack = false),
     ),
   ),
   make("job", "a batch of more rows than its micro-batches", (draft) => (draft.job.batch += 1) > 0),
@@ -757,7 +757,7 @@ const kernels: Mutation[] = [
   ),
   make("features", "a feature that the device lacks", (draft, random) =>
     one(draft.kernels, random, (of) => {
-      const [lacking] = ["subgroups", "shader-f16", "clip-distances"].filter(
+      const lacking = ["subgroups", "shader-f16", "clip-distances"].find(
         (feature) => !draft.device.features.includes(feature),
       );
       if (lacking === undefined) return false;
