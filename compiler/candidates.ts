@@ -7,7 +7,7 @@ import { kernelGradients } from "./kernels/library.ts";
 import type { Settings } from "./language/settings.ts";
 import { keepAll, type Checkpointing } from "./passes/checkpoint.ts";
 import { ladderOf, type Rung } from "./passes/checkpoint-ladder.ts";
-import type { Analyses } from "./passes/fuse-units.ts";
+import { noAnalyses, type Analyses } from "./passes/fuse-units.ts";
 import { schedule } from "./plan/build.ts";
 import { chooser, type Chooser } from "./plan/choice.ts";
 import type { Obstacle } from "./plan/layout.ts";
@@ -31,10 +31,23 @@ export interface Candidates {
 /** Where all kernels come from. */
 export const kernels = { choose: chooseKernel, inPlaceCandidates };
 
-export function candidatesOf(elaborated: Elaborated, settings: Settings, profile: DeviceProfile): Candidates {
+/** What has been found out about kernels for a profile. The same for all recipes, so whoever plans several may keep it. */
+export interface Knowledge {
+  readonly profile: DeviceProfile;
+  readonly analyses: Analyses;
+  readonly chosen: Chooser;
+}
+
+export function knowledgeOf(profile: DeviceProfile): Knowledge {
+  return { profile, analyses: noAnalyses(), chosen: chooser(kernels, profile) };
+}
+
+export function candidatesOf(
+  elaborated: Elaborated,
+  settings: Settings,
+  { profile, analyses, chosen }: Knowledge,
+): Candidates {
   const { trained, along, step, duringBackward, lossScale, module } = elaborated;
-  const analyses: Analyses = new Map();
-  const chosen = chooser(kernels, profile);
   const precision = settings.precision.value === "f32" ? undefined : settings.precision.value;
   const choices = (policy: Checkpointing): Choices => ({
     trained,
@@ -55,10 +68,19 @@ export function candidatesOf(elaborated: Elaborated, settings: Settings, profile
   });
 
   const settled = once(() => runStages(part(false), { ...choices(keepAll), duringBackward: false }));
+  // What comes before the first stage that asks for the policy.
+  const untouching = stages.findIndex(({ name }) => name === "segment");
+  const untouched = once(() => {
+    const done = runStages(part(true), choices(keepAll), stages.slice(0, untouching));
+    return [done, [...done.values()].at(-1) ?? part(true)] as const;
+  });
   const known = new Map<string, ReadonlyMap<string, Module>>();
   const changed = (policy: Checkpointing): ReadonlyMap<string, Module> => {
     const key = policy.shares.map(({ layers, every, price }) => [layers, every, price].join()).join(" ");
-    const made = known.get(key) ?? runStages(part(true), choices(policy));
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const [first, last] = untouched();
+    const made = new Map([...first, ...runStages(last, choices(policy), stages.slice(untouching))]);
     known.set(key, made);
     return made;
   };

@@ -2,14 +2,14 @@
 // and the policy with the least predicted time for a step that fits, and the decisions for the plan. Holds: the same recipe, profile
 // and budget give the same choice; what the recipe says is not weighed against anything.
 import type { Diagnostic } from "../grammar/diagnostic.ts";
-import { candidatesOf, type Candidates } from "./candidates.ts";
+import { candidatesOf, type Candidates, type Knowledge } from "./candidates.ts";
 import { inWords, saidPolicy } from "./checkpointing.ts";
 import { elaborate, type ElaborationInput } from "./elaborate/elaborate.ts";
 import { fit, measuring, type Measure, type Search } from "./fit.ts";
 import type { Settings } from "./language/settings.ts";
 import type { Checkpointing } from "./passes/checkpoint.ts";
 import type { Obstacle } from "./plan/layout.ts";
-import type { Decision, DeviceProfile } from "./plan/plan.ts";
+import type { Decision } from "./plan/plan.ts";
 
 /** The recipe with micro-batches of one size. */
 export interface Way {
@@ -33,7 +33,7 @@ export interface Ways {
   way(accumulation: number): Way | { readonly diagnostics: readonly Diagnostic[] };
 }
 
-export function waysOf(input: ElaborationInput, profile: DeviceProfile): Ways {
+export function waysOf(input: ElaborationInput, knowledge: Knowledge): Ways {
   const known = new Map<number, ReturnType<Ways["way"]>>();
   const { settings } = input;
   return {
@@ -42,7 +42,7 @@ export function waysOf(input: ElaborationInput, profile: DeviceProfile): Ways {
       if (before !== undefined) return before;
       const rows = settings.batch.value / accumulation;
       const { elaborated, diagnostics } = elaborate({ ...input, rows });
-      const candidates = elaborated && candidatesOf(elaborated, settings, profile);
+      const candidates = elaborated && candidatesOf(elaborated, settings, knowledge);
       const made =
         candidates === undefined
           ? { diagnostics }

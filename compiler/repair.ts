@@ -6,6 +6,7 @@
 import type { Edit } from "../grammar/diagnostic.ts";
 import { parse } from "../grammar/parse.ts";
 import type { Recipe } from "../grammar/syntax.ts";
+import { knowledgeOf } from "./candidates.ts";
 import { compileStages, type Compilation, type CompileOptions } from "./compile.ts";
 import { applied, combined, rewrite } from "./language/rewrite.ts";
 import type { Settings } from "./language/settings.ts";
@@ -110,12 +111,14 @@ type Trial = (changes: readonly Change[]) => Outcome | undefined;
 /** Plans the recipe with changes; undefined where that makes no recipe. Gives up after many. */
 function trials(recipe: Recipe, options: CompileOptions): Trial {
   let left = MOST_TRIALS;
+  const { knowledge = options.profile && knowledgeOf(options.profile) } = options;
+  const again = { ...options, ...(knowledge === undefined ? {} : { knowledge }) };
   return (changes) => {
     const edits = changes.map(({ path, value }) => rewrite(recipe, path, value));
     const edit = combined(edits.filter((each) => each !== undefined));
     if (left === 0 || edit === undefined || edits.includes(undefined)) return undefined;
     left -= 1;
-    return outcomeOf(changes, edit, compileStages(applied(edit), options));
+    return outcomeOf(changes, edit, compileStages(applied(edit), again));
   };
 }
 

@@ -10,7 +10,7 @@ import { checkpoint, type Checkpointing } from "./passes/checkpoint.ts";
 import { segment } from "./passes/checkpoint-segment.ts";
 import type { KernelGradients } from "./passes/differentiate-context.ts";
 import { fuse } from "./passes/fuse.ts";
-import type { Analyses } from "./passes/fuse-units.ts";
+import { noAnalyses, type Analyses } from "./passes/fuse-units.ts";
 import { joinLoops } from "./passes/loops.ts";
 import { absorb } from "./passes/loops-absorb.ts";
 import { precise, type Precision } from "./passes/precision.ts";
@@ -136,7 +136,7 @@ export const stages: readonly Stage[] = [
     name: "fuse",
     why: "values become kernels: what is computed together is read and written once",
     // A result that is left in a variable the program has read takes that one's place, so one kernel may read and write it.
-    run: (module, { profile, analyses = new Map() }) => {
+    run: (module, { profile, analyses = noAnalyses() }) => {
       const done = new Map<string, Region>();
       const shared = new Map<Region, number>();
       for (const { region } of module.programs) if (!shared.has(region)) shared.set(region, shared.size);
