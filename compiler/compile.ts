@@ -28,6 +28,8 @@ export interface PlanOptions {
   readonly memory?: number;
   /** What the plan is for; training and evaluating where absent. */
   readonly purposes?: readonly Purpose[];
+  /** Only what fits is wanted: where nothing does, the plan need not be the smallest. */
+  readonly rough?: boolean;
   /** What planning for the same profile has found out before. */
   readonly knowledge?: Knowledge;
   /** SHA-256 as the platform has it; one in plain code where absent, which gives the same. */
@@ -119,7 +121,7 @@ function compileRun(front: Front, run: Run | undefined, options: PlanOptions): C
     knowledge?.profile === profile ? knowledge : knowledgeOf(profile),
   );
   const budget = options.memory ?? settings.memory?.value ?? profile.memory;
-  const made = planWithin(budget, ways, settings, profile);
+  const made = planWithin({ budget, rough: options.rough === true }, ways, settings, profile);
   if ("diagnostics" in made) return failed([...front.diagnostics, ...made.diagnostics]);
   const { built, after } = made;
   const { elaborated } = made.way.candidates;
@@ -150,14 +152,14 @@ interface Made {
 
 /** Chooses and plans. Offsets may leave holes that no measure tells of: then the choice is made again within as much less. */
 function planWithin(
-  budget: number,
+  { budget, rough }: { readonly budget: number; readonly rough: boolean },
   ways: Ways,
   settings: Settings,
   profile: DeviceProfile,
 ): Made | { readonly diagnostics: readonly Diagnostic[] } {
   let less = 0;
   for (;;) {
-    const choice = choose(ways, settings, budget - less);
+    const choice = choose(ways, settings, { bytes: budget - less, rough });
     if ("diagnostics" in choice) return choice;
     if ("obstacles" in choice) return { diagnostics: obstacleProblems(choice, settings) };
     const { way, policy, decisions, searched } = choice;

@@ -44,7 +44,6 @@ interface Outcome {
   readonly settings: Settings;
 }
 
-const ENOUGH = 4;
 const MOST_TRIALS = 16;
 
 export function repairsOf(
@@ -67,13 +66,15 @@ export function repairsOf(
   const failing = knobsOf(start).filter(({ steps }) => !firstFitting(steps, start, trial, add));
   // Where everything together does not suffice, nothing does.
   const everything = failing.flatMap(({ steps }) => steps.slice(-1));
-  if (found.length === 0 && !isWithin(trial(everything))) return [];
+  const all = found.length === 0 ? trial(everything) : undefined;
+  if (found.length === 0 && !isWithin(all)) return [];
+  const wanted = all === undefined ? 3 : 2;
 
   // What costs no quality and does not suffice, as far as it goes, and one thing more; then one more for good, until something fits.
   let kept: Outcome | undefined = start;
   let more = failing.filter(({ name }) => costless.has(name));
   const done = new Set(costless);
-  while (found.length < 3 && kept !== undefined) {
+  while (found.length < wanted && kept !== undefined) {
     const changes: readonly Change[] = [...kept.changes, ...more.flatMap(({ steps }) => steps.slice(-1))];
     // One change alone was tried already.
     if (changes.length > kept.changes.length) {
@@ -81,17 +82,18 @@ export function repairsOf(
       if (changes.length > 1) add(kept);
     }
     const from: Outcome | undefined = kept;
-    if (from === undefined) return found;
+    if (from === undefined) break;
     const others = knobsOf(from).filter(({ name }) => !done.has(name));
     // Of the recipe as it is, all single changes are tried already.
     for (const { steps } of from === start ? [] : others) {
-      if (found.length >= ENOUGH) break;
+      if (found.length >= wanted) break;
       firstFitting(steps, from, trial, add);
     }
     more = others.slice(0, 1);
     for (const { name } of more) done.add(name);
-    if (more.length === 0) return found;
+    if (more.length === 0) break;
   }
+  if (found.length < 3) add(all);
   return found;
 }
 
@@ -112,13 +114,18 @@ type Trial = (changes: readonly Change[]) => Outcome | undefined;
 function trials(recipe: Recipe, options: CompileOptions): Trial {
   let left = MOST_TRIALS;
   const { knowledge = options.profile && knowledgeOf(options.profile) } = options;
-  const again = { ...options, ...(knowledge === undefined ? {} : { knowledge }) };
+  const again = { ...options, rough: true, ...(knowledge === undefined ? {} : { knowledge }) };
+  const known = new Map<string, Outcome | undefined>();
   return (changes) => {
+    const key = changes.map(({ path, value }) => `${path}=${value}`).join(";");
+    if (known.has(key)) return known.get(key);
     const edits = changes.map(({ path, value }) => rewrite(recipe, path, value));
     const edit = combined(edits.filter((each) => each !== undefined));
     if (left === 0 || edit === undefined || edits.includes(undefined)) return undefined;
     left -= 1;
-    return outcomeOf(changes, edit, compileStages(applied(edit), again));
+    const outcome = outcomeOf(changes, edit, compileStages(applied(edit), again));
+    known.set(key, outcome);
+    return outcome;
   };
 }
 

@@ -67,6 +67,29 @@ describe("checkpoint auto", () => {
   });
 });
 
+describe("what is chosen", () => {
+  const least = needs(plan("batch 4, checkpoint every 1")).bytes;
+  const most = needs(plan("batch 4, checkpoint none")).bytes;
+
+  it("is the same every time", () => {
+    const budget = Math.ceil((least + most) / 2);
+    const hashes = Array.from(
+      { length: 20 },
+      () => plan("batch 4, accumulation 1, checkpoint auto", [`memory=${budget}B`]).plan?.hash,
+    );
+    expect(new Set(hashes).size).toBe(1);
+  });
+
+  it("needs as little for every budget that is too small", () => {
+    const bytes = [0.1, 0.5, 0.9].map(
+      (share) =>
+        needs(plan("batch 4, checkpoint auto", [`memory=${Math.floor(share * least * 0.8)}B`])).bytes,
+    );
+    expect(new Set(bytes).size).toBe(1);
+    expect(bytes[0]).toBeLessThanOrEqual(least);
+  });
+});
+
 describe("other policies", () => {
   const [none, one] = [needs(plan("batch 2, checkpoint none")), needs(plan("batch 2, checkpoint every 1"))];
 
@@ -118,7 +141,9 @@ describe("accumulation auto", () => {
       expect(decision?.chosen).toBe(String(found?.job.accumulation));
       const costs = (decision?.considered ?? []).flatMap((text) => {
         const [, parts, cost] =
-          /^(\d+) × \d+ rows, checkpoint .*: \d+ bytes, cost ([\d.e+]+) GB moved a step$/.exec(text) ?? [];
+          /^(\d+) × \d+ rows, (?:checkpoint .*|foretold): (?:\d+ to )?\d+ bytes, (?:within the memory )?cost ([\d.e+]+) GB moved a step(?: or more)?$/.exec(
+            text,
+          ) ?? [];
         return parts === undefined ? [] : [{ parts, cost: Number(cost) }];
       });
       expect(costs.length).toBeGreaterThan(1);
