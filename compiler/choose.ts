@@ -2,7 +2,7 @@
 // and the policy with the least predicted time for a step that fits, and the decisions for the plan. Holds: the same recipe, profile
 // and budget give the same choice; what the recipe says is not weighed against anything.
 import type { Diagnostic } from "../grammar/diagnostic.ts";
-import { candidatesOf, type Candidates, type Knowledge } from "./candidates.ts";
+import { candidatesOf, type Candidates, type Knowledge, type Settled } from "./candidates.ts";
 import { inWords, saidPolicy } from "./checkpointing.ts";
 import { elaborate, type ElaborationInput } from "./elaborate/elaborate.ts";
 import { foretelling, type Foretold } from "./foretell.ts";
@@ -37,13 +37,14 @@ export interface Ways {
 export function waysOf(input: ElaborationInput, knowledge: Knowledge): Ways {
   const known = new Map<number, ReturnType<Ways["way"]>>();
   const { settings } = input;
+  const settled: Settled = new Map();
   return {
     way: (accumulation) => {
       const before = known.get(accumulation);
       if (before !== undefined) return before;
       const rows = settings.batch.value / accumulation;
       const { elaborated, diagnostics } = elaborate({ ...input, rows });
-      const candidates = elaborated && candidatesOf(elaborated, settings, knowledge);
+      const candidates = elaborated && candidatesOf(elaborated, settings, knowledge, settled);
       const made =
         candidates === undefined
           ? { diagnostics }

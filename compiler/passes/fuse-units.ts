@@ -1,5 +1,6 @@
 // The state of fusion: which values of a region lie in memory, and which of them each kernel writes. Everything else follows:
 // a kernel computes its outputs from the values in memory that others write, repeating whatever stands between.
+import type { Source, Span } from "../../grammar/source.ts";
 import { bytesOf, sizeOf, type Node, type Origin, type Region, type Value } from "../ir/graph.ts";
 import { ravel, unravel, variable } from "../kernels/index.ts";
 import { readIndex } from "../kernels/index-text.ts";
@@ -43,12 +44,31 @@ export interface Analyses {
   readonly kernels: Map<string, Analysis | undefined>;
   /** Bodies of repeats as they were fused, by all that can be told of them. */
   readonly bodies: Map<string, Region>;
-  readonly origins: WeakMap<Origin, number>;
-  nextOrigin: number;
+  /** A number for an origin; equal ones have one. */
+  origin(origin: Origin): number;
 }
 
 export function noAnalyses(): Analyses {
-  return { kernels: new Map(), bodies: new Map(), origins: new WeakMap(), nextOrigin: 0 };
+  const numbers = new Map<string, number>();
+  const sources = new WeakMap<Source, number>();
+  const known = new WeakMap<Origin, number>();
+  let next = 0;
+  const spanText = (span: Span | undefined): string => {
+    if (span === undefined) return "";
+    const source = sources.get(span.source) ?? next++;
+    sources.set(span.source, source);
+    return `${source} ${span.start} ${span.end}`;
+  };
+  const origin = (from: Origin): number => {
+    const before = known.get(from);
+    if (before !== undefined) return before;
+    const text = `${spanText(from.source)};${spanText(from.recipe)};${from.path}`;
+    const number = numbers.get(text) ?? numbers.size;
+    numbers.set(text, number);
+    known.set(from, number);
+    return number;
+  };
+  return { kernels: new Map(), bodies: new Map(), origin };
 }
 
 export function isFixed(node: Node): boolean {

@@ -8,7 +8,7 @@
 // How: at first every operation that computes is a kernel of its own, views and sources belonging to whoever reads them. Then,
 // as long as the estimate of the cost falls, the best of two changes is made: two kernels become one, or a kernel is computed
 // again by all who read it. A change must leave kernels that a template can write, and no kernel that waits for itself.
-import type { Origin, Region, Value } from "../ir/graph.ts";
+import type { Region, Value } from "../ir/graph.ts";
 import { identityOf } from "../ir/structure.ts";
 import { libraryKernels } from "../kernels/library.ts";
 import { plainLayouts } from "../kernels/kernel.ts";
@@ -63,13 +63,8 @@ function fuseBody(
   previous: readonly (number | undefined)[],
   analyses: Analyses,
 ): Region {
-  const { bodies, origins } = analyses;
-  const number = (origin: Origin): number => {
-    const known = origins.get(origin) ?? analyses.nextOrigin++;
-    origins.set(origin, known);
-    return known;
-  };
-  const key = `${previous.join()}:${identityOf(body, number)}`;
+  const { bodies, origin } = analyses;
+  const key = `${previous.join()}:${identityOf(body, origin)}`;
   const known = bodies.get(key) ?? fuseRegion(separateSources(body), profile, previous, analyses);
   bodies.set(key, known);
   return known;
