@@ -1,6 +1,6 @@
 // `npm run bench:compile -- [--runs N] [RECIPE …]`: what planning costs, measured as a user meets it. Comes in: recipes, or none for those of
-// test/fixtures and examples. Goes out: a line for each with the wall and processor time and the peak memory of
-// `ftlc compile --plan=json`, and what was planned. Holds: every run is a whole process of the built program, one at a time.
+// test/fixtures and examples and Llama-3-70B. Goes out: a line for each with the wall and processor time and the peak memory of
+// `ftlc compile --plan=json`, the least time of the verifier alone in a fresh process, and what was planned. Holds: every run is a whole process of the built program, one at a time.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,7 +10,12 @@ import type { Plan } from "../compiler/plan/plan.ts";
 
 const root = join(import.meta.dirname, "..");
 const program = join(root, "dist", "runtime", "cli", "main.js");
-const builtIn = ["test/fixtures/recipes/gpt2-full.ftl", "examples/quickstart.ftl", "examples/ranks.ftl"];
+const builtIn = [
+  "test/fixtures/recipes/gpt2-full.ftl",
+  "examples/quickstart.ftl",
+  "examples/ranks.ftl",
+  "bench/recipes/planned/llama-3-70b.ftl",
+];
 
 interface Usage {
   /** Seconds. */
@@ -26,6 +31,7 @@ interface Row {
   readonly "min s": string;
   readonly "user s": string;
   readonly "peak MiB": string;
+  readonly "verify s": string;
   readonly dispatches: number;
   readonly kernels: number;
   readonly "plan bytes": number;
@@ -65,7 +71,7 @@ function tableText(rows: readonly Row[]): string {
 }
 
 function measured(recipe: string): Row {
-  const { programs, kernels, bytes } = planOf(recipe);
+  const { programs, kernels, bytes, verifying } = planOf(recipe);
   const used = Array.from({ length: runs }, () => usageOf(recipe));
   const walls = used.map(({ wall }) => wall).toSorted((a, b) => a - b);
   return {
@@ -74,6 +80,7 @@ function measured(recipe: string): Row {
     "min s": at(walls, 0).toFixed(2),
     "user s": Math.min(...used.map(({ user }) => user)).toFixed(2),
     "peak MiB": (Math.max(...used.map(({ peak }) => peak)) / 1024).toFixed(0),
+    "verify s": verifying.toFixed(2),
     dispatches: programs.reduce((sum, { dispatches }) => sum + dispatches.length, 0),
     kernels: kernels.length,
     "plan bytes": bytes,
@@ -81,10 +88,33 @@ function measured(recipe: string): Row {
 }
 
 /** The plan itself; making it also leaves the program's bytecode for the runs that are measured. */
-function planOf(recipe: string): Pick<Plan, "programs" | "kernels"> & { readonly bytes: number } {
+function planOf(recipe: string): Pick<Plan, "programs" | "kernels"> & {
+  readonly bytes: number;
+  readonly verifying: number;
+} {
   const text = run(recipe, ["--emit", "plan"]);
   const { programs, kernels } = JSON.parse(text) as Plan;
-  return { programs, kernels, bytes: Buffer.byteLength(text.trimEnd()) };
+  const verifying = Math.min(...Array.from({ length: runs }, () => verifyingOf(text)));
+  return { programs, kernels, bytes: Buffer.byteLength(text.trimEnd()), verifying };
+}
+
+/** Seconds in which a process that has done nothing else checks every rule of a plan. */
+function verifyingOf(text: string): number {
+  const verifier = join(root, "dist", "compiler", "verify", "verify.js");
+  const script = `import { readFileSync } from "node:fs";
+import { verify } from ${JSON.stringify(verifier)};
+const plan = JSON.parse(readFileSync(0, "utf8"));
+const started = performance.now();
+const { refusals } = verify(plan);
+if (refusals.length > 0) throw new Error(refusals[0].message);
+process.stdout.write(String((performance.now() - started) / 1e3));`;
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", script], {
+    encoding: "utf8",
+    input: text,
+    maxBuffer: 2 ** 30,
+  });
+  if (status !== 0) throw new Error(`the plan cannot be verified:\n${stderr}`);
+  return Number(stdout);
 }
 
 function usageOf(recipe: string): Usage {

@@ -1,13 +1,14 @@
 // One elaborated recipe under many policies of checkpointing: each can be measured, and planned. What no policy changes is worked on
 // once. Comes in: the elaborated module and what the stages are told. Holds: a measure is what the plan has before offsets.
 import type { Elaborated } from "./elaborate/elaborate.ts";
-import type { Module } from "./ir/graph.ts";
+import type { Module, Program } from "./ir/graph.ts";
+import { identityOf } from "./ir/structure.ts";
 import { chooseKernel, inPlaceCandidates } from "./kernels/choose.ts";
 import { kernelGradients } from "./kernels/library.ts";
 import type { Settings } from "./language/settings.ts";
 import { keepAll, type Checkpointing } from "./passes/checkpoint.ts";
 import { ladderOf, type Rung } from "./passes/checkpoint-ladder.ts";
-import type { Analyses } from "./passes/fuse-units.ts";
+import { noAnalyses, type Analyses } from "./passes/fuse-units.ts";
 import { schedule } from "./plan/build.ts";
 import { chooser, type Chooser } from "./plan/choice.ts";
 import type { Obstacle } from "./plan/layout.ts";
@@ -31,10 +32,31 @@ export interface Candidates {
 /** Where all kernels come from. */
 export const kernels = { choose: chooseKernel, inPlaceCandidates };
 
-export function candidatesOf(elaborated: Elaborated, settings: Settings, profile: DeviceProfile): Candidates {
+/** What has been found out about kernels for a profile. The same for all recipes, so whoever plans several may keep it. */
+export interface Knowledge {
+  readonly profile: DeviceProfile;
+  readonly analyses: Analyses;
+  readonly chosen: Chooser;
+}
+
+export function knowledgeOf(profile: DeviceProfile): Knowledge {
+  return { profile, analyses: noAnalyses(), chosen: chooser(kernels, profile) };
+}
+
+/** Programs that no policy changes as each stage left them, by all that can be told of them: other sizes of micro-batch share most. */
+export type Settled = Map<string, ReadonlyMap<string, Program>>;
+
+function keyOfProgram({ name, parts = 0, reads, writes, region }: Program, analyses: Analyses): string {
+  return `${JSON.stringify([name, parts, reads, writes])} ${identityOf(region, analyses.origin)}`;
+}
+
+export function candidatesOf(
+  elaborated: Elaborated,
+  settings: Settings,
+  { profile, analyses, chosen }: Knowledge,
+  settledBefore: Settled = new Map(),
+): Candidates {
   const { trained, along, step, duringBackward, lossScale, module } = elaborated;
-  const analyses: Analyses = new Map();
-  const chosen = chooser(kernels, profile);
   const precision = settings.precision.value === "f32" ? undefined : settings.precision.value;
   const choices = (policy: Checkpointing): Choices => ({
     trained,
@@ -54,11 +76,39 @@ export function candidatesOf(elaborated: Elaborated, settings: Settings, profile
     programs: module.programs.filter(({ name }) => changing.has(name) === changes),
   });
 
-  const settled = once(() => runStages(part(false), { ...choices(keepAll), duringBackward: false }));
+  const settled = once(() => {
+    const given = part(false);
+    const keys = new Map(given.programs.map((program) => [program.name, keyOfProgram(program, analyses)]));
+    const programs = given.programs.filter(({ name }) => !settledBefore.has(keys.get(name) ?? ""));
+    const done = runStages({ ...given, programs }, { ...choices(keepAll), duringBackward: false });
+    for (const { name } of programs) {
+      const after = [...done].flatMap(([stage, { programs: all }]) =>
+        all.flatMap((program) => (program.name === name ? [[stage, program] as const] : [])),
+      );
+      settledBefore.set(keys.get(name) ?? "", new Map(after));
+    }
+    return new Map(
+      [...done].map(([stage, after]) => {
+        const all = given.programs.flatMap(
+          ({ name }) => settledBefore.get(keys.get(name) ?? "")?.get(stage) ?? [],
+        );
+        return [stage, { ...after, programs: all }];
+      }),
+    );
+  });
+  // What comes before the first stage that asks for the policy.
+  const untouching = stages.findIndex(({ name }) => name === "segment");
+  const untouched = once(() => {
+    const done = runStages(part(true), choices(keepAll), stages.slice(0, untouching));
+    return [done, [...done.values()].at(-1) ?? part(true)] as const;
+  });
   const known = new Map<string, ReadonlyMap<string, Module>>();
   const changed = (policy: Checkpointing): ReadonlyMap<string, Module> => {
     const key = policy.shares.map(({ layers, every, price }) => [layers, every, price].join()).join(" ");
-    const made = known.get(key) ?? runStages(part(true), choices(policy));
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const [first, last] = untouched();
+    const made = new Map([...first, ...runStages(last, choices(policy), stages.slice(untouching))]);
     known.set(key, made);
     return made;
   };

@@ -1,7 +1,7 @@
 // The pipeline on one screen. In: the text of a recipe, a way to read other files, a device profile. Out: a verified plan, what the
 // recipe and the model said, and every mistake. Pure: no file system, clock, device or console; the same inputs give the same plan.
 import { problem, type Diagnostic } from "../grammar/diagnostic.ts";
-import { kernels } from "./candidates.ts";
+import { kernels, knowledgeOf, type Knowledge } from "./candidates.ts";
 import { choose, waysOf, type Way, type Ways } from "./choose.ts";
 import type { AdapterFacts, Saved } from "./elaborate/facts.ts";
 import type { Generating } from "./elaborate/generate-programs.ts";
@@ -28,6 +28,10 @@ export interface PlanOptions {
   readonly memory?: number;
   /** What the plan is for; training and evaluating where absent. */
   readonly purposes?: readonly Purpose[];
+  /** Only what fits is wanted: where nothing does, the plan need not be the smallest. */
+  readonly rough?: boolean;
+  /** What planning for the same profile has found out before. */
+  readonly knowledge?: Knowledge;
   /** SHA-256 as the platform has it; one in plain code where absent, which gives the same. */
   readonly digest?: Digest;
 }
@@ -111,9 +115,13 @@ function compileRun(front: Front, run: Run | undefined, options: PlanOptions): C
 
   const { stage, input } = run;
   const purposes = options.purposes === undefined ? {} : { purposes: options.purposes };
-  const ways = waysOf({ ...input, ...purposes }, profile);
+  const { knowledge } = options;
+  const ways = waysOf(
+    { ...input, ...purposes },
+    knowledge?.profile === profile ? knowledge : knowledgeOf(profile),
+  );
   const budget = options.memory ?? settings.memory?.value ?? profile.memory;
-  const made = planWithin(budget, ways, settings, profile);
+  const made = planWithin({ budget, rough: options.rough === true }, ways, settings, profile);
   if ("diagnostics" in made) return failed([...front.diagnostics, ...made.diagnostics]);
   const { built, after } = made;
   const { elaborated } = made.way.candidates;
@@ -144,14 +152,14 @@ interface Made {
 
 /** Chooses and plans. Offsets may leave holes that no measure tells of: then the choice is made again within as much less. */
 function planWithin(
-  budget: number,
+  { budget, rough }: { readonly budget: number; readonly rough: boolean },
   ways: Ways,
   settings: Settings,
   profile: DeviceProfile,
 ): Made | { readonly diagnostics: readonly Diagnostic[] } {
   let less = 0;
   for (;;) {
-    const choice = choose(ways, settings, budget - less);
+    const choice = choose(ways, settings, { bytes: budget - less, rough });
     if ("diagnostics" in choice) return choice;
     if ("obstacles" in choice) return { diagnostics: obstacleProblems(choice, settings) };
     const { way, policy, decisions, searched } = choice;

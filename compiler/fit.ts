@@ -65,14 +65,14 @@ function keyOf({ shares }: Checkpointing): string {
 }
 
 /**
- * `limit`: a policy with more work than this is of no use, so that nothing is
- * searched where computing nothing again is slower already.
+ * `limit`: a policy with more work than this is of no use, so that nothing is searched where computing nothing again is slower already.
+ * `rough`: where nothing fits, what needs least is not looked for.
  */
 export function fit(
   candidates: Candidates,
   measure: Measure,
   budget: number,
-  limit = Infinity,
+  { limit = Infinity, rough = false }: { readonly limit?: number; readonly rough?: boolean } = {},
 ): Search | { readonly obstacles: readonly Obstacle[] } {
   const tried: Tried[] = [];
   const found = (): Search => {
@@ -97,27 +97,34 @@ export function fit(
   if (first.bytes <= budget || layers === 0 || first.work >= limit) return found();
   const rungs = candidates.ladder();
   const row = rowOf(rungs, layers);
+  const beyond = first.bytes - (row[0]?.expected ?? 0);
+  const layer = ofLayer(rungs, layers);
+  const inSegments = (): readonly Place[] => segmentRow(layer, layers, (policy) => ask(policy)?.bytes);
+  // How little is needed at least hangs on nothing but the recipe.
+  const least = (): Search => {
+    walk(row, 0, ask, beyond);
+    walk(inSegments(), 0, ask, 0);
+    return found();
+  };
+  if (first.held > budget && !rough) return least();
   if (first.held > budget) {
-    // No policy helps: how little would be needed is told all the same, roughly.
     const last = row.at(-1);
     if (last !== undefined) ask(last.policy);
     return found();
   }
-  const beyond = first.bytes - (row[0]?.expected ?? 0);
-  const layer = ofLayer(rungs, layers);
   // A layer that is computed again needs room for that. Where so little decides, the end of the row is looked at first.
   const end = row.at(-1);
   if (end !== undefined && budget < end.expected + beyond + DOUBT * layer.inside) ask(end.policy);
   walk(row, budget, ask, beyond, tried);
-  if (!found().fits) {
-    walk(
-      segmentRow(layer, layers, (policy) => ask(policy)?.bytes),
-      budget,
-      ask,
-      0,
-    );
-  }
-  return found();
+  if (!found().fits) walk(inSegments(), budget, ask, 0);
+  return found().fits || rough ? found() : least();
+}
+
+/** What policies leave saved at least, in bytes, and what is live beside it while a segment is computed again; foretold. */
+export function leastSaved(rungs: readonly Rung[], layers: number): number {
+  const { carried, inside } = ofLayer(rungs, layers);
+  const lengths = Array.from({ length: Math.max(1, layers) }, (_, at) => at + 1);
+  return Math.min(...lengths.map((every) => (carried * layers) / every + inside * every));
 }
 
 /**

@@ -2,11 +2,12 @@
 // recipe that cause it, and the edits that help.
 import { problem, type Diagnostic, type Related } from "../grammar/diagnostic.ts";
 import type { Span } from "../grammar/source.ts";
+import { causesOf } from "./causes.ts";
 import type { Compilation } from "./compile.ts";
 import type { Settings } from "./language/settings.ts";
 import type { MemoryKind } from "./plan/plan.ts";
 import { reportJson, type PlanReport } from "./plan/report-json.ts";
-import { bytesText } from "./plan/report-text.ts";
+import { bytesText } from "./plan/units.ts";
 import type { FoundRepair } from "./repair.ts";
 
 /** Undefined for a plan that fits. */
@@ -25,7 +26,7 @@ export function refusalOf(
   const needs = `${isOpen ? "at least " : ""}${bytesText(plan.peakBytes)}`;
   const message = `${what} does not fit: it needs ${needs}, the budget is ${bytesText(plan.budget)}`;
   return problem("FTL0502", settings.memory?.span ?? settings.span, message, moment, {
-    related: causesOf(report, settings),
+    related: largestOf(report, settings),
     edits: repairs.map(({ edit, peakBytes }, index) => ({
       ...edit,
       label: `write ${edit.label}: then it needs ${bytesText(peakBytes)} (--fix=${index + 1})`,
@@ -34,10 +35,11 @@ export function refusalOf(
 }
 
 /** What lies in memory at the peak, the most first, at the line of the recipe that says how much of it there is. */
-function causesOf({ memory: { top, by_kind: byKind } }: PlanReport, settings: Settings): readonly Related[] {
+function largestOf({ memory: { top, by_kind: byKind } }: PlanReport, settings: Settings): readonly Related[] {
   const causes = new Map<Span, MemoryKind[]>();
   for (const kind of kinds) {
-    const span = causeOf(kind, settings);
+    const [span] = causesOf(kind, "", settings);
+    if (span === undefined) continue;
     causes.set(span, [...(causes.get(span) ?? []), kind]);
   }
   const found = [...causes].map(([span, of]) => {
@@ -70,24 +72,3 @@ const kinds: readonly MemoryKind[] = [
   "constants",
   "io",
 ];
-
-function causeOf(kind: MemoryKind, settings: Settings): Span {
-  const [adapter] = settings.adapters;
-  switch (kind) {
-    case "weights":
-      return settings.model.path.span;
-    case "adapter":
-    case "gradients":
-      return adapter === undefined ? settings.model.train.span : adapter.name.span;
-    case "optimizer":
-      return settings.optimizer.name.span;
-    case "activations":
-    case "workspace":
-      return settings.batch.span;
-    case "constants":
-    case "io":
-      return settings.data.length.span;
-    default:
-      return kind satisfies never;
-  }
-}

@@ -1,11 +1,12 @@
 // What would make a recipe fit: edits of its text, each found by planning the edited recipe again. Comes in: a recipe and its plans, of
 // which one is too large. Goes out: edits in the order in which a user would rather make them, each with its new peak, all of which fit.
 //
-// First what changes memory and time only (micro-batches, checkpointing), then how things are held (weights, optimizer state), then what is
-// learned (ranks, length). What does not suffice alone is tried together with what costs no quality.
+// First what changes memory and time only (micro-batches, checkpointing, where optimizer state and weights live), then how these are held,
+// then what is learned (ranks, length). What does not suffice alone is tried together with what costs no quality.
 import type { Edit } from "../grammar/diagnostic.ts";
 import { parse } from "../grammar/parse.ts";
 import type { Recipe } from "../grammar/syntax.ts";
+import { knowledgeOf } from "./candidates.ts";
 import { compileStages, type Compilation, type CompileOptions } from "./compile.ts";
 import { applied, combined, rewrite } from "./language/rewrite.ts";
 import type { Settings } from "./language/settings.ts";
@@ -43,7 +44,6 @@ interface Outcome {
   readonly settings: Settings;
 }
 
-const ENOUGH = 4;
 const MOST_TRIALS = 16;
 
 export function repairsOf(
@@ -66,13 +66,15 @@ export function repairsOf(
   const failing = knobsOf(start).filter(({ steps }) => !firstFitting(steps, start, trial, add));
   // Where everything together does not suffice, nothing does.
   const everything = failing.flatMap(({ steps }) => steps.slice(-1));
-  if (found.length === 0 && !isWithin(trial(everything))) return [];
+  const all = found.length === 0 ? trial(everything) : undefined;
+  if (found.length === 0 && !isWithin(all)) return [];
+  const wanted = all === undefined ? 3 : 2;
 
   // What costs no quality and does not suffice, as far as it goes, and one thing more; then one more for good, until something fits.
   let kept: Outcome | undefined = start;
   let more = failing.filter(({ name }) => costless.has(name));
   const done = new Set(costless);
-  while (found.length < 3 && kept !== undefined) {
+  while (found.length < wanted && kept !== undefined) {
     const changes: readonly Change[] = [...kept.changes, ...more.flatMap(({ steps }) => steps.slice(-1))];
     // One change alone was tried already.
     if (changes.length > kept.changes.length) {
@@ -80,17 +82,18 @@ export function repairsOf(
       if (changes.length > 1) add(kept);
     }
     const from: Outcome | undefined = kept;
-    if (from === undefined) return found;
+    if (from === undefined) break;
     const others = knobsOf(from).filter(({ name }) => !done.has(name));
     // Of the recipe as it is, all single changes are tried already.
     for (const { steps } of from === start ? [] : others) {
-      if (found.length >= ENOUGH) break;
+      if (found.length >= wanted) break;
       firstFitting(steps, from, trial, add);
     }
     more = others.slice(0, 1);
     for (const { name } of more) done.add(name);
-    if (more.length === 0) return found;
+    if (more.length === 0) break;
   }
+  if (found.length < 3) add(all);
   return found;
 }
 
@@ -110,12 +113,19 @@ type Trial = (changes: readonly Change[]) => Outcome | undefined;
 /** Plans the recipe with changes; undefined where that makes no recipe. Gives up after many. */
 function trials(recipe: Recipe, options: CompileOptions): Trial {
   let left = MOST_TRIALS;
+  const { knowledge = options.profile && knowledgeOf(options.profile) } = options;
+  const again = { ...options, rough: true, ...(knowledge === undefined ? {} : { knowledge }) };
+  const known = new Map<string, Outcome | undefined>();
   return (changes) => {
+    const key = changes.map(({ path, value }) => `${path}=${value}`).join(";");
+    if (known.has(key)) return known.get(key);
     const edits = changes.map(({ path, value }) => rewrite(recipe, path, value));
     const edit = combined(edits.filter((each) => each !== undefined));
     if (left === 0 || edit === undefined || edits.includes(undefined)) return undefined;
     left -= 1;
-    return outcomeOf(changes, edit, compileStages(applied(edit), options));
+    const outcome = outcomeOf(changes, edit, compileStages(applied(edit), again));
+    known.set(key, outcome);
+    return outcome;
   };
 }
 
@@ -149,14 +159,19 @@ function firstFitting(
 
 function knobsOf({ settings, plan }: Pick<Outcome, "settings" | "plan">): readonly Knob[] {
   const persistent = plan.tensors.reduce(
-    (sum, { lifetime, aliasOf, size }) =>
-      lifetime === undefined && aliasOf === undefined ? sum + size : sum,
+    (sum, { lifetime, aliasOf, size, buffer }) =>
+      lifetime === undefined && aliasOf === undefined && plan.buffers[buffer]?.memory === "device"
+        ? sum + size
+        : sum,
     0,
   );
   const transient = plan.peakBytes - persistent;
   const held = (kinds: readonly string[]): number =>
     plan.tensors.reduce(
-      (sum, { kind, aliasOf, size }) => (kinds.includes(kind) && aliasOf === undefined ? sum + size : sum),
+      (sum, { kind, aliasOf, size, buffer }) =>
+        kinds.includes(kind) && aliasOf === undefined && plan.buffers[buffer]?.memory === "device"
+          ? sum + size
+          : sum,
       0,
     );
   const { batch, accumulation, checkpoint, data, model, adapters, state } = settings;
@@ -177,6 +192,14 @@ function knobsOf({ settings, plan }: Pick<Outcome, "settings" | "plan">): readon
   }
   if (checkpoint.value !== "auto")
     knobs.push({ name: "checkpoint", steps: [{ path: "checkpoint", value: "auto", foretold: persistent }] });
+  if (!settings.offload && held(["optimizer"]) > 0) {
+    const foretold = plan.peakBytes - held(["optimizer"]);
+    knobs.push({ name: "offload", steps: [{ path: "optimizer.offload", value: "host", foretold }] });
+  }
+  if (!model.offload) {
+    const foretold = plan.peakBytes - held(["weights"]);
+    knobs.push({ name: "stream", steps: [{ path: "model.offload", value: "host", foretold }] });
+  }
   if (model.train.value === "none" && model.weights?.value.kind !== "format") {
     const without = plan.peakBytes - held(["weights"]);
     const formats = [

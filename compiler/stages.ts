@@ -2,7 +2,7 @@
 // stage, with why it stands where it stands; every stage's result can be printed and read back (`--emit NAME`).
 import type { Direction } from "./elaborate/method.ts";
 import type { Trained } from "./elaborate/step.ts";
-import type { Module, Program, Region, StepRun } from "./ir/graph.ts";
+import type { Module, Program, Region, StepRun, Value } from "./ir/graph.ts";
 import { narrowKernels } from "./kernels/library.ts";
 import { accumulate } from "./passes/accumulate.ts";
 import { batch } from "./passes/batch.ts";
@@ -10,7 +10,7 @@ import { checkpoint, type Checkpointing } from "./passes/checkpoint.ts";
 import { segment } from "./passes/checkpoint-segment.ts";
 import type { KernelGradients } from "./passes/differentiate-context.ts";
 import { fuse } from "./passes/fuse.ts";
-import type { Analyses } from "./passes/fuse-units.ts";
+import { noAnalyses, type Analyses } from "./passes/fuse-units.ts";
 import { joinLoops } from "./passes/loops.ts";
 import { absorb } from "./passes/loops-absorb.ts";
 import { precise, type Precision } from "./passes/precision.ts";
@@ -119,7 +119,10 @@ export const stages: readonly Stage[] = [
       step.reduce(
         (done, { program, each }) =>
           each === "step"
-            ? changed(done, program, (own) => ({ ...own, region: batch(own.region, profile) }))
+            ? changed(done, program, (own) => ({
+                ...own,
+                region: batch(own.region, profile, broughtTo(own, module)),
+              }))
             : done,
         module,
       ),
@@ -133,7 +136,7 @@ export const stages: readonly Stage[] = [
     name: "fuse",
     why: "values become kernels: what is computed together is read and written once",
     // A result that is left in a variable the program has read takes that one's place, so one kernel may read and write it.
-    run: (module, { profile, analyses = new Map() }) => {
+    run: (module, { profile, analyses = noAnalyses() }) => {
       const done = new Map<string, Region>();
       const shared = new Map<Region, number>();
       for (const { region } of module.programs) if (!shared.has(region)) shared.set(region, shared.size);
@@ -177,6 +180,12 @@ function everywhere(module: Module, change: (region: Region) => Region): Module 
       return { ...program, region };
     }),
   };
+}
+
+/** The parameters of a program whose variables live in the host's memory. */
+function broughtTo({ reads, region }: Program, { variables }: Module): ReadonlySet<Value> {
+  const away = new Set(variables.filter(({ home }) => home === "host").map(({ name }) => name));
+  return new Set(region.parameters.filter((_, index) => away.has(reads[index] ?? "")));
 }
 
 function inMicro(module: Module, change: (region: Region) => Region): Module {

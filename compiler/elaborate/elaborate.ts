@@ -219,6 +219,7 @@ function build(ws: Workspace, input: ElaborationInput): Elaborated {
     variables: gather(
       [...declared, ...initialize.declared, ...encoding.programs.flatMap((each) => each.declared)],
       beginnings,
+      settings,
     ),
     ...(encoding.held.length === 0 ? {} : { held: encoding.held }),
     scalars: ws.scalars,

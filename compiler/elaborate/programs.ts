@@ -1,6 +1,9 @@
 // Programs from traced regions: what a region read becomes the program's reads, and every variable that any program touches is
 // gathered once, with its stored type and where its first value comes from.
+import type { Settings } from "../language/settings.ts";
 import {
+  bytesOf,
+  sizeOf,
   topological,
   type Initial,
   type Program,
@@ -60,13 +63,37 @@ export interface Beginnings {
 }
 
 /** The variables of all programs, each once, in order of first use. */
-export function gather(declared: readonly Declared[], beginnings: Beginnings): readonly Variable[] {
+export function gather(
+  declared: readonly Declared[],
+  beginnings: Beginnings,
+  settings: Settings,
+): readonly Variable[] {
   const known = new Map<string, Variable>();
-  for (const each of declared) if (!known.has(each.name)) known.set(each.name, variableOf(each, beginnings));
+  for (const each of declared)
+    if (!known.has(each.name)) known.set(each.name, variableOf(each, beginnings, settings));
   return [...known.values()];
 }
 
-function variableOf(declared: Declared, beginnings: Beginnings): Variable {
+/** What is smaller than that stays on the device whatever the recipe says: bringing it takes longer than its bytes are worth. */
+const fewestBytes = 1024;
+
+/** Whether the recipe has it live in the host's memory. */
+function isOffloaded({ kind, from, adapter, shape, type }: Declared, settings: Settings): boolean {
+  if (from === "host" || from === "table" || from === "counter") return false;
+  if (sizeOf(shape) * bytesOf[type] < fewestBytes) return false;
+  switch (kind) {
+    case "optimizer":
+      return settings.offload;
+    case "weights":
+      return settings.model.offload;
+    case "adapter":
+      return settings.adapters.some(({ alias, offload }) => offload && alias === adapter);
+    default:
+      return false;
+  }
+}
+
+function variableOf(declared: Declared, beginnings: Beginnings, settings: Settings): Variable {
   const { name, kind, shape, type, span } = declared;
   const origin = { source: span, recipe: undefined, path: declared.shown };
   return {
@@ -76,6 +103,7 @@ function variableOf(declared: Declared, beginnings: Beginnings): Variable {
     type,
     stack: declared.parts !== undefined,
     initial: initialOf(declared, beginnings),
+    ...(isOffloaded(declared, settings) ? { home: "host" as const } : {}),
     origin,
   };
 }

@@ -77,6 +77,8 @@ export interface Variable extends TensorType {
   readonly stack: boolean;
   /** Where its value comes from before the first program runs. */
   readonly initial: Initial;
+  /** Where it lives between programs, and between its uses in one; on the device if unsaid. */
+  readonly home?: "host";
   readonly origin: Origin;
 }
 

@@ -88,13 +88,19 @@ function readVariable(reader: Reader): Variable {
   const kind = KINDS.find((candidate) => candidate === said);
   if (kind === undefined) return reader.refuseLast(`${said} is no kind of variable: ${KINDS.join(", ")}`);
   const stack = reader.tryWord("stack");
+  const home = readHome(reader);
   const from = reader.name();
   if (from === "table") {
     const origin = readOrigin(reader);
-    return { name, ...type, kind, stack, initial: { from, region: readRegion(reader) }, origin };
+    return { name, ...type, kind, stack, initial: { from, region: readRegion(reader) }, ...home, origin };
   }
   const initial = readInitial(reader, from);
-  return { name, ...type, kind, stack, initial, origin: readOrigin(reader) };
+  return { name, ...type, kind, stack, initial, ...home, origin: readOrigin(reader) };
+}
+
+function readHome(reader: Reader): Pick<Variable, "home"> {
+  if (!reader.tryWord("home")) return {};
+  return reader.name() === "host" ? { home: "host" } : reader.refuseLast("expected host");
 }
 
 function readInitial(reader: Reader, from: string): Initial {

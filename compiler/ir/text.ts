@@ -54,8 +54,8 @@ export function describeNode(node: Node): string {
   return `${node.operation}(${inputs})${attributesText(node.attributes)} : ${types}${originText(node.origin)}`;
 }
 
-function variableLines({ name, kind, stack, initial, origin, ...type }: Variable): string[] {
-  const head = `variable ${quoted(name)} : ${typeText(type)} ${kind}${stack ? " stack" : ""}`;
+function variableLines({ name, kind, stack, initial, home, origin, ...type }: Variable): string[] {
+  const head = `variable ${quoted(name)} : ${typeText(type)} ${kind}${stack ? " stack" : ""}${home === undefined ? "" : ` home ${home}`}`;
   const tail = originText(origin);
   if (initial.from !== "table") return [`${head} ${initialText(initial)}${tail}`];
   const page: Page = { lines: [`${head} table${tail} {`], next: 0 };

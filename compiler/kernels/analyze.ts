@@ -27,6 +27,14 @@ export function bytesPerFlop(profile: DeviceProfile): number {
 }
 
 /**
+ * What a byte that moves between the host's memory and the device's costs in bytes that the device could move meanwhile in its own: by a
+ * rate of that which suits LAUNCH.
+ */
+export function bytesPerTransferred(profile: DeviceProfile): number {
+  return (isSerial(profile) ? 10_000_000_000 : 300_000_000_000) / profile.transferRate;
+}
+
+/**
  * What an operation that branches costs in a product, in bytes: more than a launch. Its text is repeated for each operand of a tile,
  * keeps tiles from plain wide loads, and takes a processor's driver long to compile (lavapipe: 10 s a kernel instead of 1).
  */

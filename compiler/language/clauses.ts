@@ -39,6 +39,7 @@ function clause<A, const O extends OptionRules>(rule: ClauseRule<A, O>): ClauseR
 
 const format = word("text", "prompt", "chat", "tokens", "label");
 const learn = word("all", "replies");
+const memory = word("host", "none");
 const rows = {
   format: option(format, "how a row is written: text, prompt, chat, tokens or label"),
   length: option(count, "positions of a row at most; longer rows are cut; 1024 if unsaid"),
@@ -73,6 +74,10 @@ export const clauses = {
       ),
       init: option(init, "random { seed } builds random weights from config.json alone"),
       train: option(train, "which of the model's own parameters train: none, all, or patterns of names"),
+      offload: option(
+        memory,
+        "host: the weights live in the host's memory, and each layer's come to the device while it is computed",
+      ),
     },
   }),
   adapter: clause({
@@ -92,6 +97,7 @@ export const clauses = {
         textForm("the path of an adapter's folder in quotes"),
         "an adapter in PEFT layout to continue from",
       ),
+      offload: option(memory, "host: what the adapter trains lives in the host's memory between its uses"),
     },
     nested: partGroup,
   }),
@@ -213,7 +219,7 @@ export const clauses = {
         held(stateTypes),
         "how the optimizer's state is held: f32, bf16, or in a format such as int8; f32 if unsaid",
       ),
-      offload: option(word("host", "none"), "host: the state lives in the host's memory"),
+      offload: option(memory, "host: the state lives in the host's memory between updates"),
     },
   }),
   schedule: clause({

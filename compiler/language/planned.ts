@@ -32,12 +32,6 @@ const rows: readonly PlannedRow[] = [
     instead: "leave 'devices' out",
     where: ({ devices }) => (devices === undefined || devices.value.count === 1 ? [] : [devices.span]),
   },
-  {
-    code: "FTL0915",
-    what: "offloading to the host",
-    instead: "leave 'offload' out",
-    where: ({ offload }) => (offload.value ? [offload.span] : []),
-  },
 ];
 
 /** All that a checked recipe asks for and that is not built yet, stages included. */

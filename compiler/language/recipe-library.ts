@@ -60,6 +60,7 @@ export function readAdapters(read: ReadRecipe): AdapterSettings[] {
       alias,
       on: clause.options.on?.value ?? everywhere,
       start: clause.options.start,
+      offload: clause.options.offload?.value === "host",
       groups: readGroups(clause, found, partGroup.example, read.report),
     });
   }
@@ -80,7 +81,7 @@ export function readOptimizer(
     optimizer: found.chosen,
     clip: limit,
     state: readHeld(state, stateTypes, read) ?? { value: { kind: "type", type: "f32" }, span },
-    offload: { value: offload?.value === "host", span: offload?.span ?? span },
+    offload: offload?.value === "host",
     groups: readGroups(clause, found, group.example, read.report),
   };
 }

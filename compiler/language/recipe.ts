@@ -112,6 +112,7 @@ function readSettings(recipe: Recipe, scope: Scope, tell: Report): Settings | un
       weights,
       init: model.options.init,
       train,
+      offload: model.options.offload?.value === "host",
     },
     adapters,
     head,

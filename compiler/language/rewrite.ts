@@ -3,12 +3,15 @@
 import type { Edit } from "../../grammar/diagnostic.ts";
 import { cover, positionAt, type Span } from "../../grammar/source.ts";
 import type { Clause, Option, Recipe } from "../../grammar/syntax.ts";
+import type { ClauseRule, OptionRules } from "./clause.ts";
+import { clauses } from "./clauses.ts";
 
 /** Undefined where the recipe has no place for it. A clause that is not there comes behind `batch`, or behind the last one. */
 export function rewrite(recipe: Recipe, path: string, value: string): Edit | undefined {
   const [noun = "", option] = path.split(".");
-  const label = option === undefined ? `${noun} ${value}` : `${option}: ${value}`;
   const clause = recipe.clauses.find((each) => (each.alias ?? each.noun).text === noun);
+  const label =
+    option === undefined ? `${noun} ${value}` : `${isOfSeveral(option) ? `${noun}.` : ""}${option}: ${value}`;
   if (clause === undefined) {
     const before = recipe.clauses.find((each) => each.noun.text === "batch") ?? recipe.clauses.at(-1);
     return option !== undefined || before === undefined ? undefined : behind(before, noun, value, label);
@@ -27,6 +30,14 @@ export function rewrite(recipe: Recipe, path: string, value: string): Edit | und
   return written === undefined
     ? added(clause, `${option}: ${value}`, label)
     : { span: written.value.span, text: value, label };
+}
+
+/** Whether the option's name alone does not tell where it belongs: clauses that every recipe has take it. */
+function isOfSeveral(option: string): boolean {
+  const takers = Object.values(clauses).filter(
+    (rule: ClauseRule<unknown, OptionRules>) => rule.required === true && Object.hasOwn(rule.options, option),
+  );
+  return takers.length > 1;
 }
 
 /** A clause of its own line, its argument in the column of its neighbour's; on a line of several clauses one more. */

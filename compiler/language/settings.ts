@@ -71,6 +71,8 @@ export interface AdapterSettings extends Chosen {
   readonly on: readonly Said<string>[];
   /** A folder in PEFT layout to continue from, as written. */
   readonly start: Said<string> | undefined;
+  /** True: its tensors live in the host's memory. */
+  readonly offload: boolean;
   /** Modules with options of their own; of two that a module is in, the later one's go before. */
   readonly groups: readonly GroupSettings[];
 }
@@ -98,6 +100,8 @@ export interface ModelSettings {
   readonly init: Said<number> | undefined;
   /** Which of the model's own parameters train: none, all, or those whose names match a pattern (`*` for any characters). */
   readonly train: Said<"none" | "all" | readonly string[]>;
+  /** True: its weights live in the host's memory. */
+  readonly offload: boolean;
 }
 
 export type DataFormat = "text" | "prompt" | "chat" | "tokens" | "label";
@@ -155,7 +159,7 @@ export interface Settings {
   /** How the optimizer's state is stored. */
   readonly state: Said<State>;
   /** True: the optimizer's state lives in the host's memory. */
-  readonly offload: Said<boolean>;
+  readonly offload: boolean;
   readonly groups: readonly GroupSettings[];
   /** Largest norm of all gradients together, or none. */
   readonly clip: Said<number> | undefined;

@@ -2,8 +2,9 @@
 // written for one layer's tensor then takes a few kernels for all layers, whatever their number.
 //
 // Requires nothing. Ensures: the same results; a repeat stays where it carries values, where an operation has no rule for stacks
-// (`batch` in its record), where the values at its ends are not whole stacks in memory or do not fit one binding, and
-// where values between them would take more than `roomBytes` for all slices together.
+// (`batch` in its record), where the values at its ends are not whole stacks in memory or do not fit one binding, where
+// values between them would take more than `roomBytes` for all slices together, and where a stack that is brought from the host would
+// have to be on the device as a whole.
 import { broadcastTo, builderFor } from "../ir/build.ts";
 import { bytesOf, sizeOf, type Node, type Region, type Value } from "../ir/graph.ts";
 import { operationOf } from "../ops/index.ts";
@@ -14,7 +15,15 @@ import { buildRepeat, isRepeat, outputsOf, readRepeat } from "./rebuild-repeat.t
 /** Bytes that one value between a repeat's ends may take for all slices together. */
 export const roomBytes = 32 * 1024 * 1024;
 
-export function batch(region: Region, profile: DeviceProfile): Region {
+/** Bytes of a stack that comes from the host and goes back as a whole, at most; with more, its parts take turns on the device. */
+export const broughtBytes = 2 ** 20;
+
+/** `brought`: parameters whose values live in the host's memory. */
+export function batch(
+  region: Region,
+  profile: DeviceProfile,
+  brought: ReadonlySet<Value> = new Set(),
+): Region {
   return rebuild(region, (node, inputs, [body]) => {
     if (!isRepeat(node) || body === undefined) return undefined;
     const loop = readRepeat(node, inputs, body);
@@ -22,6 +31,8 @@ export function batch(region: Region, profile: DeviceProfile): Region {
     const ends = [...loop.stacked.map(({ outer }) => outer), ...outputsOf(node).collected];
     if (loop.carried.length > 0 || !ends.every((value) => fits(value, profile))) return undefined;
     if (!loop.stacked.every(({ outer }) => isStored(outer)) || !isLean(body, count)) return undefined;
+    if (loop.stacked.some(({ outer }) => brought.has(outer) && bytesIn(outer) > broughtBytes))
+      return undefined;
     const known = new Map<Value, Batched>();
     for (const { outer, inner } of loop.constants) known.set(inner, { value: outer, isStack: false });
     for (const { outer, inner } of loop.stacked) known.set(inner, { value: outer, isStack: true });
@@ -34,6 +45,10 @@ export function batch(region: Region, profile: DeviceProfile): Region {
 interface Batched {
   readonly value: Value;
   readonly isStack: boolean;
+}
+
+function bytesIn({ shape, type }: Value): number {
+  return sizeOf(shape) * bytesOf[type];
 }
 
 /** A stack as the plan lays it: slices aligned apart. */

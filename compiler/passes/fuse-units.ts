@@ -1,6 +1,7 @@
 // The state of fusion: which values of a region lie in memory, and which of them each kernel writes. Everything else follows:
 // a kernel computes its outputs from the values in memory that others write, repeating whatever stands between.
-import { bytesOf, sizeOf, type Node, type Region, type Value } from "../ir/graph.ts";
+import type { Source, Span } from "../../grammar/source.ts";
+import { bytesOf, sizeOf, type Node, type Origin, type Region, type Value } from "../ir/graph.ts";
 import { ravel, unravel, variable } from "../kernels/index.ts";
 import { readIndex } from "../kernels/index-text.ts";
 import { analyze, type Analysis } from "../kernels/analyze.ts";
@@ -37,8 +38,38 @@ export interface FusionPlan {
   next: number;
 }
 
-/** What is known of regions by their structure: a model repeats itself, and so do the questions about it. */
-export type Analyses = Map<string, Analysis | undefined>;
+/** What fusion has found out for a profile: a model repeats itself, and so do the questions about it. */
+export interface Analyses {
+  /** What is known of kernels by their structure. */
+  readonly kernels: Map<string, Analysis | undefined>;
+  /** Bodies of repeats as they were fused, by all that can be told of them. */
+  readonly bodies: Map<string, Region>;
+  /** A number for an origin; equal ones have one. */
+  origin(origin: Origin): number;
+}
+
+export function noAnalyses(): Analyses {
+  const numbers = new Map<string, number>();
+  const sources = new WeakMap<Source, number>();
+  const known = new WeakMap<Origin, number>();
+  let next = 0;
+  const spanText = (span: Span | undefined): string => {
+    if (span === undefined) return "";
+    const source = sources.get(span.source) ?? next++;
+    sources.set(span.source, source);
+    return `${source} ${span.start} ${span.end}`;
+  };
+  const origin = (from: Origin): number => {
+    const before = known.get(from);
+    if (before !== undefined) return before;
+    const text = `${spanText(from.source)};${spanText(from.recipe)};${from.path}`;
+    const number = numbers.get(text) ?? numbers.size;
+    numbers.set(text, number);
+    known.set(from, number);
+    return number;
+  };
+  return { kernels: new Map(), bodies: new Map(), origin };
+}
 
 export function isFixed(node: Node): boolean {
   return operationOf(node.operation).lowering.kind === "region" || isBare(node);
@@ -76,7 +107,7 @@ export function makePlan(
   region: Region,
   profile: DeviceProfile,
   replaced: ReadonlyMap<Value, Value> = new Map(),
-  analyses: Analyses = new Map(),
+  analyses: Analyses = noAnalyses(),
 ): FusionPlan {
   const parameters = new Set(region.parameters);
   const nodes = nodesBetween(region.results, parameters);
@@ -237,9 +268,9 @@ function analyzed(
   nodes: readonly Node[],
 ): Analysis | undefined {
   const key = structureOf(region, nodes);
-  const known = analyses.get(key);
-  if (known !== undefined || analyses.has(key)) return known;
+  const known = analyses.kernels.get(key);
+  if (known !== undefined || analyses.kernels.has(key)) return known;
   const found = analyze(region, profile);
-  analyses.set(key, found);
+  analyses.kernels.set(key, found);
   return found;
 }

@@ -9,13 +9,14 @@
 // as long as the estimate of the cost falls, the best of two changes is made: two kernels become one, or a kernel is computed
 // again by all who read it. A change must leave kernels that a template can write, and no kernel that waits for itself.
 import type { Region, Value } from "../ir/graph.ts";
+import { identityOf } from "../ir/structure.ts";
 import { libraryKernels } from "../kernels/library.ts";
 import { plainLayouts } from "../kernels/kernel.ts";
 import type { DeviceProfile } from "../plan/plan.ts";
 import { buildFused } from "./fuse-build.ts";
 import { mergeUnits } from "./fuse-merge.ts";
 import { nameParts } from "./fuse-parts.ts";
-import { makePlan, type Analyses } from "./fuse-units.ts";
+import { makePlan, noAnalyses, type Analyses } from "./fuse-units.ts";
 import { homesOf, previousInside, separateSources, sinkSources } from "./fuse-sources.ts";
 import { inline, rebuild } from "./rebuild.ts";
 import { split } from "./split.ts";
@@ -33,7 +34,7 @@ export interface FuseOptions {
 export function fuse(
   region: Region,
   profile: DeviceProfile,
-  { previous = [], analyses = new Map() }: FuseOptions = {},
+  { previous = [], analyses = noAnalyses() }: FuseOptions = {},
 ): Region {
   const ready = sinkSources(separateSources(inlineCalls(region, profile)), previous);
   return fuseRegion(split(nameParts(ready), profile), profile, previous, analyses);
@@ -52,9 +53,21 @@ function fuseRegion(
   });
   const plan = makePlan(region, profile, replaced, analyses);
   mergeUnits(plan);
-  return buildFused(plan, (body, node) =>
-    fuseRegion(separateSources(body), profile, previousInside(node, replaced), analyses),
-  );
+  return buildFused(plan, (body, node) => fuseBody(body, profile, previousInside(node, replaced), analyses));
+}
+
+/** Layers are alike, and policies of checkpointing treat many alike: equal bodies become one, which is fused once. */
+function fuseBody(
+  body: Region,
+  profile: DeviceProfile,
+  previous: readonly (number | undefined)[],
+  analyses: Analyses,
+): Region {
+  const { bodies, origin } = analyses;
+  const key = `${previous.join()}:${identityOf(body, origin)}`;
+  const known = bodies.get(key) ?? fuseRegion(separateSources(body), profile, previous, analyses);
+  bodies.set(key, known);
+  return known;
 }
 
 /** Calls that no kernel takes are replaced by what they mean. */

@@ -168,7 +168,18 @@ function isSumFromZero(loop: Loop, place: number): boolean {
 
 /** Whether the value hangs on parameters only, through nothing but views and elementwise work. */
 function isEarly(value: Value): boolean {
-  return nodesBetween([value], new Map()).every(
-    (node) => node.operation === "parameter" || node.outputs.every((output) => isCheap(output)),
-  );
+  return isEarlyNode(value.node);
+}
+
+const early = new WeakMap<Node, boolean>();
+
+/** Asked again and again of the same nodes, so each is looked at once. */
+function isEarlyNode(node: Node): boolean {
+  const known = early.get(node);
+  if (known !== undefined) return known;
+  for (const each of nodesBetween(node.outputs, { has: ({ node }) => early.has(node) })) {
+    const own = each.operation === "parameter" || each.outputs.every((output) => isCheap(output));
+    early.set(each, own && each.inputs.every((input) => early.get(input.node) === true));
+  }
+  return early.get(node) === true;
 }

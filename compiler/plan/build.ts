@@ -21,6 +21,7 @@ import {
   type Decision,
   type DeviceProfile,
   type Plan,
+  type PlanBuffer,
   type PlanHeld,
   type UnsealedPlan,
   type PlanJob,
@@ -30,7 +31,9 @@ import {
 import { chooser, type Chooser, type KernelSource } from "./choice.ts";
 import { store, type StoredProgram } from "./storage.ts";
 import { initialOf } from "./tables.ts";
+import { transferDecisions } from "./traffic.ts";
 import { unroll, type Unrolled } from "./unroll.ts";
+import { withVisits } from "./visits.ts";
 
 export interface PlanRequest {
   readonly module: Module;
@@ -79,7 +82,9 @@ export function schedule({
   const choose = chosen ?? chooser(kernels, profile);
   const rooms = variableRooms(module, layout, profile);
   const premises: Premises = { variables: layout.variables, alignment, limits: profile.limits, copying };
-  const programs = layout.programs.map((program) => store(program, premises, rooms.of, choose));
+  const programs = layout.programs.map((program) =>
+    withVisits(store(program, premises, rooms.of, choose), rooms.parts, profile.limits),
+  );
   const obstacles = tooLarge(programs, profile);
   return obstacles.length > 0 ? { obstacles } : { unrolled, layout, rooms, programs };
 }
@@ -108,7 +113,7 @@ function placePlan(request: PlanRequest, { unrolled, layout, rooms, programs }: 
     ];
   });
   const counted = operationCounter();
-  const planned = programs.map(({ name, steps, dispatches }, index): PlanProgram => {
+  const planned = programs.map(({ name, steps, dispatches, transfers }, index): PlanProgram => {
     const { peakBytes, peakAt } = memory.peaks[index] ?? { peakBytes: 0, peakAt: -1 };
     return {
       name,
@@ -117,6 +122,12 @@ function placePlan(request: PlanRequest, { unrolled, layout, rooms, programs }: 
         path,
         span: spans.indexOf(origin),
         tensors: places.map((place) => tensors.indexOf(place)),
+      })),
+      transfers: transfers.map(({ direction, before, host, device }) => ({
+        direction,
+        before,
+        host: tensors.indexOf(host),
+        device: tensors.indexOf(device),
       })),
       operations: steps.reduce((sum, { node }) => sum + counted(node), 0),
       peakBytes,
@@ -128,7 +139,8 @@ function placePlan(request: PlanRequest, { unrolled, layout, rooms, programs }: 
     recipe: module.name,
     device: profile,
     budget,
-    peakBytes: memory.buffers.reduce((sum, { size }) => sum + size, 0),
+    peakBytes: bytesIn(memory.buffers, "device"),
+    hostBytes: bytesIn(memory.buffers, "host"),
     lowerBoundBytes: memory.lowerBound,
     job,
     parameters,
@@ -143,7 +155,11 @@ function placePlan(request: PlanRequest, { unrolled, layout, rooms, programs }: 
     decisions: [...request.decisions, ...decisionsOf(module, layout, unrolled, programs, memory.choice)],
     spans: spans.list,
   };
-  return { plan };
+  return { plan: { ...plan, decisions: [...plan.decisions, ...transferDecisions(plan)] } };
+}
+
+function bytesIn(buffers: readonly PlanBuffer[], memory: PlanBuffer["memory"]): number {
+  return buffers.reduce((sum, buffer) => (buffer.memory === memory ? sum + buffer.size : sum), 0);
 }
 
 /** A held tensor with the programs that its program stands for. */

@@ -21,7 +21,7 @@ export interface Chooser {
 export function chooser(source: KernelSource, profile: DeviceProfile): Chooser {
   // Structures are long texts; each is looked at once a node and goes by its number from then on.
   const numbers = new Map<string, number>();
-  const numbered = new Map<Node, number>();
+  const numbered = new WeakMap<Node, number>();
   const chosen = new Map<string, readonly Kernel[]>();
   const paired = new Map<number, readonly (readonly [number, number])[]>();
   const structure = (node: Node): number => {

@@ -2,9 +2,9 @@
 // out: bytes of its variables, and for each program the bytes live at its fullest moment and what one run costs. Measures of
 // modules with the same variables can be put together.
 import type { Module } from "../ir/graph.ts";
-import { bytesPerFlop, LAUNCH } from "../kernels/analyze.ts";
-import { busyGroups } from "../kernels/draft.ts";
+import { bytesPerTransferred } from "../kernels/analyze.ts";
 import type { Scheduled } from "./build.ts";
+import { costOfKernel } from "./cost.ts";
 import { roundUp } from "./held.ts";
 import { fullest } from "./memory/problem.ts";
 import type { DeviceProfile } from "./plan.ts";
@@ -18,7 +18,7 @@ export interface MeasuredProgram {
 }
 
 export interface Measured {
-  /** Bytes of variables that are used, by name. */
+  /** Bytes on the device of variables that are used, by name. */
   readonly variables: ReadonlyMap<string, number>;
   readonly programs: ReadonlyMap<string, MeasuredProgram>;
 }
@@ -29,9 +29,9 @@ export function measured(
   profile: DeviceProfile,
 ): Measured {
   const alignment = profile.limits.minStorageBufferOffsetAlignment;
-  const flopBytes = bytesPerFlop(profile);
   const variables = new Map<string, number>();
-  for (const { target, windows } of rooms.all) {
+  for (const { target, memory, windows } of rooms.all) {
+    if (memory === "host") continue;
     const name = module.variables[target?.variable ?? -1]?.name;
     if (name === undefined) continue;
     const sizes = windows.map(({ bytes }) => roundUp(bytes, alignment));
@@ -48,13 +48,13 @@ export function measured(
     }));
     let [work, flops] = [0, 0];
     for (const { kernel } of program.dispatches) {
-      // A kernel that cannot fill the device is slower, down to what one workgroup can do.
-      const groups = kernel.workgroups[0] * kernel.workgroups[1] * kernel.workgroups[2];
-      const idle = Math.max(1, busyGroups(profile) / groups);
-      work += LAUNCH + (kernel.bytes + flopBytes * kernel.flops) * idle;
+      work += costOfKernel(kernel, profile);
       flops += kernel.flops;
     }
-    return [program.name, { bytes: fullest(live).bytes, work, flops }];
+    // What is brought from the host comes while dispatches run.
+    const moved = program.transfers.reduce((sum, { host }) => sum + host.bytes, 0);
+    const longer = Math.max(work, moved * bytesPerTransferred(profile));
+    return [program.name, { bytes: fullest(live).bytes, work: longer, flops }];
   });
   return { variables, programs: new Map(found) };
 }

@@ -88,10 +88,12 @@ export function numberTensors(
     found.own.last = when;
   };
   for (const part of parts) meet(part, "", 0);
-  for (const { name, dispatches } of programs) {
+  for (const { name, dispatches, transfers } of programs) {
+    for (const { host } of transfers) meet(host, name, 0);
     dispatches.forEach(({ places }, when) => {
       for (const place of places) meet(place, name, when);
     });
+    for (const { device } of transfers) meet(device, name, windowOf(device).last);
   }
 
   const names = namer(module);
@@ -108,17 +110,22 @@ export function numberTensors(
         ? (isSliced ? (room.strideBytes ?? 0) / bytesOf[type] : 0) || natural
         : (range.stride ?? natural);
     const variable = room.target === undefined ? undefined : module.variables[room.target.variable];
+    const stands = module.variables[(room.target ?? room.visits?.room.target)?.variable ?? -1];
+    const isWhole = range === undefined;
     // In the order of the canonical text, which then copies nothing.
     return {
       aliasOf: range === undefined ? undefined : known.get(window)?.whole.index,
       buffer: address.buffer,
       kind: room.kind,
-      lifetime: variable === undefined ? { first, last, program } : undefined,
+      lifetime:
+        variable === undefined
+          ? { first: isWhole && room.visits !== undefined ? window.first : first, last, program }
+          : undefined,
       name: names(window, range, program),
       offset: address.offset + (range === undefined ? 0 : range.offset - window.offset),
       shape,
       size: range?.bytes ?? window.bytes,
-      span: spans.indexOf(variable?.origin ?? room.step?.origin ?? nowhere),
+      span: spans.indexOf(stands?.origin ?? room.step?.origin ?? nowhere),
       stride,
       type,
     };
@@ -145,6 +152,13 @@ function namer(module: Module): (window: RoomWindow, range: Place | undefined, p
       const isAll = range === undefined || range.bytes === room.bytes;
       if (target.part === -1) return isAll ? name : `${name}[${range.offset / (room.strideBytes ?? 1)}]`;
       return module.variables[target.variable]?.shape === room.held.shape ? name : `${name}[${target.part}]`;
+    }
+    const { visits } = room;
+    if (visits !== undefined) {
+      const from = windowOf(visits);
+      const isAll = visits.offset === from.offset && visits.bytes === from.bytes;
+      const name = plainName(from, isAll ? undefined : visits, program);
+      return `${program}/${name}${range === undefined ? "" : `[${range.offset / range.bytes}]`}`;
     }
     const base = madeBy(room, program);
     return range === undefined ? base : `${base}[${range.offset / range.bytes}]`;

@@ -1,6 +1,6 @@
 // Where rooms lie. Persistent ones are packed side by side, kind by kind; transient ones of all programs share an arena, one
-// program's timeline after the other's, since programs run one at a time. Out: a buffer and an offset for every room, and what is
-// live when.
+// program's timeline after the other's, since programs run one at a time. What lives in the host's memory is packed there. Out: a buffer
+// and an offset for every room, and what is live when.
 import { naturalBytes, roundUp, variableHeld, type Held } from "./held.ts";
 import type { Layout, Obstacle } from "./layout.ts";
 import { choosePlacement, type Choice } from "./memory/planners.ts";
@@ -34,8 +34,8 @@ export function variableRooms(
     const room = (part: number, bytes: number, held: Held): Room => {
       const target = { variable: index, part };
       const strideBytes = part === -1 ? lies.strideBytes : undefined;
-      const { kind } = variable;
-      const made = makeRoom({ target, bytes, held, strideBytes, step: undefined, kind }, limits, 0);
+      const { kind, home: memory } = variable;
+      const made = makeRoom({ target, memory, bytes, held, strideBytes, step: undefined, kind }, limits, 0);
       rooms.push(made);
       known.set(`${index} ${part}`, made);
       return made;
@@ -70,6 +70,7 @@ export interface Address {
 }
 
 export interface PlacedRooms {
+  /** Those of the device before those of the host. */
   readonly buffers: readonly PlanBuffer[];
   readonly at: ReadonlyMap<RoomWindow, Address>;
   readonly lowerBound: number;
@@ -98,21 +99,26 @@ export function placeRooms(
   const limit = Math.floor(limits.maxBufferSize / alignment) * alignment;
   const buffers: PlanBuffer[] = [];
   const at = new Map<RoomWindow, Address>();
-  let held = 0;
-  for (const kind of kindOrder) {
-    const sizes: number[] = [];
-    const own = persistent.filter((room) => room.kind === kind).flatMap(({ windows }) => windows);
-    for (const window of own) {
-      const size = roundUp(window.bytes, alignment);
-      held += size;
-      const last = sizes.at(-1);
-      if (last === undefined || last + size > limit) sizes.push(0);
-      const offset = sizes.at(-1) ?? 0;
-      at.set(window, { buffer: buffers.length + sizes.length - 1, offset });
-      sizes[sizes.length - 1] = offset + size;
+  /** Side by side, in as many buffers as it takes; gives the bytes of all. */
+  const pack = (memory: "device" | "host", most: number): number => {
+    let all = 0;
+    for (const kind of kindOrder) {
+      const sizes: number[] = [];
+      const own = persistent.filter((room) => room.memory === memory && room.kind === kind);
+      for (const window of own.flatMap(({ windows }) => windows)) {
+        const size = roundUp(window.bytes, alignment);
+        all += size;
+        const last = sizes.at(-1);
+        if (last === undefined || last + size > most) sizes.push(0);
+        const offset = sizes.at(-1) ?? 0;
+        at.set(window, { buffer: buffers.length + sizes.length - 1, offset });
+        sizes[sizes.length - 1] = offset + size;
+      }
+      buffers.push(...named(memory === "host" ? `host ${kind}` : kind, memory, sizes));
     }
-    buffers.push(...named(kind, sizes));
-  }
+    return all;
+  };
+  const held = pack("device", limit);
 
   const intervals: Interval[] = [];
   const rooms: RoomWindow[] = [];
@@ -136,12 +142,20 @@ export function placeRooms(
     const buffer = Math.floor(offset / limit);
     at.set(room, { buffer: buffers.length + buffer, offset: offset - buffer * limit });
   });
-  buffers.push(...named("arena", choice.placement.buffers));
+  buffers.push(...named("arena", "device", choice.placement.buffers));
+  pack("host", hostBuffer);
   return { buffers, at, lowerBound: held + fullest(intervals).bytes, choice, peaks };
 }
 
-function named(name: string, sizes: readonly number[]): PlanBuffer[] {
-  return sizes.map((size, index) => ({ name: sizes.length === 1 ? name : `${name} ${index + 1}`, size }));
+/** Bytes of one buffer of the host, but for a single tensor that is larger: no engine has to give gigabytes in one piece. */
+const hostBuffer = 2 ** 30;
+
+function named(name: string, memory: PlanBuffer["memory"], sizes: readonly number[]): PlanBuffer[] {
+  return sizes.map((size, index) => ({
+    name: sizes.length === 1 ? name : `${name} ${index + 1}`,
+    memory,
+    size,
+  }));
 }
 
 /** Kernels that take more bindings than the device has, or a tensor larger than it binds: windows were not enough. */

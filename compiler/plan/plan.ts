@@ -5,6 +5,9 @@
 // optimizer state, …) for good, transient ones from the dispatch that writes them to the last that reads them, within one program.
 // Programs run one at a time, so transient tensors of different programs may share bytes. Every dispatch binds tensors, not
 // bytes; several tensors may be views of the same bytes only through `aliasOf`.
+//
+// Buffers of the host's memory hold variables that are offloaded. No dispatch binds those: a program's transfers bring them up into
+// transient tensors of the device before they are used, and what was changed down again.
 import type { ElementType, HeldTensor, ScalarExpression, StepRun } from "../ir/graph.ts";
 
 export const planFormat = 1;
@@ -52,6 +55,8 @@ export interface DeviceProfile {
    * decodes them first, once for all of the product's tiles.
    */
   readonly decodedRows: number;
+  /** Bytes a second between the host's memory and the device's, in one direction, for what a report foretells. */
+  readonly transferRate: number;
 }
 
 export interface Tile {
@@ -69,11 +74,15 @@ export interface Tile {
 
 export interface PlanBuffer {
   readonly name: string;
-  /** Bytes; a multiple of 4, at most the device's `maxBufferSize`. */
+  readonly memory: "device" | "host";
+  /** Bytes; a multiple of 4, on the device at most its `maxBufferSize`. */
   readonly size: number;
 }
 
-/** From the dispatch that first writes it to the last one that uses it, both included, by index in the program. */
+/**
+ * From the dispatch that first writes it to the last one that uses it, both included, by index in the program. What is brought up lives
+ * from the dispatch before which that happens.
+ */
 export interface Lifetime {
   readonly program: string;
   readonly first: number;
@@ -94,7 +103,7 @@ export interface PlanTensor {
   readonly size: number;
   /** The tensor whose bytes this one shares (index in `tensors`): a reshape, a slice of a stack. Offsets lie inside it. */
   readonly aliasOf: number | undefined;
-  /** `undefined`: persistent. */
+  /** `undefined`: persistent, as is everything in the host's memory. */
   readonly lifetime: Lifetime | undefined;
   /** Index in `spans`. */
   readonly span: number | undefined;
@@ -108,8 +117,8 @@ export type PlanInitial =
   | { readonly from: "table"; readonly data: string };
 
 /**
- * A persistent tensor as the runtime sees it: `parts` are indices in `tensors`, one, or one a layer. Where a kernel binds the
- * whole stack, the parts are aliases of one tensor that holds them all, `stride` elements apart.
+ * A persistent tensor as the runtime sees it: `parts` are indices in `tensors`, one, or one a layer, all in one memory. Where a kernel
+ * binds the whole stack, the parts are aliases of one tensor that holds them all, `stride` elements apart.
  */
 export interface PlanVariable {
   readonly name: string;
@@ -177,12 +186,26 @@ export interface Dispatch {
   readonly span: number | undefined;
 }
 
+/**
+ * A copy between the two memories, made before the dispatch `before` (their number: after the last). `up`: what the host holds comes to
+ * the device. `down`: what the program made of it goes back; the host holds it from then on.
+ */
+export interface Transfer {
+  readonly direction: "up" | "down";
+  readonly before: number;
+  /** Indices in `tensors`: a variable's part in the host's memory, or all of its parts, and its place on the device meanwhile. */
+  readonly host: number;
+  readonly device: number;
+}
+
 export interface PlanProgram {
   readonly name: string;
   readonly dispatches: readonly Dispatch[];
+  /** In the order in which they take effect: by `before`, and what goes down before what comes up. */
+  readonly transfers: readonly Transfer[];
   /** Primitive operations that its dispatches compute; fusion makes this many into that few. */
   readonly operations: number;
-  /** Largest sum of live sizes, persistent ones included, each rounded up to the alignment. */
+  /** Largest sum of live sizes on the device, persistent ones included, each rounded up to the alignment. */
   readonly peakBytes: number;
   /** The first dispatch where that sum stands; −1 in a program without dispatches. */
   readonly peakAt: number;
@@ -256,8 +279,10 @@ export interface Plan {
   readonly device: DeviceProfile;
   /** Bytes allowed: the recipe's `memory`, else the device's. */
   readonly budget: number;
-  /** All buffers together, in bytes: what is allocated on the device. */
+  /** All buffers of the device together, in bytes: what is allocated there. */
   readonly peakBytes: number;
+  /** All buffers of the host together, in bytes. */
+  readonly hostBytes: number;
   /** The largest sum of live sizes, persistent ones included, each rounded up to the alignment. */
   readonly lowerBoundBytes: number;
   readonly job: PlanJob;

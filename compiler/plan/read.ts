@@ -158,6 +158,7 @@ const device = record<Plan["device"]>({
   memory: count,
   tiles: listOf(tile),
   decodedRows: count,
+  transferRate: whole(1),
 });
 
 const initial: Form<Plan["variables"][number]["initial"]> = (value, at, problems) => {
@@ -252,6 +253,7 @@ const plan = record<Plan>({
   device,
   budget: count,
   peakBytes: count,
+  hostBytes: count,
   lowerBoundBytes: count,
   job: record<Plan["job"]>({
     batch: count,
@@ -272,7 +274,9 @@ const plan = record<Plan>({
     ),
   }),
   parameters: record<Plan["parameters"]>({ total: count, trainable: count }),
-  buffers: listOf(record<Plan["buffers"][number]>({ name: string, size: count })),
+  buffers: listOf(
+    record<Plan["buffers"][number]>({ name: string, memory: oneOf("device", "host"), size: count }),
+  ),
   tensors: listOf(
     record<Plan["tensors"][number]>({
       name: string,
@@ -369,6 +373,14 @@ const plan = record<Plan>({
           tensors: listOf(count),
           path: string,
           span: optional(count),
+        }),
+      ),
+      transfers: listOf(
+        record<Plan["programs"][number]["transfers"][number]>({
+          direction: oneOf("up", "down"),
+          before: count,
+          host: count,
+          device: count,
         }),
       ),
       operations: count,

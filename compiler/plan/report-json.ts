@@ -2,7 +2,9 @@
 // taken from the plan and from what the verifier found; nothing is estimated but the host's memory.
 import { sizeOf, type ElementType } from "../ir/graph.ts";
 import { verify, type Verification } from "../verify/verify.ts";
+import { costOfKernel } from "./cost.ts";
 import { roundUp } from "./held.ts";
+import { trafficOf } from "./traffic.ts";
 import {
   timesPerStep,
   type MemoryKind,
@@ -11,6 +13,7 @@ import {
   type PlanSpan,
   type PlanTensor,
 } from "./plan.ts";
+import { heldBytes, timelineOf, type Stretch } from "./timeline.ts";
 
 export interface ReportProgram {
   readonly peak_bytes: number;
@@ -22,6 +25,20 @@ export interface ReportProgram {
   readonly per_step: number;
 }
 
+/** The host's side: what lives there, what passes through it while loading, and what a step moves. */
+export interface ReportHost {
+  readonly peak_bytes: number;
+  /** Bytes of variables that the recipe has live there. */
+  readonly held_bytes: number;
+  /** Bytes of a step, in both directions, what the host writes and reads included. */
+  readonly traffic_per_step: number;
+  /** Bytes of what lives on the host that a step brings to the device and back. */
+  readonly up_per_step: number;
+  readonly down_per_step: number;
+  /** Foretold from the profile's rate, for these bytes. */
+  readonly transfer_seconds: number;
+}
+
 /** What is live at the peak. Parts of one variable, and the same value of many layers, are one entry. */
 export interface ReportEntry {
   readonly name: string;
@@ -29,6 +46,17 @@ export interface ReportEntry {
   readonly type: ElementType;
   readonly bytes: number;
   readonly span: PlanSpan | undefined;
+}
+
+/** A kernel, with what one dispatch of it is predicted to take. */
+export interface ReportKernel {
+  readonly name: string;
+  readonly about: string;
+  readonly dispatches_per_step: number;
+  readonly flops: number;
+  readonly bytes: number;
+  /** In bytes that could be moved meanwhile. */
+  readonly cost: number;
 }
 
 /** An edit of the recipe with which it would fit, found by planning again. */
@@ -51,9 +79,11 @@ export interface PlanReport {
     readonly by_kind: Readonly<Record<MemoryKind | "free", number>>;
     /** The bytes that are no holes, by the type of what they hold; what lies in a format of fewer bits counts as u32. */
     readonly by_type: Readonly<Partial<Record<ElementType, number>>>;
-    readonly host: { readonly peak_bytes: number; readonly traffic_per_step: number };
+    readonly host: ReportHost;
     readonly programs: Readonly<Record<string, ReportProgram>>;
     readonly top: readonly ReportEntry[];
+    /** Memory over a step: what is live throughout, and the most that is live in each stretch of dispatches. */
+    readonly timeline: { readonly held_bytes: number; readonly stretches: readonly Stretch[] };
   };
   readonly parameters: {
     readonly total: number;
@@ -67,13 +97,19 @@ export interface PlanReport {
     readonly flops_per_step: number;
     readonly bytes_per_step: number;
     readonly kernels: number;
+    /** Predicted, in bytes that could be moved meanwhile. */
+    readonly cost_per_step: number;
   };
+  readonly kernels: readonly ReportKernel[];
   readonly decisions: Plan["decisions"];
   readonly repairs?: readonly Repair[];
   readonly checks: readonly { readonly rule: string; readonly passed: boolean; readonly examined: number }[];
 }
 
 const topEntries = 24;
+
+/** As many as a terminal has columns beside the numbers. */
+const stretchesOfStep = 64;
 
 export function reportJson(
   plan: Plan,
@@ -87,10 +123,9 @@ export function reportJson(
   const live = liveAt(plan, fullest);
   const perStep = (measure: (program: PlanProgram) => number): number =>
     plan.programs.reduce((sum, program) => sum + timesPerStep(plan, program.name) * measure(program), 0);
+  const kernels = kernelsOf(plan);
   const ofKernels = (what: "flops" | "bytes"): number =>
-    perStep(({ dispatches }) =>
-      dispatches.reduce((sum, { kernel }) => sum + (plan.kernels[kernel]?.[what] ?? 0), 0),
-    );
+    kernels.reduce((sum, kernel) => sum + kernel.dispatches_per_step * kernel[what], 0);
   return {
     format: 1,
     recipe: plan.recipe,
@@ -107,6 +142,7 @@ export function reportJson(
       host: hostMemory(plan),
       programs: programsOf(plan),
       top: entriesOf(plan, live).slice(0, topEntries),
+      timeline: { held_bytes: heldBytes(plan), stretches: timelineOf(plan, stretchesOfStep) },
     },
     parameters: { ...plan.parameters, adapters: adapterParameters(plan) },
     work: {
@@ -115,17 +151,35 @@ export function reportJson(
       flops_per_step: ofKernels("flops"),
       bytes_per_step: ofKernels("bytes"),
       kernels: plan.kernels.length,
+      cost_per_step: kernels.reduce((sum, { cost, dispatches_per_step: times }) => sum + times * cost, 0),
     },
+    kernels,
     decisions: plan.decisions,
     ...(verification.fits ? {} : { repairs }),
     checks: verification.checks.map(({ rule, passed, examined }) => ({ rule, passed, examined })),
   };
 }
 
-/** Tensors with memory of their own that are live at the program's fullest dispatch; all persistent ones are. */
-function liveAt({ tensors }: Plan, program: PlanProgram | undefined): PlanTensor[] {
-  return tensors.filter(({ aliasOf, lifetime }) => {
-    if (aliasOf !== undefined) return false;
+function kernelsOf(plan: Plan): readonly ReportKernel[] {
+  const times = plan.kernels.map(() => 0);
+  for (const { name, dispatches } of plan.programs) {
+    const runs = timesPerStep(plan, name);
+    for (const { kernel } of dispatches) times[kernel] = (times[kernel] ?? 0) + runs;
+  }
+  return plan.kernels.map((kernel, at) => ({
+    name: kernel.name,
+    about: kernel.about,
+    dispatches_per_step: times[at] ?? 0,
+    flops: kernel.flops,
+    bytes: kernel.bytes,
+    cost: costOfKernel(kernel, plan.device),
+  }));
+}
+
+/** Tensors of the device with memory of their own that are live at the program's fullest dispatch; all persistent ones are. */
+function liveAt({ tensors, buffers }: Plan, program: PlanProgram | undefined): PlanTensor[] {
+  return tensors.filter(({ aliasOf, lifetime, buffer }) => {
+    if (aliasOf !== undefined || buffers[buffer]?.memory === "host") return false;
     if (lifetime === undefined) return true;
     const at = program?.peakAt ?? -1;
     return lifetime.program === program?.name && lifetime.first <= at && at <= lifetime.last;
@@ -220,11 +274,11 @@ function reportProgram(
 }
 
 /**
- * Host memory: what is written and read each step, and the largest part of a variable, which passes through it while loading; tensors that
+ * Host memory: what lives there, what is written and read each step, and the largest part of a variable, which passes through it while loading; tensors that
  * go into a format do so in pieces.
  * Traffic: what the host writes is written before every program that reads it, what it reads is read once a step.
  */
-function hostMemory(plan: Plan): { peak_bytes: number; traffic_per_step: number } {
+function hostMemory(plan: Plan): ReportHost {
   let peak = 0;
   let traffic = 0;
   let largest = 0;
@@ -245,7 +299,15 @@ function hostMemory(plan: Plan): { peak_bytes: number; traffic_per_step: number 
         ? runs.reduce((sum, count) => sum + count, 0)
         : Math.min(1, Math.max(0, ...runs)));
   }
-  return { peak_bytes: peak + largest, traffic_per_step: traffic };
+  const { up, down, seconds } = trafficOf(plan);
+  return {
+    peak_bytes: plan.hostBytes + peak + largest,
+    held_bytes: plan.hostBytes,
+    traffic_per_step: traffic + up + down,
+    up_per_step: up,
+    down_per_step: down,
+    transfer_seconds: seconds,
+  };
 }
 
 /** An adapter's variables are named after it: "lora.model.layers.{i}.…". */

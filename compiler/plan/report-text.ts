@@ -1,10 +1,12 @@
 // The report as text for a terminal of 80 columns: does it fit, where the memory goes, what a step does, what was decided, what was
 // checked. Sizes are in binary units. It reads well without colour.
 import { verify, type Verification } from "../verify/verify.ts";
-import type { Plan, PlanSpan } from "./plan.ts";
-import { reportJson, type PlanReport, type Repair } from "./report-json.ts";
-
-const width = 80;
+import { table, wrap } from "./columns.ts";
+import type { Decision, Plan, PlanSpan } from "./plan.ts";
+import { reportJson, type PlanReport, type Repair, type ReportHost } from "./report-json.ts";
+import { timelineText } from "./timeline-text.ts";
+import { secondsText } from "./traffic.ts";
+import { bytesText, countText, percent } from "./units.ts";
 
 export function reportText(
   plan: Plan,
@@ -15,6 +17,7 @@ export function reportText(
   const parts = [
     headline(report),
     memory(report),
+    timelineText(report),
     programs(report),
     work(report),
     top(report),
@@ -55,8 +58,20 @@ function memory({ memory: { by_kind, by_type, peak_bytes, lower_bound_bytes, hos
     ...table(rows, [14, -12, 40, -7]),
     ...wrap(`  held in ${types}`, 4),
     `  ${peak_bytes} bytes; ${ratio.toFixed(4)} of the lower bound, ${lower_bound_bytes}`,
-    `  host: ${bytesText(host.peak_bytes)}, ${bytesText(host.traffic_per_step)} moved a step`,
+    ...hostLines(host),
   ].join("\n");
+}
+
+function hostLines(host: ReportHost): string[] {
+  const all = `${bytesText(host.peak_bytes)}, ${bytesText(host.traffic_per_step)} moved a step`;
+  if (host.held_bytes === 0) return [`  host: ${all}`];
+  const moved = `${bytesText(host.up_per_step)} up and ${bytesText(host.down_per_step)} down a step`;
+  return [
+    "",
+    "Host memory",
+    `  ${bytesText(host.held_bytes)} offloaded: ${moved}, ${secondsText(host.transfer_seconds)}`,
+    `  in all ${all}`,
+  ];
 }
 
 function programs({ memory: { programs } }: PlanReport): string {
@@ -98,61 +113,53 @@ function top({ memory: { top } }: PlanReport): string {
   return ["Largest at the peak", ...table(rows, [46, 12, 5, -12])].join("\n");
 }
 
+/** Decisions that went the same way for the same reason are one entry. What `auto` chose from is told with it. */
 function decisions({ decisions }: PlanReport): string {
   if (decisions.length === 0) return "";
-  return [
-    "Decisions",
-    ...decisions.flatMap(({ what, chosen, why }) => wrap(`  ${what}: ${chosen} (${why})`, 4)),
-  ].join("\n");
+  const alike = new Map<string, string[]>();
+  const keyOf = ({ chosen, why }: Decision): string => `${chosen} (${why})`;
+  for (const decision of decisions)
+    alike.set(keyOf(decision), [...(alike.get(keyOf(decision)) ?? []), decision.what]);
+  const lines = [...alike].flatMap(([chosen, what]) => {
+    const first = decisions.find((decision) => keyOf(decision) === chosen);
+    const others = what.length > mostNames ? [`${what.length - 1} more`] : what.slice(1);
+    const considered = others.length > 0 ? [] : (first?.considered ?? []).filter(isMeasured);
+    return [
+      ...wrap(`  ${[what[0], ...others].join(", ")}: ${chosen}`, 4),
+      ...considered.flatMap((each) => wrap(`    of ${each}`, 6)),
+    ];
+  });
+  return ["Decisions", ...lines].join("\n");
+}
+
+/** Names of one entry. */
+const mostNames = 3;
+
+/** What was weighed by its bytes and its predicted cost. */
+function isMeasured(considered: string): boolean {
+  return considered.includes(" bytes, ");
 }
 
 function checks({ checks }: PlanReport, { refusals }: Verification): string {
-  const rows = checks.map(({ rule, passed, examined }) => [
+  const cells = checks.map(({ rule, passed, examined }) => [
     `  ${rule}`,
     passed ? "passed" : "FAILED",
-    `${examined} examined`,
+    String(examined),
   ]);
+  const half = Math.ceil(cells.length / 2);
+  const rows = cells.slice(0, half).map((row, at) => [...row, ...(cells[half + at] ?? [])]);
   const faults = refusals.flatMap(({ rule, message, spans: [span] }) =>
     wrap(`  ${rule}: ${message}${spanText(span)}`, 4),
   );
-  return ["Checks", ...table(rows, [24, 8, -20]), ...faults].join("\n");
+  return ["Checks, and how much each examined", ...table(rows, [22, 6, -8, 22, 6, -8]), ...faults].join("\n");
 }
 
 function repaired({ repairs = [] }: PlanReport): string {
   if (repairs.length === 0) return "";
   return [
     "Edits with which it fits",
-    ...repairs.map(({ edit, peak_bytes }) => `  ${edit}   ${bytesText(peak_bytes)}`),
+    ...repairs.flatMap(({ edit, peak_bytes }) => wrap(`  ${edit}: ${bytesText(peak_bytes)}`, 4)),
   ].join("\n");
-}
-
-/** "1.50 GiB", "256 B". */
-export function bytesText(bytes: number): string {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${unit === 0 ? String(value) : value.toFixed(2)} ${units[unit] ?? ""}`;
-}
-
-/** "1.50 G", "1.50 GFLOP". */
-function countText(count: number, unit = ""): string {
-  const prefixes = ["", "k", "M", "G", "T", "P"];
-  let value = count;
-  let prefix = 0;
-  while (value >= 1000 && prefix < prefixes.length - 1) {
-    value /= 1000;
-    prefix += 1;
-  }
-  const suffix = `${prefixes[prefix] ?? ""}${unit}`;
-  return `${prefix === 0 ? value : value.toFixed(2)}${suffix === "" ? "" : " "}${suffix}`;
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
 }
 
 function bar(share: number): string {
@@ -161,40 +168,4 @@ function bar(share: number): string {
 
 function spanText(span: PlanSpan | undefined): string {
   return span === undefined ? "" : ` (${span.file}:${span.line}:${span.column})`;
-}
-
-/** Rows of cells in columns of fixed width; negative widths align to the right, long cells lose their middle. */
-function table(rows: readonly (readonly string[])[], widths: readonly number[]): string[] {
-  return rows.map((row) =>
-    row
-      .map((cell, at) => {
-        const size = widths[at] ?? 0;
-        const shown = cell.length > Math.abs(size) ? shorten(cell, Math.abs(size) - 1) : cell;
-        return size < 0 ? shown.padStart(-size) : shown.padEnd(size);
-      })
-      .join(" ")
-      .trimEnd(),
-  );
-}
-
-function shorten(text: string, length: number): string {
-  const end = Math.floor((length - 1) / 2);
-  return `${text.slice(0, length - 1 - end)}…${text.slice(text.length - end)}`;
-}
-
-/** Breaks a line at spaces; what follows is indented. */
-function wrap(text: string, indent: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.trimStart().split(" ")) {
-    const start = lines.length === 0 ? text.length - text.trimStart().length : indent;
-    const longer = line === "" ? `${" ".repeat(start)}${word}` : `${line} ${word}`;
-    if (longer.length > width && line !== "") {
-      lines.push(line);
-      line = `${" ".repeat(indent)}${word}`;
-    } else {
-      line = longer;
-    }
-  }
-  return [...lines, line];
 }

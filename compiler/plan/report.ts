@@ -6,4 +6,5 @@ export {
   type ReportEntry,
   type ReportProgram,
 } from "./report-json.ts";
-export { bytesText, reportText } from "./report-text.ts";
+export { reportText } from "./report-text.ts";
+export { bytesText } from "./units.ts";

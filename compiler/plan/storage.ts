@@ -8,6 +8,7 @@ import { checkOrder, type Chooser } from "./choice.ts";
 import { makeStep, naturalBytes, plain, roundUp, type Held, type Step } from "./held.ts";
 import { isKept, type VariableLayout } from "./layout.ts";
 import type { DeviceLimits, MemoryKind } from "./plan.ts";
+import type { PlannedTransfer } from "./visits.ts";
 import { canPair, findTargets, lastUses, rootsOf, type Target } from "./targets.ts";
 import { cutsWithin, shapeOfRange, windowBytes } from "./windows.ts";
 
@@ -15,6 +16,9 @@ import { cutsWithin, shapeOfRange, windowBytes } from "./windows.ts";
 export interface Room {
   /** Undefined for transient memory. */
   readonly target: Target | undefined;
+  readonly memory: "device" | "host";
+  /** The place in the host's memory that it stands for. */
+  readonly visits: Place | undefined;
   readonly bytes: number;
   /** What first lies there. */
   readonly held: Held;
@@ -42,16 +46,20 @@ export interface RoomWindow {
   last: number;
 }
 
-/** A room with its windows; `at`: the dispatch from which on it is used, −1 where that is not known yet. */
+/** A room with its windows, of the device unless said; `at`: the dispatch from which on it is used, −1 where that is not known yet. */
 export function makeRoom(
-  room: Omit<Room, "each" | "windows" | "about" | "lastStep">,
+  room: Pick<Room, "target" | "bytes" | "held" | "strideBytes" | "step" | "kind"> & {
+    readonly memory?: Room["memory"] | undefined;
+    readonly visits?: Room["visits"];
+  },
   limits: DeviceLimits,
   at: number,
 ): Room {
-  const { bytes, held, strideBytes } = room;
+  const { bytes, held, strideBytes, memory = "device", visits } = room;
   const each = windowBytes(held, limits, strideBytes);
   const windows: RoomWindow[] = [];
-  const made: Room = { ...room, about: "", lastStep: at === -1 ? -1 : Infinity, each, windows };
+  const lastStep = at === -1 ? -1 : Infinity;
+  const made: Room = { ...room, memory, visits, about: "", lastStep, each, windows };
   const starts = [0, ...cutsWithin(each, 0, bytes)];
   starts.forEach((offset, index) => {
     const length = (starts[index + 1] ?? bytes) - offset;
@@ -92,6 +100,8 @@ export interface StoredProgram {
   readonly rooms: readonly RoomWindow[];
   /** Copies made for layouts, and those that move results into variables. */
   readonly copies: number;
+  /** Copies between the two memories, in order. */
+  readonly transfers: readonly PlannedTransfer[];
 }
 
 export function store(
@@ -303,7 +313,7 @@ export function store(
   });
   const copies = program.copies + steps.length - program.steps.length;
   const used = rooms.flatMap(({ windows }) => windows.filter(({ first }) => first !== -1));
-  return { name: program.name, steps, dispatches, rooms: used, copies };
+  return { name: program.name, steps, dispatches, rooms: used, copies, transfers: [] };
 }
 
 /** Where a place is cut into windows, in elements. */

@@ -65,6 +65,13 @@ export const softwareTiles: readonly Tile[] = [
 export const gpuDecodedRows = 128;
 export const softwareDecodedRows = 1;
 
+/**
+ * Bytes a second, a processor's copy into staging memory included: a desktop's PCI Express 4.0 x16 brings 25 GB/s, of which about half is
+ * reached; phones and processors copy within one memory.
+ */
+export const gpuTransferRate = 12_000_000_000;
+export const sharedTransferRate = 6_000_000_000;
+
 const GIB = 1024 ** 3;
 
 /** A desktop GPU with 24 GiB: what `compile` plans for when nobody says. */
@@ -75,6 +82,7 @@ export const desktop: DeviceProfile = {
   memory: 24 * GIB,
   tiles: desktopTiles,
   decodedRows: gpuDecodedRows,
+  transferRate: gpuTransferRate,
 };
 
 /** A browser or phone that gives the defaults of WebGPU and no more, with 4 GiB. */
@@ -85,6 +93,7 @@ export const webgpu: DeviceProfile = {
   memory: 4 * GIB,
   tiles: webgpuTiles,
   decodedRows: gpuDecodedRows,
+  transferRate: sharedTransferRate,
 };
 
 /** A software device with 8 GiB, such as lavapipe. */
@@ -95,4 +104,5 @@ export const software: DeviceProfile = {
   memory: 8 * GIB,
   tiles: softwareTiles,
   decodedRows: softwareDecodedRows,
+  transferRate: sharedTransferRate,
 };

@@ -4,6 +4,8 @@ import {
   desktop,
   desktopTiles,
   gpuDecodedRows,
+  gpuTransferRate,
+  sharedTransferRate,
   software,
   softwareDecodedRows,
   softwareTiles,
@@ -31,6 +33,7 @@ export function profileFromDevice(device: KnownDevice, memory?: number): DeviceP
     memory: memory ?? assumed,
     tiles: device.isSoftware ? softwareTiles : roomy ? desktopTiles : webgpuTiles,
     decodedRows: device.isSoftware ? softwareDecodedRows : gpuDecodedRows,
+    transferRate: device.isSoftware ? sharedTransferRate : gpuTransferRate,
   };
 }
 

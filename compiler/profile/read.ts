@@ -1,7 +1,7 @@
 // A device profile from a file such as `ftlc devices --save` writes. Comes in: the file's text. Goes out: a profile, or what is wrong with
 // it, by its field. Holds: every field is checked, because plans hang on it.
 import type { DeviceLimits, DeviceProfile, Tile } from "../plan/plan.ts";
-import { gpuDecodedRows } from "./builtin.ts";
+import { gpuDecodedRows, gpuTransferRate } from "./builtin.ts";
 
 const limitNames: readonly (keyof DeviceLimits)[] = [
   "maxBufferSize",
@@ -65,6 +65,7 @@ function profileOf(value: unknown): DeviceProfile {
     memory: count("memory", root["memory"]),
     tiles: tiles.map((tile: unknown, index) => readTile(`tiles[${index}]`, tile)),
     decodedRows: count("decodedRows", root["decodedRows"] ?? gpuDecodedRows),
+    transferRate: count("transferRate", root["transferRate"] ?? gpuTransferRate),
   };
 }
 

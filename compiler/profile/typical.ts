@@ -1,7 +1,14 @@
 // Profiles of typical phones, laptops and desktop GPUs, for planning without one. Limits are what browsers were found to give there, each with
 // its source; memory is an assumption that the recipe's `memory` replaces. A profile that `ftlc devices --save` writes is better.
 import type { DeviceLimits, DeviceProfile } from "../plan/plan.ts";
-import { desktopLimits, desktopTiles, gpuDecodedRows, webgpu, webgpuLimits } from "./builtin.ts";
+import {
+  desktopLimits,
+  desktopTiles,
+  gpuDecodedRows,
+  gpuTransferRate,
+  webgpu,
+  webgpuLimits,
+} from "./builtin.ts";
 
 /** A profile, what it stands for, and where its limits come from. */
 export interface TypicalProfile {
@@ -32,6 +39,7 @@ const gpu = (name: string, memory: number, limits: Partial<DeviceLimits>): Devic
   memory,
   tiles: desktopTiles,
   decodedRows: gpuDecodedRows,
+  transferRate: gpuTransferRate,
 });
 
 export const typicalProfiles: readonly TypicalProfile[] = [

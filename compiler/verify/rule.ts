@@ -88,6 +88,30 @@ export function eachOwner({ tensors }: Plan, visit: (tensor: PlanTensor, index: 
   });
 }
 
+/** Whether a tensor lies in the host's memory. */
+export function isOnHost({ buffers }: Plan, { buffer }: PlanTensor): boolean {
+  return buffers[buffer]?.memory === "host";
+}
+
+/** The tensors of the device that a program's transfers fill or empty, each with the one of the host that it stands for. */
+export function standsFor({ transfers }: PlanProgram): ReadonlyMap<number, number> {
+  return new Map(transfers.map(({ device, host }) => [device, host]));
+}
+
+/** Where in the host's memory what is written to a tensor will be, if the tensor or what it is an alias of stands for some of it. */
+export function homeOf(
+  { tensors }: Plan,
+  stands: ReadonlyMap<number, number>,
+  index: number,
+): { readonly owner: number; readonly offset: number } | undefined {
+  const tensor = tensors[index];
+  const owner = tensor?.aliasOf ?? index;
+  const host = stands.get(owner) ?? -1;
+  const [device, home] = [tensors[owner], tensors[host]];
+  if (tensor === undefined || device === undefined || home === undefined) return undefined;
+  return { owner: home.aliasOf ?? host, offset: home.offset + tensor.offset - device.offset };
+}
+
 export function alignmentOf({ device }: Plan): number {
   return device.limits.minStorageBufferOffsetAlignment;
 }

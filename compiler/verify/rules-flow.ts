@@ -3,7 +3,17 @@
 import type { Plan } from "../plan/plan.ts";
 import { heldTensors } from "./rules-held.ts";
 import { job } from "./rules-job.ts";
-import { eachDispatch, elementBytes, elements, eachOwner, endOf, type Report, type Rule } from "./rule.ts";
+import {
+  eachDispatch,
+  elementBytes,
+  elements,
+  eachOwner,
+  endOf,
+  homeOf,
+  standsFor,
+  type Report,
+  type Rule,
+} from "./rule.ts";
 import { isWritten, Written } from "./written.ts";
 
 const dispatchBindings: Rule = {
@@ -39,14 +49,21 @@ const dispatchBindings: Rule = {
 const lifetimes: Rule = {
   name: "lifetimes",
   about:
-    "a transient tensor lives from the first to the last dispatch that binds it or an alias of it, in one program",
+    "a transient tensor lives from the first to the last dispatch that binds it or an alias of it, or from where it comes up, in one program",
   check(plan, report) {
-    const found = new Map<number, { readonly first: number; last: number }>();
+    const found = new Map<number, { first: number; last: number }>();
     const use = (index: number, at: number): void => {
       const known = found.get(index);
       if (known === undefined) found.set(index, { first: at, last: at });
-      else known.last = at;
+      else {
+        known.first = Math.min(known.first, at);
+        known.last = Math.max(known.last, at);
+      }
     };
+    for (const { name, transfers } of plan.programs)
+      for (const { direction, device, before } of transfers)
+        if (direction === "up" && plan.tensors[device]?.lifetime?.program === name && !found.has(device))
+          found.set(device, { first: before, last: before });
     eachDispatch(plan, ({ tensors }, program, dispatch, { name }) => {
       for (const index of tensors) {
         const tensor = plan.tensors[index];
@@ -75,12 +92,33 @@ const lifetimes: Rule = {
 const order: Rule = {
   name: "writes before reads",
   about:
-    "what a dispatch reads was written before: by an earlier dispatch of the program, or as a variable's first value",
+    "what a dispatch reads was written before: by an earlier dispatch of the program, from the host's memory, or as a variable's first value",
   check(plan, report) {
     const unset = startingEmpty(plan, report);
     plan.programs.forEach((program, at) => {
       const written = new Map<number, Written>();
+      const write = (owner: number, start: number, end: number): void => {
+        const ranges = written.get(owner) ?? new Written();
+        written.set(owner, ranges);
+        ranges.add(start, end);
+      };
+      const stands = standsFor(program);
+      let next = 0;
       program.dispatches.forEach(({ kernel, tensors }, dispatch) => {
+        for (; (program.transfers[next]?.before ?? Infinity) <= dispatch; next += 1) {
+          const { direction, host = -1, device = -1 } = program.transfers[next] ?? {};
+          const [from, to] = [plan.tensors[host], plan.tensors[device]];
+          if (direction !== "up" || from === undefined || to === undefined) continue;
+          const owner = from.aliasOf ?? host;
+          const bytes = elements(from.shape) * elementBytes[from.type];
+          if (
+            unset.has(owner) &&
+            program.name === "initialize" &&
+            !isWritten(from, written.get(owner), bytes)
+          )
+            report.refuse(`'${from.name}' comes up before all of it is written`, { tensors: [host, device] });
+          write(device, to.offset, to.offset + to.size);
+        }
         const bindings = plan.kernels[kernel]?.bindings ?? [];
         tensors.forEach((index, slot) => {
           const tensor = plan.tensors[index];
@@ -96,9 +134,10 @@ const order: Rule = {
           const tensor = plan.tensors[index];
           if (tensor === undefined || bindings[slot]?.writes !== true) return;
           const owner = tensor.aliasOf ?? index;
-          const ranges = written.get(owner) ?? new Written();
-          written.set(owner, ranges);
-          ranges.add(tensor.offset, tensor.offset + bindings[slot].bytes);
+          const { bytes } = bindings[slot];
+          write(owner, tensor.offset, tensor.offset + bytes);
+          const home = homeOf(plan, stands, index);
+          if (home !== undefined) write(home.owner, home.offset, home.offset + bytes);
         });
       });
     });
@@ -114,15 +153,20 @@ function startingEmpty(plan: Plan, report: Report): Set<number> {
   if (parts.length === 0) return unset;
   const written = new Map<number, Written>();
   const initialize = plan.programs.find(({ name }) => name === "initialize");
+  const stands = initialize === undefined ? new Map<number, number>() : standsFor(initialize);
   initialize?.dispatches.forEach(({ kernel, tensors }) => {
     const bindings = plan.kernels[kernel]?.bindings ?? [];
     tensors.forEach((index, slot) => {
       const tensor = plan.tensors[index];
-      if (tensor === undefined || tensor.lifetime !== undefined || bindings[slot]?.writes !== true) return;
-      const owner = tensor.aliasOf ?? index;
-      const ranges = written.get(owner) ?? new Written();
-      written.set(owner, ranges);
-      ranges.add(tensor.offset, tensor.offset + bindings[slot].bytes);
+      if (tensor === undefined || bindings[slot]?.writes !== true) return;
+      const home =
+        tensor.lifetime === undefined
+          ? { owner: tensor.aliasOf ?? index, offset: tensor.offset }
+          : homeOf(plan, stands, index);
+      if (home === undefined) return;
+      const ranges = written.get(home.owner) ?? new Written();
+      written.set(home.owner, ranges);
+      ranges.add(home.offset, home.offset + bindings[slot].bytes);
     });
   });
   for (const part of parts) {

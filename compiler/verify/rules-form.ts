@@ -46,8 +46,12 @@ export const form: Rule = {
         bad(`lives from dispatch ${lifetime.first} to ${lifetime.last} of ${count}`);
       }
     });
-    plan.buffers.forEach(({ name, size }, index) => {
+    plan.buffers.forEach(({ name, size, memory }, index) => {
       report.examine();
+      if (!isOneOf(memory, memories))
+        report.refuse(`buffer '${name}' lies in memory that is neither the device's nor the host's`, {
+          buffers: [index],
+        });
       if (!isCount(size))
         report.refuse(`buffer '${name}' has a size that is no whole number`, { buffers: [index] });
     });
@@ -77,9 +81,20 @@ export const form: Rule = {
         if (plan.tensors[tensor] === undefined) bad(`binds tensor ${tensor}, which the plan does not have`);
       if (!hasSpan(plan, span)) bad(`comes from span ${span}, which the plan does not have`);
     });
+    plan.programs.forEach(({ name, dispatches, transfers }) => {
+      for (const { host, device, before, direction } of transfers) {
+        report.examine();
+        const bad = (what: string): void => report.refuse(`a transfer of program '${name}' ${what}`);
+        if (!isOneOf(direction, directions)) bad("goes neither up nor down");
+        if (!isCount(before) || before > dispatches.length)
+          bad(`is made before dispatch ${before} of ${dispatches.length}`);
+        for (const tensor of [host, device])
+          if (plan.tensors[tensor] === undefined) bad(`moves tensor ${tensor}, which the plan does not have`);
+      }
+    });
     for (const { program, each } of plan.step) {
       report.examine();
-      if (!isOneOf(each, turns)) report.refuse(`a step runs '${program}' for each ${String(each)}`);
+      if (!isOneOf(each, turns)) report.refuse(`a step runs '${program}' for each ${each}`);
       if (!plan.programs.some(({ name }) => name === program))
         report.refuse(`a step runs '${program}', a program that the plan does not have`);
     }
@@ -150,6 +165,8 @@ const kinds: Readonly<Record<MemoryKind, true>> = {
   io: true,
 };
 const accesses = ["read", "read_write"];
+const memories = ["device", "host"];
+const directions = ["up", "down"];
 const turns = ["step", "micro-batch"];
 
 function isType(type: string): boolean {

@@ -1,7 +1,7 @@
 // The rule about tensors that are held in formats: each has a program for each of its tensors in files, which reads what the host writes
 // and leaves all of what holds that tensor, and nothing else; and what holds it has no other first value.
-import type { Plan } from "../plan/plan.ts";
-import { elementBytes, elements, type Rule } from "./rule.ts";
+import type { Plan, PlanTensor } from "../plan/plan.ts";
+import { elementBytes, elements, homeOf, standsFor, type Rule } from "./rule.ts";
 import { isWritten, Written } from "./written.ts";
 
 export const heldTensors: Rule = {
@@ -52,28 +52,36 @@ export const heldTensors: Rule = {
 
 /** Those of the tensors that a program does not write whole, or reads before it has. */
 function unwritten(plan: Plan, name: string, tensors: readonly number[]): readonly number[] {
+  const program = plan.programs.find((each) => each.name === name);
+  const stands = program === undefined ? new Map<number, number>() : standsFor(program);
   const written = new Map<number, Written>();
   const early = new Set<number>();
-  const owner = (index: number): number => plan.tensors[index]?.aliasOf ?? index;
-  const owners = new Set(tensors.map(owner));
+  /** Where what is written to a tensor is kept: in the host's memory for what stands for some of it. */
+  const homeIn = (index: number, { aliasOf, offset }: PlanTensor): { owner: number; offset: number } =>
+    homeOf(plan, stands, index) ?? { owner: aliasOf ?? index, offset };
+  const owners = new Set(tensors.map((index) => plan.tensors[index]?.aliasOf ?? index));
   const whole = (index: number): boolean => {
     const tensor = plan.tensors[index];
     if (tensor === undefined) return false;
-    return isWritten(tensor, written.get(owner(index)), elements(tensor.shape) * elementBytes[tensor.type]);
+    const { owner, offset } = homeIn(index, tensor);
+    const bytes = elements(tensor.shape) * elementBytes[tensor.type];
+    return isWritten({ ...tensor, offset }, written.get(owner), bytes);
   };
-  const program = plan.programs.find((each) => each.name === name);
   for (const { kernel, tensors: bound } of program?.dispatches ?? []) {
     const bindings = plan.kernels[kernel]?.bindings ?? [];
     bound.forEach((index, slot) => {
-      if (bindings[slot]?.reads === true && owners.has(owner(index)) && !whole(index)) early.add(index);
+      const tensor = plan.tensors[index];
+      if (tensor === undefined || bindings[slot]?.reads !== true) return;
+      if (owners.has(homeIn(index, tensor).owner) && !whole(index)) early.add(index);
     });
     bound.forEach((index, slot) => {
       const tensor = plan.tensors[index];
       const binding = bindings[slot];
       if (tensor === undefined || binding?.writes !== true) return;
-      const ranges = written.get(owner(index)) ?? new Written();
-      written.set(owner(index), ranges);
-      ranges.add(tensor.offset, tensor.offset + binding.bytes);
+      const { owner, offset } = homeIn(index, tensor);
+      const ranges = written.get(owner) ?? new Written();
+      written.set(owner, ranges);
+      ranges.add(offset, offset + binding.bytes);
     });
   }
   return [...early, ...tensors.filter((index) => !whole(index))];

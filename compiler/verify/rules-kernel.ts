@@ -64,9 +64,9 @@ const limits: Rule = {
   about: "buffers, bindings, workgroups and their memory are within the limits of the device's profile",
   check(plan, report) {
     const { limits } = plan.device;
-    plan.buffers.forEach(({ name, size }, index) => {
+    plan.buffers.forEach(({ name, size, memory }, index) => {
       report.examine();
-      if (size > limits.maxBufferSize) {
+      if (memory === "device" && size > limits.maxBufferSize) {
         report.refuse(`buffer '${name}' has ${size} bytes; the device allows ${limits.maxBufferSize}`, {
           buffers: [index],
         });

@@ -1,7 +1,7 @@
 // Rules about where tensors lie: nothing empty, everything aligned and inside, no two live ranges in the same bytes, every byte
 // accounted for, and the plan's totals as it claims them.
 import type { Lifetime, Plan } from "../plan/plan.ts";
-import { align, alignmentOf, eachOwner, elements, endOf, type Report, type Rule } from "./rule.ts";
+import { align, alignmentOf, eachOwner, elements, endOf, isOnHost, type Report, type Rule } from "./rule.ts";
 
 const sizes: Rule = {
   name: "sizes",
@@ -231,16 +231,19 @@ function liveBytes(tensors: readonly Transient[], count: number, unit: number): 
 
 const totals: Rule = {
   name: "totals",
-  about: "the peak, the programs' peaks and the lower bound are what the plan claims",
+  about: "the peak, the host's bytes, the programs' peaks and the lower bound are what the plan claims",
   check(plan, report) {
     const unit = alignmentOf(plan);
-    const all = plan.buffers.reduce((sum, { size }) => sum + size, 0);
-    report.examine();
-    if (plan.peakBytes !== all)
-      report.refuse(`the plan claims a peak of ${plan.peakBytes} bytes and allocates ${all}`);
+    const allocated = { device: 0, host: 0 };
+    for (const { memory, size } of plan.buffers) allocated[memory] += size;
+    report.examine(2);
+    if (plan.peakBytes !== allocated.device)
+      report.refuse(`the plan claims a peak of ${plan.peakBytes} bytes and allocates ${allocated.device}`);
+    if (plan.hostBytes !== allocated.host)
+      report.refuse(`the plan claims ${plan.hostBytes} bytes of the host and allocates ${allocated.host}`);
     let held = 0;
-    eachOwner(plan, ({ lifetime, size }) => {
-      if (lifetime === undefined) held += align(size, unit);
+    eachOwner(plan, (tensor) => {
+      if (tensor.lifetime === undefined && !isOnHost(plan, tensor)) held += align(tensor.size, unit);
     });
     let bound = held;
     const tensors = transients(plan);

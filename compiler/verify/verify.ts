@@ -8,6 +8,7 @@ import { flowRules } from "./rules-flow.ts";
 import { form } from "./rules-form.ts";
 import { kernelRules } from "./rules-kernel.ts";
 import { memoryRules } from "./rules-memory.ts";
+import { transferRules } from "./rules-transfer.ts";
 import { readKernelText, type KernelText } from "./wgsl.ts";
 
 export type { Refusal } from "./rule.ts";
@@ -55,7 +56,7 @@ const hash: Rule = {
   },
 };
 
-const contents: readonly Rule[] = [form, ...memoryRules, ...flowRules, ...kernelRules];
+const contents: readonly Rule[] = [form, ...memoryRules, ...flowRules, ...transferRules, ...kernelRules];
 
 /** All rules, in the order in which they are asked. The first must hold for the others to be asked at all. */
 export const rules: readonly Rule[] = [...contents, hash];

@@ -9,10 +9,12 @@ import { reportJson, reportText } from "../../compiler/plan/report.ts";
 import { applied } from "../../compiler/language/rewrite.ts";
 import type { FoundRepair } from "../../compiler/repair.ts";
 import { stages } from "../../compiler/stages.ts";
+import { writeAside } from "../checkpoint/aside.ts";
 import { exitCodes, Failure, type ExitCode } from "./exit.ts";
+import { reportPage } from "./page.ts";
 import { writePlan } from "./plan-folder.ts";
 import { settleForShortRun } from "./engine.ts";
-import { planRecipe, type Planned } from "./plan-recipe.ts";
+import { planRecipe, type Changes, type Planned } from "./plan-recipe.ts";
 import { findProfile } from "./profile.ts";
 import type { CompileFlags } from "./program.ts";
 import { findRepairs, fits } from "./refuse.ts";
@@ -33,7 +35,33 @@ export async function compileCommand(
     return exitCodes.done;
   }
   if (flags.emit !== undefined) checkStage(flags.emit);
-  const changes = {
+  const changes = changesOf(flags);
+  const planned = await planRecipe(path, changes, flags.plan === "json", terminal);
+  if (typeof planned === "number") return planned;
+
+  const { emit } = flags;
+  if (emit !== undefined) terminal.out(planned.map((each) => stageText(emit, each)).join("\n"));
+  const repairs = findRepairs(path, changes, planned);
+  const form = flags.plan ?? (flags.output === undefined && flags.emit === undefined ? "text" : undefined);
+  if (form === "html") terminal.out(reportPage({ path, planned, repairs }));
+  else if (form !== undefined) terminal.out(planReport(form, planned, repairs));
+  if (flags.output !== undefined) {
+    for (const { stage, plan } of planned) {
+      const folder = stage === undefined ? flags.output : join(flags.output, stage);
+      await writePlan(folder, plan);
+      terminal.err(`wrote the plan to ${folder}`);
+    }
+    // Stages share one page, which stands beside their folders.
+    const page = new TextEncoder().encode(reportPage({ path, planned, repairs }));
+    await writeAside(join(flags.output, "report.html"), [page]);
+  }
+  if (fits(planned, terminal, repairs)) return exitCodes.done;
+  return flags.fix === undefined ? exitCodes.refused : fix(path, flags.fix, repairs, terminal);
+}
+
+/** What the options change of a recipe, and how it is planned. */
+export function changesOf(flags: CompileFlags): Changes {
+  return {
     profile: flags.device === undefined ? undefined : findProfile(flags.device),
     set: flags.set,
     memory: flags.memory,
@@ -42,23 +70,6 @@ export async function compileCommand(
       if (checkpoint.value !== "auto" && accumulation.value !== "auto") settleForShortRun();
     },
   };
-  const planned = await planRecipe(path, changes, flags.plan === "json", terminal);
-  if (typeof planned === "number") return planned;
-
-  const { emit } = flags;
-  if (emit !== undefined) terminal.out(planned.map((each) => stageText(emit, each)).join("\n"));
-  const repairs = findRepairs(path, changes, planned);
-  const form = flags.plan ?? (flags.output === undefined && flags.emit === undefined ? "text" : undefined);
-  if (form !== undefined) terminal.out(planReport(form, planned, repairs));
-  if (flags.output !== undefined) {
-    for (const { stage, plan } of planned) {
-      const folder = stage === undefined ? flags.output : join(flags.output, stage);
-      await writePlan(folder, plan);
-      terminal.err(`wrote the plan to ${folder}`);
-    }
-  }
-  if (fits(planned, terminal, repairs)) return exitCodes.done;
-  return flags.fix === undefined ? exitCodes.refused : fix(path, flags.fix, repairs, terminal);
 }
 
 /** Writes one of the repairs into the recipe's file. The plan was refused all the same. */

@@ -79,6 +79,8 @@ function buildProgram(terminal: Terminal, finish: (code: ExitCode) => void): Com
   program
     .command("compile")
     .argument("<file>", "the recipe")
+    .argument("[other]", "with --compare, the recipe that it is compared with")
+    .option("--compare", "the plans of two recipes side by side, in the form of --plan")
     .addOption(new Option("-o, --output <dir>", "write the plan to this folder"))
     .addOption(new Option("--plan [=text|json|html]", "print the plan's report").argParser(planForm))
     .option("--emit <stage>", "print the graph after this stage, or 'list' for their names")
@@ -92,7 +94,20 @@ function buildProgram(terminal: Terminal, finish: (code: ExitCode) => void): Com
     )
     .addOption(setting())
     .description("plan a recipe, without weights and without a GPU")
-    .action(async (file: string, options: CompileFlags) => {
+    .action(async (file: string, other: string | undefined, options: CompileFlags) => {
+      if ((options.compare === true) !== (other !== undefined))
+        throw new Failure(
+          other === undefined
+            ? "--compare takes two recipes"
+            : `one recipe is compiled at a time, not '${other}' too`,
+          exitCodes.usage,
+          ["ftlc compile --plan --compare A.ftl B.ftl"],
+        );
+      if (other !== undefined) {
+        const { compareCommand } = await import("./compare.ts");
+        finish(await compareCommand(file, other, options, terminal));
+        return;
+      }
       const { compileCommand } = await import("./compile.ts");
       finish(await compileCommand(file, options, terminal));
     });
@@ -244,7 +259,8 @@ function buildProgram(terminal: Terminal, finish: (code: ExitCode) => void): Com
 
 export interface CompileFlags {
   readonly output?: string;
-  readonly plan?: "text" | "json";
+  readonly plan?: "text" | "json" | "html";
+  readonly compare?: true;
   readonly emit?: string;
   readonly device?: string;
   readonly memory?: number;
@@ -317,9 +333,8 @@ function setting(): Option {
   ).argParser<string[] | undefined>((value, before) => [...(before ?? []), value]);
 }
 
-function planForm(value: string): "text" | "json" {
-  if (value === "text" || value === "json") return value;
-  if (value === "html") throw notBuiltYet("--plan=html", "use --plan=text or --plan=json");
+function planForm(value: string): "text" | "json" | "html" {
+  if (value === "text" || value === "json" || value === "html") return value;
   throw new InvalidArgumentError("It is text, json or html.");
 }
 

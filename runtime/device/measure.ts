@@ -93,7 +93,7 @@ async function timeOf(
     await load(session, { checkpoint: undefined, adapters: [], seed: 1 });
     const seconds = async (times: number): Promise<number> => {
       const begin = clock();
-      for (let time = 0; time < times; time += 1) session.run("evaluate");
+      for (let time = 0; time < times; time += 1) await session.run("evaluate");
       await session.read("evaluation");
       return clock() - begin;
     };

@@ -93,7 +93,7 @@ export async function mergeModel(input: MergeInput): Promise<Merged> {
             signal?.throwIfAborted();
             for (const reading of job.readings)
               for (const message of await readTensor(session, reading, () => undefined)) warn(message);
-            session.run(job.program);
+            await session.run(job.program);
             // Of a part with several merged tensors the program is run for each, and measures the same.
             if (job.difference !== undefined && key === job.changed[0]?.key) {
               const [squares = 0, of = 0, most = 0] = await session.read(job.difference);

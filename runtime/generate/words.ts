@@ -32,7 +32,7 @@ export async function* words(input: WordsInput): AsyncGenerator<number> {
     ids.set(prompt.subarray(at, Math.min(at + piece, first)));
     await write("piece", ids);
     await write("begun", Int32Array.of(inFront + at));
-    session.run(at === 0 && inFront > 0 ? "begin" : "prefill");
+    await session.run(at === 0 && inFront > 0 ? "begin" : "prefill");
   }
   let word = prompt[first];
   if (word === undefined) throw new RangeError("a text begins with a word");
@@ -40,7 +40,7 @@ export async function* words(input: WordsInput): AsyncGenerator<number> {
     signal?.throwIfAborted();
     await write("word", Int32Array.of(word));
     await write("begun", Int32Array.of(inFront + at));
-    session.run("decode");
+    await session.run("decode");
     const chosen = next(await session.read("next"), at + 1);
     if (chosen === undefined) return;
     yield chosen;

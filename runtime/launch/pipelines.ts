@@ -82,7 +82,7 @@ function layouts(resources: Resources) {
 export async function bindPrograms(
   resources: Resources,
   plan: Plan,
-  buffers: readonly GPUBuffer[],
+  buffers: readonly (GPUBuffer | undefined)[],
   kernels: readonly Built[],
 ): Promise<ReadonlyMap<string, readonly Ready[]>> {
   const groups = new Map<string, GPUBindGroup>();
@@ -128,7 +128,7 @@ export function submit(device: GPUDevice, name: string, dispatches: readonly Rea
   device.queue.submit([encoder.finish()]);
 }
 
-export function at<T>(list: readonly T[], index: number): T {
+export function at<T>(list: readonly (T | undefined)[], index: number): T {
   const found = list[index];
   if (found === undefined) throw new RangeError(`the plan names entry ${index} of a list of ${list.length}`);
   return found;

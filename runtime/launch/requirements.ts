@@ -16,7 +16,7 @@ export function used(plan: Plan): DeviceLimits {
   const sizes = [...bound].flatMap((index) => plan.tensors[index] ?? []);
   const groups = plan.kernels.map(({ workgroupSize }) => workgroupSize);
   return {
-    maxBufferSize: largest(plan.buffers.map(({ size }) => size)),
+    maxBufferSize: largest(plan.buffers.filter(({ memory }) => memory === "device").map(({ size }) => size)),
     maxStorageBufferBindingSize: largest(sizes.map(({ size }) => size)),
     maxStorageBuffersPerShaderStage: largest(plan.kernels.map(({ bindings }) => bindings.length)),
     minStorageBufferOffsetAlignment: commonAlignment(sizes.map(({ offset }) => offset)),

@@ -1,11 +1,13 @@
 // A plan at work on a device: its buffers allocated, its kernels compiled, its dispatches bound; then programs are run and
 // variables written and read. Comes in: a verified plan and a device. Goes out: a `Session`.
 // Holds: everything is allocated here, before the first program, and nothing afterwards; what does not fit is refused here; work
-// takes effect in the order of the calls; a lost device rejects whatever waits.
+// takes effect in the order of the calls, where each is awaited before the next; a lost device rejects whatever waits.
 import type { Plan, PlanTensor, PlanVariable } from "../../compiler/plan/plan.ts";
 import type { Verified } from "../../compiler/verify/verify.ts";
 import { resourcesOf, type Allocated, type Resources } from "../device/resources.ts";
 import { guarded } from "../device/scopes.ts";
+import { downloads } from "./downloads.ts";
+import { hostMemory } from "./host.ts";
 import { packedBytes, padded, ranges, sliceBytes, windowsOf } from "./extent.ts";
 import { at, bindPrograms, compileKernels, submit, type Progress } from "./pipelines.ts";
 import { readback } from "./readback.ts";
@@ -16,7 +18,7 @@ import { watch } from "./watch.ts";
 export interface LaunchOptions {
   /** Kernels compiled so far. */
   readonly onCompiled?: Progress;
-  /** Bytes of each of the five buffers through which the host writes and reads; by default what suits the plan, at most 8 MiB. */
+  /** Bytes of each of the buffers through which the host writes and reads; by default what suits the plan, at most 8 MiB. */
   readonly staging?: number;
 }
 
@@ -37,7 +39,8 @@ export interface Session {
   ) => Promise<void>;
   /** Sets all of a variable to zero. */
   readonly clear: (variable: string) => void;
-  readonly run: (program: string) => void;
+  /** Resolves when all of the program is on its way to the device: at once, where it transfers nothing. */
+  readonly run: (program: string) => Promise<void>;
   /** The values of a variable in f32 as programs run so far leave it; two reads may be under way at once. */
   readonly read: (variable: string) => Promise<Float32Array<ArrayBuffer>>;
   /** The packed bytes of one part, in pieces of bounded size. */
@@ -66,6 +69,12 @@ export class UnfitDeviceError extends Error {
 
 const uploadSlots = 3;
 const readSlots = 2;
+/**
+ * With variables in the host's memory: so much as the host is to be ahead of the device, 256 MiB at most. Every submission closes a buffer, and
+ * copies wait in the queue behind what is computed before them.
+ */
+const aheadSlots = 32;
+const changedSlots = 8;
 const largestStaging = 8 * 1024 * 1024;
 
 export async function launch(
@@ -105,22 +114,31 @@ export function stagingBytes(plan: Plan): number {
 }
 
 interface Allocation {
-  readonly arena: readonly GPUBuffer[];
+  /** By the plan's buffers; undefined for those of the host. */
+  readonly arena: readonly (GPUBuffer | undefined)[];
   readonly up: readonly GPUBuffer[];
   readonly down: readonly GPUBuffer[];
+  /** For what programs bring down. */
+  readonly changed: readonly GPUBuffer[];
 }
 
 async function allocate(resources: Resources, plan: Plan, staging: number): Promise<Allocation> {
   const make = (label: string, size: number, usage: number, mappedAtCreation = false): GPUBuffer =>
     resources.buffer({ label, size, usage, mappedAtCreation });
-  const total = plan.buffers.reduce((sum, { size }) => sum + size, 0);
   const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
   const upload = GPUBufferUsage.MAP_WRITE | GPUBufferUsage.COPY_SRC;
   const download = GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST;
-  return guarded(resources.device, `allocating the plan's ${total} bytes`, () => ({
-    arena: plan.buffers.map(({ name, size }) => make(name, size, storage)),
-    up: Array.from({ length: uploadSlots }, () => make("upload", staging, upload, true)),
+  return guarded(resources.device, `allocating the plan's ${plan.peakBytes} bytes`, () => ({
+    arena: plan.buffers.map(({ name, memory, size }) =>
+      memory === "host" ? undefined : make(name, size, storage),
+    ),
+    up: Array.from({ length: plan.hostBytes > 0 ? aheadSlots : uploadSlots }, () =>
+      make("upload", staging, upload, true),
+    ),
     down: Array.from({ length: readSlots }, () => make("readback", staging, download)),
+    changed: Array.from({ length: plan.hostBytes > 0 ? changedSlots : 0 }, () =>
+      make("changes", staging, download),
+    ),
   }));
 }
 
@@ -128,12 +146,15 @@ function makeSession(
   plan: Plan,
   { device, allocated, destroy }: Resources,
   watched: ReturnType<typeof watch>,
-  { arena, up, down }: Allocation,
+  { arena, up, down, changed }: Allocation,
   programs: Awaited<ReturnType<typeof bindPrograms>>,
 ): Session {
   const into = uploads(device, up, watched);
   const outOf = readback(device, down, watched);
   const variables = new Map(plan.variables.map((variable) => [variable.name, variable]));
+  const changes = downloads(device, changed, watched);
+  const host = hostMemory(plan, arena, { into, outOf: changes, watched });
+  const transfers = new Map(plan.programs.map((program) => [program.name, program.transfers]));
 
   const partsOf = (name: string): readonly PlanTensor[] => {
     const variable = variables.get(name);
@@ -147,18 +168,27 @@ function makeSession(
     return found;
   };
   const putPart = async (tensor: PlanTensor, byteOffset: number, bytes: Uint8Array): Promise<void> => {
+    const own = host.bufferOf(tensor);
+    if (own !== undefined) await host.settled(tensor);
     for (const { packed, offset, length } of ranges(tensor, byteOffset, byteOffset + bytes.length)) {
       const piece = bytes.subarray(packed - byteOffset, packed - byteOffset + length);
-      await into.put(at(arena, tensor.buffer), offset, whole(piece));
+      if (own !== undefined) own.set(piece, offset);
+      else await into.put(at(arena, tensor.buffer), offset, whole(piece));
     }
   };
   async function* getPart(tensor: PlanTensor): AsyncGenerator<Uint8Array<ArrayBuffer>> {
     const total = packedBytes(tensor);
     const slice = sliceBytes(tensor);
     const step = Math.floor(outOf.size / 4) * 4;
+    const own = host.bufferOf(tensor);
+    if (own !== undefined) await host.settled(tensor);
     for (let start = 0; start < total; start += slice) {
       for (let begin = start; begin < start + slice; begin += step) {
         for (const { offset, length } of ranges(tensor, begin, Math.min(begin + step, start + slice))) {
+          if (own !== undefined) {
+            yield own.slice(offset, offset + length);
+            continue;
+          }
           const bytes = await outOf.read(at(arena, tensor.buffer), offset, padded(length));
           watched.check();
           yield bytes.subarray(0, length);
@@ -206,17 +236,32 @@ function makeSession(
       into.flush();
       const encoder = device.createCommandEncoder({ label: `clearing ${name}` });
       for (const tensor of partsOf(name)) {
+        const own = host.bufferOf(tensor);
+        if (own !== undefined) {
+          host.change(tensor, () => own.fill(0, tensor.offset, tensor.offset + tensor.size));
+          continue;
+        }
         for (const { offset, length } of ranges(tensor, 0, packedBytes(tensor)))
           encoder.clearBuffer(at(arena, tensor.buffer), offset, padded(length));
       }
       device.queue.submit([encoder.finish()]);
     },
-    run: (name) => {
+    run: async (name) => {
       watched.check();
       const dispatches = programs.get(name);
       if (dispatches === undefined) throw new RangeError(`the plan has no program '${name}'`);
-      into.flush();
-      submit(device, name, dispatches);
+      let begun = 0;
+      const submitUpTo = (end: number): void => {
+        into.flush();
+        if (end > begun) submit(device, name, dispatches.slice(begun, end));
+        begun = end;
+      };
+      for (const transfer of transfers.get(name) ?? []) {
+        if (transfer.before > begun) submitUpTo(transfer.before);
+        await host.transfer(transfer);
+      }
+      submitUpTo(dispatches.length);
+      changes.flush();
     },
     read: async (name) => {
       watched.check();
@@ -243,6 +288,7 @@ function makeSession(
     done: async () => {
       into.flush();
       await watched.wait(device.queue.onSubmittedWorkDone(), "finishing");
+      await host.done();
       watched.check();
     },
     close: () => {

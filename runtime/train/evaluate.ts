@@ -66,7 +66,7 @@ export async function evaluateRows(
     const batch = held.at(step);
     if (batch.learned > 0) {
       await writeMicro(session, batch, 0, rows);
-      session.run("evaluate");
+      await session.run("evaluate");
       // The device works on this batch while the one before it is read.
       const reading = Promise.all(
         ["evaluation", ...(predicts ? ["predictions"] : [])].map((name) => session.read(name)),

@@ -53,14 +53,14 @@ export async function runStep(session: Feeding, batch: Batch, step: number): Pro
   const micros = [...learned.keys()].filter((micro) => learned[micro] !== 0);
   for (const { program, each } of session.plan.step) {
     if (each === "step") {
-      session.run(program);
+      await session.run(program);
       continue;
     }
     for (const micro of micros) {
       await writeMicro(session, batch, micro, rows);
       if (session.find("samples") !== undefined)
         await session.write("samples", Uint32Array.of((step - 1) * perStep + micro * rows));
-      session.run(program);
+      await session.run(program);
     }
   }
 }

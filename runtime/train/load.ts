@@ -76,7 +76,7 @@ export async function load(session: Session, sources: Sources, options: LoadOpti
     else await readAll([reading]);
   }
   if (session.find("keys") !== undefined) await session.write("keys", Uint32Array.of(sources.seed));
-  if (session.plan.programs.some(({ name }) => name === "initialize")) session.run("initialize");
+  if (session.plan.programs.some(({ name }) => name === "initialize")) await session.run("initialize");
   // What files may bring takes the place of what was drawn.
   await readAll(late);
   await session.done();
@@ -264,7 +264,7 @@ export async function readTensor(
     await session.writePart(variable.name, part, (offset / floatBytes[from]) * floatBytes[to], converted);
     onChunk(bytes.length);
   }
-  if (program !== undefined) session.run(program);
+  if (program !== undefined) await session.run(program);
   const of = (count: number): string => `${file.path}: tensor ${JSON.stringify(name)} holds ${count}`;
   return [
     ...(notFinite > 0 ? [`${of(notFinite)} values that are NaN or infinite`] : []),

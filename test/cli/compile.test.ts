@@ -65,7 +65,61 @@ test("-o writes a plan whose hash is its own, and its kernels", async () => {
   expect(hashPlan(plan)).toBe(plan.hash);
   const kernels = readdirSync(join(folder, "kernels")).toSorted();
   expect(kernels).toEqual(plan.kernels.map(({ name }) => `${name}.wgsl`).toSorted());
+  const printed = await ftlc(["compile", "good.ftl", "--plan=html"]);
+  expect(printed.code).toBe(0);
+  expect(printed.out).toMatch(/^<!doctype html>/);
+  expect(readFileSync(join(folder, "report.html"), "utf8").trim()).toBe(printed.out.trim());
 });
+
+test("a plan that is refused has its page too, which says why", { timeout: 120_000 }, async () => {
+  const folder = temporaryFolder();
+  const { code } = await ftlc(["compile", "good.ftl", "--memory", "64KiB", "-o", folder]);
+  expect(code).toBe(3);
+  expect(readFileSync(join(folder, "report.html"), "utf8")).toContain("the plan does not fit: it needs");
+});
+
+test(
+  "--compare shows two plans side by side, as text, as data and as a page",
+  { timeout: 120_000 },
+  async () => {
+    const other = join(temporaryFolder(), "other.ftl");
+    const text = readFileSync(join(fixtures, "cli/good.ftl"), "utf8");
+    const model = join(fixtures, "reference/models/llama/base");
+    writeFileSync(
+      other,
+      text
+        .replace("../reference/models/llama/base", model)
+        .replace("rank: 4", "rank: 8")
+        .replace("batch     2", "batch 4"),
+    );
+    const shown = await ftlc(["compile", "--plan", "--compare", "good.ftl", other]);
+    expect({ code: shown.code, err: shown.err }).toEqual({ code: 0, err: "" });
+    expect(shown.out.split("\n").filter((line) => line.length > 80 && line.includes(" "))).toEqual([]);
+    for (const part of [
+      "peak ",
+      "predicted cost",
+      "adapter.rank\n    A 4\n    B 8",
+      "batch\n    A 2\n    B 4",
+    ])
+      expect(shown.out).toContain(part);
+    const { out } = await ftlc(["compile", "--plan=json", "--compare", "good.ftl", other]);
+    const { a, b, differences } = JSON.parse(out) as Record<
+      string,
+      { memory: { peak_bytes: number }; peak_bytes: number }
+    >;
+    expect(differences?.peak_bytes).toBe((b?.memory.peak_bytes ?? NaN) - (a?.memory.peak_bytes ?? NaN));
+    const page = await ftlc(["compile", "--plan=html", "--compare", "good.ftl", other]);
+    expect(page.out).toContain("predicted cost");
+    const refused = await ftlc(["compile", "--compare", "good.ftl", other, "--memory", "64KiB"]);
+    expect(refused.code).toBe(3);
+    for (const args of [
+      ["--compare", "good.ftl"],
+      ["good.ftl", other],
+      ["--compare", "good.ftl", other, "-o", "x"],
+    ])
+      expect((await ftlc(["compile", ...args])).code).toBe(2);
+  },
+);
 
 test("--emit prints a stage's graph, which reads back", async () => {
   const list = await ftlc(["compile", "good.ftl", "--emit", "list"]);
@@ -163,7 +217,7 @@ test(
     expect(small.code).toBe(3);
     expect(small.err).toContain("error[FTL0502]: the plan of stage tune does not fit");
     expect(small.out).toContain("all 2 stages:");
-    expect(readdirSync(folder).toSorted()).toEqual(["probe", "tune"]);
+    expect(readdirSync(folder).toSorted()).toEqual(["probe", "report.html", "tune"]);
   },
 );
 

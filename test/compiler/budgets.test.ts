@@ -7,7 +7,7 @@ import { reportJson } from "../../compiler/plan/report.ts";
 const llama = new URL("../fixtures/reference/models/llama/base/config.json", import.meta.url);
 const layers = 12;
 
-function compiled(options: string, set: readonly string[] = []): Compilation {
+function compiled(options: string, set: readonly string[] = [], depth = layers): Compilation {
   const text = `recipe budgets {
   model     "base" { init: random { seed: 1 } }
   adapter   lora { rank: 4, dropout: 0.1, on: [all_linear] }
@@ -18,7 +18,7 @@ function compiled(options: string, set: readonly string[] = []): Compilation {
 }`;
   const config = JSON.stringify({
     ...JSON.parse(readFileSync(llama, "utf8")),
-    num_hidden_layers: layers,
+    num_hidden_layers: depth,
   });
   return compile(text, {
     path: "budgets.ftl",
@@ -27,8 +27,8 @@ function compiled(options: string, set: readonly string[] = []): Compilation {
   });
 }
 
-function plan(options: string, set: readonly string[] = []): Compilation {
-  const made = compiled(options, set);
+function plan(options: string, set: readonly string[] = [], depth = layers): Compilation {
+  const made = compiled(options, set, depth);
   expect(made.diagnostics.map(({ code, message }) => `${code} ${message}`)).toEqual([]);
   expect(made.verification?.refusals).toEqual([]);
   return made;
@@ -64,6 +64,30 @@ describe("checkpoint auto", () => {
     const best = Math.min(...fixed.filter(({ bytes }) => bytes <= budget).map(({ flops }) => flops));
     expect(found.bytes).toBeLessThanOrEqual(budget);
     expect(found.flops, found.policy).toBeLessThanOrEqual(best);
+  });
+});
+
+describe("what is chosen", () => {
+  const depth = 4;
+  const least = needs(plan("batch 4, checkpoint every 1", [], depth)).bytes;
+  const most = needs(plan("batch 4, checkpoint none", [], depth)).bytes;
+
+  it("is the same every time", () => {
+    const budget = Math.ceil((least + most) / 2);
+    const hashes = Array.from(
+      { length: 20 },
+      () => plan("batch 4, checkpoint auto", [`memory=${budget}B`], depth).plan?.hash,
+    );
+    expect(new Set(hashes).size).toBe(1);
+  }, 120_000);
+
+  it("needs as little for every budget that is too small", () => {
+    const bytes = [0.1, 0.5, 0.9].map(
+      (share) =>
+        needs(plan("batch 4, checkpoint auto", [`memory=${Math.floor(share * least * 0.8)}B`], depth)).bytes,
+    );
+    expect(new Set(bytes).size).toBe(1);
+    expect(bytes[0]).toBeLessThanOrEqual(least);
   });
 });
 
@@ -118,7 +142,9 @@ describe("accumulation auto", () => {
       expect(decision?.chosen).toBe(String(found?.job.accumulation));
       const costs = (decision?.considered ?? []).flatMap((text) => {
         const [, parts, cost] =
-          /^(\d+) × \d+ rows, checkpoint .*: \d+ bytes, cost ([\d.e+]+) GB moved a step$/.exec(text) ?? [];
+          /^(\d+) × \d+ rows, (?:checkpoint .*|foretold): (?:\d+ to )?\d+ bytes, (?:within the memory )?cost ([\d.e+]+) GB moved a step(?: or more)?$/.exec(
+            text,
+          ) ?? [];
         return parts === undefined ? [] : [{ parts, cost: Number(cost) }];
       });
       expect(costs.length).toBeGreaterThan(1);

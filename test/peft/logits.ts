@@ -49,7 +49,7 @@ writeFileSync(
 await writeMicro(session, batch, 0, rows);
 for (const rank of ranks) {
   await writeRank(session, Number(rank));
-  session.run("logits");
+  await session.run("logits");
   const logits = await session.read("logits");
   writeFileSync(join(out, `rank-${rank}.f32`), new Uint8Array(logits.buffer));
 }

@@ -6,7 +6,7 @@ export const model: Readonly<Record<string, string>> = {
 checkpoint, method, optimizer, schedule, training, output, memory, device, devices, sweep, stage. Nothing unknown is ever ignored.`,
   FTL0302: `The clause, or the definition that it names, has no such option. Options are written \`name: value\`. The options of an adapter, an
 optimizer and a schedule are the parameters of its definition; every optimizer also has clip, state and offload, and every
-adapter on and start.`,
+adapter on, start and offload.`,
   FTL0303: `A clause or an option is said twice. Only \`adapter\` and \`stage\` may stand several times.`,
   FTL0304: `A recipe needs model, data, batch, optimizer and training. What the others are without being said: schedule constant, precision
 f32, accumulation 1, checkpoint none, output "runs/NAME", and no limit on memory but the device's.`,

@@ -7,5 +7,4 @@ export const planned: Readonly<Record<string, string>> = {
   FTL0900: `The name belongs to an adapter, an optimizer, a schedule or an architecture that the library will have.${later}`,
   FTL0910: `Running a recipe for each of several values. Run it several times with \`--set\`.${later}`,
   FTL0912: `Training on several devices.${later}`,
-  FTL0915: `Keeping the optimizer's state in the host's memory.${later}`,
 };

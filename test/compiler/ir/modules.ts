@@ -35,6 +35,7 @@ export function small(): Module {
         kind: "weights",
         stack: true,
         initial: { from: "checkpoint", names: ["layers.0.w", "layers.1.w"] },
+        home: "host",
         origin: at("layers.{i}"),
       },
       {

@@ -12,7 +12,7 @@ import { small } from "./modules.ts";
 test("a module reads as its text", () => {
   expect(printModule(small())).toBe(`module "small"
 
-variable "w" : f32[2,3] weights stack checkpoint("layers.0.w", "layers.1.w") @"layers.{i}"
+variable "w" : f32[2,3] weights stack home host checkpoint("layers.0.w", "layers.1.w") @"layers.{i}"
 variable "table" : f32[3] constants table {
   %0 = iota {axis: 0, shape: [3], type: "f32"} : f32[3]
   yield %0

@@ -52,7 +52,7 @@ const wrong: Readonly<Record<string, string>> = {
     'model "base", adapter lora { rank: 2 }',
   ),
   "a stage that trains nothing": recipe("stage one { model.train: all }, stage two { batch: 4 }"),
-  "not built yet, in a stage": recipe("stage one { model.train: all, optimizer.offload: host }"),
+  "not built yet, in a stage": recipe("stage one { model.train: all, devices: 4 }"),
 };
 
 test.each(Object.keys(wrong))("%s", (name) => {

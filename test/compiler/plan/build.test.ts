@@ -6,6 +6,7 @@ import type { DeviceProfile } from "../../../compiler/plan/plan.ts";
 import { verify } from "../../../compiler/verify/verify.ts";
 import { desktop, fakeKernels } from "./fake.ts";
 import {
+  away,
   f32,
   fuse1,
   fused,
@@ -30,11 +31,20 @@ const small: TrainingShape = {
   recompute: false,
 };
 
-/** Plans the module, verifies it, runs both, compares all variables; gives the plan. */
+/** Plans the module, verifies it, runs both, compares all variables; the same with variables in the host's memory. Gives the plan. */
 function agree(
   module: Module,
   programs: readonly string[],
   profile: DeviceProfile = desktop,
+): ReturnType<typeof planOf> {
+  agreeOnce(away(module), programs, profile);
+  return agreeOnce(module, programs, profile);
+}
+
+function agreeOnce(
+  module: Module,
+  programs: readonly string[],
+  profile: DeviceProfile,
 ): ReturnType<typeof planOf> {
   const kernels = remembering(fakeKernels);
   const plan = planOf(module, profile, kernels);

@@ -81,6 +81,28 @@ describe("exact search", () => {
     );
   });
 
+  test("proves that no placement reaches a lower bound", () => {
+    const intervals = [
+      [2, 0, 0],
+      [3, 0, 1],
+      [1, 1, 2],
+      [2, 2, 2],
+      [1, 1, 3],
+      [1, 2, 3],
+      [3, 3, 4],
+      [2, 4, 4],
+    ].map(([size = 0, first = 0, last = 0]): Interval => ({ size, first, last }));
+    expect(fullest(intervals).bytes).toBe(5);
+    expect(optimum(intervals)).toBe(6);
+    const search = exactSearch(intervals);
+    for (const [, rule] of rules) {
+      const ranks = intervals.map((_, index) => index);
+      const attempt = { budget: 1e6, rule, ranks, failures: new Float64Array(5) };
+      expect(search({ ...attempt, capacity: 5 }).result).toBe("none");
+      expect(search({ ...attempt, capacity: 6 }).result).toBe("found");
+    }
+  });
+
   test("ends when its budget of nodes does", () => {
     const intervals = Array.from({ length: 12 }, (_, index): Interval => ({
       size: 3 + (index % 5),

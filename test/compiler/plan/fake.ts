@@ -23,6 +23,7 @@ export const desktop: DeviceProfile = {
   memory: 2 ** 33,
   tiles: [],
   decodedRows: 1,
+  transferRate: 1e10,
 };
 
 function bytes({ shape, type }: TensorType, stride: number | undefined): number {

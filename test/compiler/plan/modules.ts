@@ -314,3 +314,11 @@ export function training({
     programs: [micro, update, evaluate],
   };
 }
+
+/** The module with all variables in the host's memory that programs do not hand to the host. */
+export function away(module: Module): Module {
+  const variables = module.variables.map((variable): Variable =>
+    variable.kind === "io" || variable.kind === "constants" ? variable : { ...variable, home: "host" },
+  );
+  return { ...module, variables };
+}

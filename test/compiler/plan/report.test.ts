@@ -14,7 +14,11 @@ describe("the report as data", () => {
     expect(memory.by_kind.free).toBeGreaterThanOrEqual(0);
     const held = Object.values(memory.by_type).reduce((sum, bytes) => sum + bytes, 0);
     expect(held).toBe(memory.peak_bytes - memory.by_kind.free);
-    expect(memory.peak_bytes).toBe(plan.buffers.reduce((sum, { size }) => sum + size, 0));
+    const bytesIn = (where: "device" | "host"): number =>
+      plan.buffers.reduce((sum, buffer) => (buffer.memory === where ? sum + buffer.size : sum), 0);
+    expect(memory.peak_bytes).toBe(bytesIn("device"));
+    expect(memory.host.held_bytes).toBe(bytesIn("host"));
+    expect(memory.host.peak_bytes).toBeGreaterThanOrEqual(bytesIn("host"));
     expect(Math.max(...Object.values(memory.programs).map(({ peak_bytes }) => peak_bytes))).toBe(
       memory.lower_bound_bytes,
     );
@@ -26,6 +30,26 @@ describe("the report as data", () => {
     expect(checks.every(({ passed, examined }) => passed && examined > 0)).toBe(true);
     expect(work.kernels).toBe(plan.kernels.length);
   });
+
+  test.each(samples)(
+    "$name: the curve of a step comes from what is held to the peak, without gaps",
+    ({ plan }) => {
+      const { memory } = reportJson(plan);
+      const { held_bytes: held, stretches } = memory.timeline;
+      const said = plan.step.map(({ program }) => program);
+      const steps = new Set(said.length > 0 ? said : plan.programs.map(({ name }) => name));
+      expect(new Set(stretches.map(({ program }) => program))).toEqual(steps);
+      for (const name of steps) {
+        const own = stretches.filter(({ program }) => program === name);
+        const program = memory.programs[name];
+        expect(Math.max(...own.map(({ bytes }) => bytes))).toBe(program?.peak_bytes);
+        expect(own.every(({ bytes }) => bytes >= held)).toBe(true);
+        expect(own[0]?.first).toBe(0);
+        expect(own.at(-1)?.last).toBe((program?.dispatches ?? 0) - 1);
+        own.slice(1).forEach(({ first }, at) => expect(first).toBe((own[at]?.last ?? NaN) + 1));
+      }
+    },
+  );
 
   test("a step counts programs as often as it runs them", () => {
     const plan = samples[0]?.plan;
@@ -64,11 +88,12 @@ describe("the report as text", () => {
     expect(text).toMatch(/^\w+ on \w+: fits\n/);
     for (const title of [
       "Device memory at the peak",
+      "Memory over a step",
       "Programs",
       "A step",
       "Largest at the peak",
       "Decisions",
-      "Checks",
+      "Checks, and how much each examined",
     ]) {
       expect(text).toContain(`\n${title}\n`);
     }

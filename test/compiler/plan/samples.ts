@@ -2,7 +2,17 @@
 // limits, and the odd shapes of stacks.
 import type { DeviceProfile, Plan } from "../../../compiler/plan/plan.ts";
 import { desktop } from "./fake.ts";
-import { f32, fuse1, program, repeat, reshape, training, variable, type TrainingShape } from "./modules.ts";
+import {
+  away,
+  f32,
+  fuse1,
+  program,
+  repeat,
+  reshape,
+  training,
+  variable,
+  type TrainingShape,
+} from "./modules.ts";
 import { planOf } from "./plans.ts";
 import type { Module } from "../../../compiler/ir/graph.ts";
 
@@ -87,5 +97,7 @@ export function samplePlans(): { name: string; plan: Plan }[] {
     },
     { name: "a narrow device", plan: planOf(training(shape), narrow) },
     { name: "stacks of odd sizes", plan: planOf(stacks()) },
+    { name: "away from the device", plan: planOf(away(training({ ...shape, recompute: true }))) },
+    { name: "stacks of odd sizes, away", plan: planOf(away(stacks())) },
   ];
 }

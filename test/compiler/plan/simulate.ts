@@ -103,7 +103,19 @@ export function runPlan(
     // A node of several dispatches is computed with the last of them, from all that they bind.
     let inputs: Values[] = [];
     let outputs: { readonly output: number; readonly tensor: number }[] = [];
-    for (const { kernel, tensors } of plan.programs.find(({ name }) => name === program)?.dispatches ?? []) {
+    const { dispatches = [], transfers = [] } = plan.programs.find(({ name }) => name === program) ?? {};
+    /** What is copied between the memories before a dispatch. */
+    const transferBefore = (dispatch: number): void => {
+      for (const { direction, before, host, device } of transfers) {
+        const [a, b] = [plan.tensors[host], plan.tensors[device]];
+        if (before !== dispatch || a === undefined || b === undefined) continue;
+        const [from, to] = direction === "up" ? [a, b] : [b, a];
+        const bytes = memory[from.buffer]?.slice(from.offset / 2, (from.offset + from.size) / 2) ?? [];
+        memory[to.buffer]?.set(bytes, to.offset / 2);
+      }
+    };
+    for (const [at, { kernel, tensors }] of dispatches.entries()) {
+      transferBefore(at);
       const planned = plan.kernels[kernel];
       if (planned === undefined) throw new Error("no kernel");
       const { node, layouts, kernel: chosen, isLast } = find(planned);
@@ -130,6 +142,7 @@ export function runPlan(
       inputs = [];
       outputs = [];
     }
+    transferBefore(dispatches.length);
   }
   return new Map(
     plan.variables.map(({ name, parts }) => [

@@ -41,11 +41,16 @@ export function rehashKernels(draft: Draft, before?: Plan): void {
 export function relive(draft: Draft): void {
   for (const program of draft.programs) {
     const used = new Map<number, { first: number; last: number }>();
+    for (const { direction, device, before } of program.transfers)
+      if (direction === "up" && !used.has(device)) used.set(device, { first: before, last: before });
     program.dispatches.forEach(({ tensors }, at) => {
       for (const index of tensors) {
         for (const use of [index, draft.tensors[index]?.aliasOf]) {
           if (use === undefined) continue;
-          used.set(use, { first: used.get(use)?.first ?? at, last: at });
+          {
+            const { first = at, last = at } = used.get(use) ?? {};
+            used.set(use, { first: Math.min(first, at), last: Math.max(last, at) });
+          }
         }
       }
     });
@@ -62,15 +67,18 @@ export function retotal(draft: Draft): void {
   const unit = draft.device.limits.minStorageBufferOffsetAlignment;
   const live = new Map(draft.programs.map(({ name, dispatches }) => [name, dispatches.map(() => 0)]));
   let held = 0;
-  for (const { aliasOf, size, lifetime } of draft.tensors) {
-    if (aliasOf !== undefined) continue;
+  const bytesIn = (memory: "device" | "host"): number =>
+    draft.buffers.reduce((total, buffer) => (buffer.memory === memory ? total + buffer.size : total), 0);
+  for (const { aliasOf, size, lifetime, buffer } of draft.tensors) {
+    if (aliasOf !== undefined || draft.buffers[buffer]?.memory === "host") continue;
     const bytes = Math.ceil(size / unit) * unit;
     if (lifetime === undefined) held += bytes;
     const list = live.get(lifetime?.program ?? "") ?? [];
     for (let at = lifetime?.first ?? 0; at <= (lifetime?.last ?? -1); at += 1)
       list[at] = (list[at] ?? 0) + bytes;
   }
-  draft.peakBytes = draft.buffers.reduce((total, { size }) => total + size, 0);
+  draft.peakBytes = bytesIn("device");
+  draft.hostBytes = bytesIn("host");
   draft.lowerBoundBytes = held;
   for (const program of draft.programs) {
     const list = live.get(program.name) ?? [];

@@ -58,6 +58,16 @@ const optimizers = [
 ];
 const checkpoints = ["none", "every 1", "every 2", "sqrt", "every 1 { keep: [attention] }"];
 const methods = ["", "", "", "", "", "mezo"];
+/** What lives in the host's memory. */
+const away = [
+  [],
+  [],
+  [],
+  ["optimizer.offload=host"],
+  ["model.offload=host"],
+  ["adapter.offload=host"],
+  ["optimizer.offload=host", "model.offload=host"],
+];
 const purposes: readonly (readonly Purpose[])[] = [
   ["train", "evaluate"],
   ["train", "evaluate"],
@@ -98,6 +108,7 @@ function attemptOf(random: Random): DrawnPlan | undefined {
   optimizer ${one(optimizers)}
   training 20 steps
 }`;
+  const moved = one(away);
   const sized = { ...(JSON.parse(config) as object), num_hidden_layers: layers };
   const text = JSON.stringify("n_layer" in sized ? { ...sized, n_layer: layers } : sized);
   const { plan } = compile(recipe, {
@@ -105,6 +116,9 @@ function attemptOf(random: Random): DrawnPlan | undefined {
     read: (path) => (path.endsWith("config.json") ? text : undefined),
     profile: one(profiles),
     purposes: one(purposes),
+    set: moved,
   });
-  return plan === undefined ? undefined : { recipe: `${name}, ${layers} layers: ${recipe}`, plan };
+  return plan === undefined
+    ? undefined
+    : { recipe: `${name}, ${layers} layers: ${recipe} ${moved.join(" ")}`, plan };
 }

@@ -2,6 +2,7 @@
 // could; hashes are made anew afterwards unless the mutation is about hashes.
 import type { Draft, Random } from "./draft.ts";
 import { relive, retotal } from "./draft.ts";
+import { transferMutations } from "./mutations-transfer.ts";
 
 export interface Mutation {
   readonly name: string;
@@ -9,6 +10,8 @@ export interface Mutation {
   readonly rule: string;
   /** Whether hashes stay as they were. */
   readonly keepsHash?: "all" | "kernels";
+  /** Whether it is about plans with variables in the host's memory. */
+  readonly isAway?: boolean;
   apply(draft: Draft, random: Random): boolean;
 }
 
@@ -317,7 +320,7 @@ const memory: Mutation[] = [
     }),
   ),
   make("accounting", "a buffer that nothing lies in", (draft) => {
-    draft.buffers.push({ name: "spare", size: 1024 });
+    draft.buffers.push({ name: "spare", memory: "device", size: 1024 });
     retotal(draft);
     return true;
   }),
@@ -525,7 +528,7 @@ const flow: Mutation[] = [
         ({ stack, shape, initial }) => stack && (shape[0] ?? 1) > 1 && "names" in initial,
       ),
       random,
-      (of) => (of.stack = false) === false,
+      (of) => void (of.stack = false),
     ),
   ),
   make("job", "a batch of more rows than its micro-batches", (draft) => (draft.job.batch += 1) > 0),
@@ -585,10 +588,11 @@ function lose(draft: Draft, random: Random): boolean {
   const at = random.pick(places);
   if (at === undefined) return false;
   program.dispatches.splice(at, 1);
+  for (const transfer of program.transfers) if (transfer.before > at) transfer.before -= 1;
   for (const { lifetime } of draft.tensors) {
     if (lifetime?.program !== program.name) continue;
     if (lifetime.first > at) lifetime.first -= 1;
-    if (lifetime.last >= at) lifetime.last -= 1;
+    if (lifetime.last >= at) lifetime.last = Math.max(lifetime.first, lifetime.last - 1);
   }
   relive(draft);
   retotal(draft);
@@ -704,7 +708,9 @@ const kernels: Mutation[] = [
       of.wgsl = "// nothing";
     }),
   ),
-  device("maxBufferSize", ({ buffers }) => Math.max(...buffers.map(({ size }) => size))),
+  device("maxBufferSize", ({ buffers }) =>
+    Math.max(...buffers.map(({ memory, size }) => (memory === "device" ? size : 0))),
+  ),
   device("maxStorageBufferBindingSize", (draft) =>
     Math.max(
       ...dispatches(draft).flatMap(({ tensors }) => tensors.map((index) => draft.tensors[index]?.size ?? 0)),
@@ -751,7 +757,7 @@ const kernels: Mutation[] = [
   ),
   make("features", "a feature that the device lacks", (draft, random) =>
     one(draft.kernels, random, (of) => {
-      const [lacking] = ["subgroups", "shader-f16", "clip-distances"].filter(
+      const lacking = ["subgroups", "shader-f16", "clip-distances"].find(
         (feature) => !draft.device.features.includes(feature),
       );
       if (lacking === undefined) return false;
@@ -916,4 +922,5 @@ export const mutations: readonly Mutation[] = [
   ...formats,
   ...kernels,
   ...hashes,
+  ...transferMutations,
 ];

@@ -12,6 +12,7 @@ import { training } from "../plan/modules.ts";
 import { rules, seal, verify } from "../../../compiler/verify/verify.ts";
 import { corrupt } from "./corrupt.ts";
 import { draftOf, rehash, rehashKernels, relive, retotal } from "./draft.ts";
+import { drawnPlan } from "./many-plans.ts";
 import { mutations } from "./mutations.ts";
 import type { Plan } from "../../../compiler/plan/plan.ts";
 
@@ -25,11 +26,27 @@ const inFormat = planOf(
   { choose: chooseKernel, inPlaceCandidates },
   interpret,
 );
+const awayModule = moduleOf(
+  recipe("", " { train: all, offload: host }").replace("clip: 1.0", "clip: 1.0, offload: host"),
+  desktop,
+);
+const allAway = planOf(awayModule, desktop, { choose: chooseKernel, inPlaceCandidates }, interpret);
+const formatAway = planOf(
+  moduleOf(
+    recipe(lora.replace("rank: 4", "rank: 4, offload: host"), " { weights: nf4, offload: host }"),
+    desktop,
+  ),
+  desktop,
+  { choose: chooseKernel, inPlaceCandidates },
+  interpret,
+);
 const samples = [
   ...samplePlans(),
   { name: "a real recipe", plan: real },
   { name: "a real recipe in 16 bits", plan: mixed },
   { name: "weights in a format", plan: inFormat },
+  { name: "weights and states in the host's memory", plan: allAway },
+  { name: "weights in a format and adapters there", plan: formatAway },
 ];
 
 describe("correct plans", () => {
@@ -79,7 +96,9 @@ describe("corrupted plans", () => {
     let made = 0;
     samples.forEach(({ name, plan }, at) => {
       // Six of the plans, in turn: what one rule misses in a plan, another mutation of the rule would find there.
-      const isMeant = mutation.rule === "held tensors" && plan.held.length > 0;
+      const isMeant =
+        (mutation.rule === "held tensors" && plan.held.length > 0) ||
+        (mutation.isAway === true && plan.hostBytes > 0);
       if ((at + kind) % samples.length >= 6 && !isMeant) return;
       const outcome = corrupt(plan, mutation, 1000 * kind + at);
       if (outcome === undefined) return;
@@ -99,6 +118,19 @@ describe("corrupted plans", () => {
     expect(total).toBeGreaterThan(500);
     const covered = new Set(mutations.map(({ rule }) => rule));
     expect(rules.map(({ name }) => name).filter((name) => !covered.has(name))).toEqual([]);
+  });
+
+  // A share of what `npm run bench:verifier` does with 500 plans.
+  test.each([7, 9, 13])("none passes of a drawn plan: seed %i", (seed) => {
+    const { plan, recipe } = drawnPlan(seed);
+    expect(verify(plan).refusals, recipe).toEqual([]);
+    const outcomes = mutations.map((mutation, kind) => ({
+      name: mutation.name,
+      outcome: corrupt(plan, mutation, 1000 * kind + seed),
+    }));
+    const made = outcomes.filter(({ outcome }) => outcome !== undefined);
+    expect(made.length).toBeGreaterThan(90);
+    expect(made.flatMap(({ name, outcome }) => (outcome?.isAccepted === true ? [name] : []))).toEqual([]);
   });
 
   test("a refusal names the rule, the buffer, the tensors, the dispatch and the recipe's line", () => {
@@ -141,8 +173,10 @@ describe("harmless changes", () => {
         for (const tensor of draft.tensors)
           if (tensor.aliasOf !== undefined) tensor.aliasOf = last - tensor.aliasOf;
         for (const variable of draft.variables) variable.parts = variable.parts.map((part) => last - part);
-        for (const { dispatches } of draft.programs)
+        for (const { dispatches, transfers } of draft.programs) {
           for (const of of dispatches) of.tensors = of.tensors.map((index) => last - index);
+          for (const of of transfers) [of.host, of.device] = [last - of.host, last - of.device];
+        }
       },
     },
     {

@@ -54,7 +54,7 @@ async function logits(
     const batch = batchOf(model, 0, 2);
     for (const [name, { data }] of batch)
       if (session.find(name) !== undefined) await session.write(name, Int32Array.from(data));
-    session.run("logits");
+    await session.run("logits");
     const all = await session.read("logits");
     const segments = batch.get("segments")?.data ?? new Float64Array();
     const words = all.length / segments.length;

@@ -128,7 +128,7 @@ describe.each(inFront)("%s", (method, adapter) => {
       await session.write("positions", Int32Array.from(row.keys()));
       if (session.find("segments") !== undefined)
         await session.write("segments", new Int32Array(row.length).fill(1));
-      session.run("logits");
+      await session.run("logits");
       const scores = await session.read("logits");
       const size = scores.length / row.length;
       for (const [index, word] of found.entries()) {

@@ -32,19 +32,19 @@ test("a step computes exact values and allocates nothing", async () => {
   expect(bytes).toBe(session.plan.peakBytes);
   expect(compiled).toEqual([0, 1, 2, 3, 4]);
 
-  session.run("initialize");
+  await session.run("initialize");
   expect([...(await session.read("w"))]).toEqual([2, 3, 4, 5]);
   const scalars = new Float32Array(64);
   scalars.set([4, 0.25]);
   await session.write("scalars", scalars);
   await session.write("ids", Int32Array.of(0, 1, 2, 3, 0, 0, 0, 0));
   await session.write("targets", Int32Array.of(1, 1, 1, 1, -100, -100, -100, -100));
-  session.run("micro");
-  session.run("update");
+  await session.run("micro");
+  await session.run("update");
   // Σ (1, 4, 9, 16) / 4; gradient 2 (1, 2, 3, 4) / 4.
   const report = session.read("report");
-  session.run("micro");
-  session.run("update");
+  await session.run("micro");
+  await session.run("update");
   const second = session.read("report");
   expect([...(await report)]).toEqual([7.5, Math.fround(Math.sqrt(7.5)), 1]);
   expect((await second)[2]).toBe(2);
@@ -68,7 +68,7 @@ test("parts are written and read in pieces smaller than they are, in 16 bits too
   const session = await launch(verified(plan), opened.device, { staging: 24 });
   const values = Float32Array.from({ length: 3 * 37 }, (_, index) => index);
   await session.write("stack", values);
-  session.run("add");
+  await session.run("add");
   values[38] = 39;
   expect(await session.read("stack")).toEqual(values);
 
@@ -92,7 +92,7 @@ test("parts are written and read in pieces smaller than they are, in 16 bits too
 test("reads beyond the number of readback buffers wait for one", async () => {
   using opened = await openDevice();
   const session = await launch(verified(trainingPlan()), opened.device);
-  session.run("initialize");
+  await session.run("initialize");
   const all = await Promise.all(Array.from({ length: 7 }, () => session.read("w")));
   for (const values of all) expect([...values]).toEqual([2, 3, 4, 5]);
   session.close();
@@ -155,7 +155,11 @@ test("a device that lacks what the plan uses is refused with all of it", async (
   using opened = await openDevice();
   const plan = trainingPlan();
   const kernels = plan.kernels.map((kernel) => ({ ...kernel, features: ["unheard-of"] }));
-  const huge = { ...plan, kernels, buffers: [...plan.buffers, { name: "huge", size: 2 ** 52 }] };
+  const huge = {
+    ...plan,
+    kernels,
+    buffers: [...plan.buffers, { name: "huge", memory: "device" as const, size: 2 ** 52 }],
+  };
   const refused = await launch(unverified(huge), opened.device).catch((cause: unknown) => cause);
   expect(refused).toBeInstanceOf(UnfitDeviceError);
   expect(refused).toMatchObject({
@@ -166,11 +170,11 @@ test("a device that lacks what the plan uses is refused with all of it", async (
 test("a lost device rejects what waits and what comes, with its reason", async () => {
   using opened = await openDevice();
   const session = await launch(verified(trainingPlan()), opened.device);
-  session.run("initialize");
+  await session.run("initialize");
   const pending = session.read("w");
   opened.device.destroy();
   await expect(pending).rejects.toThrow(DeviceLostError);
   await expect(session.read("w")).rejects.toThrow("destroyed");
   await expect(session.done()).rejects.toThrow(DeviceLostError);
-  expect(() => session.run("micro")).toThrow(DeviceLostError);
+  await expect(session.run("micro")).rejects.toThrow(DeviceLostError);
 });

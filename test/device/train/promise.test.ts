@@ -124,7 +124,7 @@ test("1,600 steps leave nothing in the host's memory", async () => {
   };
   using opened = await openDevice();
   const session = await launch(verified(trainingPlan()), opened.device);
-  session.run("initialize");
+  await session.run("initialize");
   const rows = batches(rowsOf([[0, 1, 2, 3]], [[3, 2, 1, 0]]), {
     rows: 2,
     length: 4,

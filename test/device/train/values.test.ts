@@ -64,7 +64,7 @@ async function ready(
 describe.each(readdirSync(`${modelFolder("llama")}/..`))("%s", (model) => {
   test("logits at positions that are not padding are within 1e-4", { timeout: 120_000 }, async () => {
     const { session } = await ready(model, " { train: all }");
-    session.run("logits");
+    await session.run("logits");
     const found = await session.read("logits");
     session.close();
     const wanted =
@@ -81,7 +81,7 @@ describe.each(readdirSync(`${modelFolder("llama")}/..`))("%s", (model) => {
 
   test("every LoRA gradient is within 1e-4 of its norm", { timeout: 120_000 }, async () => {
     const { session, plan } = await ready(model, lora);
-    session.run("micro");
+    await session.run("micro");
     const wanted = await tensorsIn(`${modelFolder(model)}/lora_grads.safetensors`);
     let compared = 0;
     for (const { name, initial } of plan.variables) {
@@ -102,7 +102,7 @@ describe.each(readdirSync(`${modelFolder("llama")}/..`))("%s", (model) => {
 
   test("every gradient of full training has a norm within 1e-4", { timeout: 120_000 }, async () => {
     const { session, plan } = await ready(model, " { train: all }");
-    session.run("micro");
+    await session.run("micro");
     const wanted = new Map(Object.entries(expectedOf(model).full.grad_norms ?? {}));
     for (const { name, initial } of plan.variables) {
       if (initial.from !== "checkpoint" && initial.from !== "optional") continue;
@@ -128,7 +128,7 @@ describe.each(readdirSync(`${modelFolder("llama")}/..`))("%s", (model) => {
     { timeout: 120_000 },
     async () => {
       const { session, plan } = await ready(model, " { train: all }");
-      session.run("micro");
+      await session.run("micro");
       const { module, gradients } = moduleOf(model, parityRecipe(""));
       const { first } = await run(model, module, 1);
       let compared = 0;

@@ -1,5 +1,5 @@
 // Devices that bind little at once: values in windows give the numbers that they give in one piece, through loading, training, checkpoints
-// and saving.
+// and saving, and where they live in the host's memory and come to the device window by window.
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { DeviceLimits } from "../../../compiler/plan/plan.ts";
@@ -21,10 +21,15 @@ interface Left {
   readonly windows: number;
 }
 
-async function trained(what: string, file: string, own: Partial<{ limits: DeviceLimits }>): Promise<Left> {
+async function trained(
+  what: string,
+  file: string,
+  own: Partial<{ limits: DeviceLimits }>,
+  set: readonly string[] = [],
+): Promise<Left> {
   const folder = folderOf("qwen2");
   const text = referenceRecipe(what).replace('output    "out"', 'output    "out" { save: every 3 steps }');
-  const { lines, plan } = await trainIn(folder, text, ["training=6 steps"], own);
+  const { lines, plan } = await trainIn(folder, text, ["training=6 steps", ...set], own);
   const tensors = new Map<string, Uint8Array>();
   for (const path of [join("out", file), "out/step-6/state.safetensors"]) {
     const opened = await openSafetensors(join(folder, path));
@@ -60,5 +65,9 @@ for (const [about, what, file] of [
     expect([...cut.tensors.keys()]).toEqual([...whole.tensors.keys()]);
     for (const [name, bytes] of cut.tensors)
       expect(difference(whole.tensors.get(name) ?? new Uint8Array(), bytes), name).toBeLessThan(1e-5);
+    const away = await trained(what, file, { limits }, ["model.offload=host", "optimizer.offload=host"]);
+    expect(away.windows).toBe(cut.windows);
+    expect(away.lines.map(({ loss }) => loss)).toEqual(cut.lines.map(({ loss }) => loss));
+    expect(away.tensors).toEqual(cut.tensors);
   });
 }

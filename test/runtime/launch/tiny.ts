@@ -88,15 +88,24 @@ export function tinyPlan(
       );
       return { kernel: kernels.length - 1, tensors: bound, path: "", span: undefined };
     });
-    return { name, dispatches, operations: 1, peakBytes: end, peakAt: 0 };
+    return { name, dispatches, transfers: [], operations: 1, peakBytes: end, peakAt: 0 };
   });
   return {
     format: 1,
     recipe: "tiny",
     hash: "",
-    device: { name: "tiny", limits, features: [], memory: 2 ** 30, tiles: [], decodedRows: 1 },
+    device: {
+      name: "tiny",
+      limits,
+      features: [],
+      memory: 2 ** 30,
+      tiles: [],
+      decodedRows: 1,
+      transferRate: 1e10,
+    },
     budget: 2 ** 30,
     peakBytes: end,
+    hostBytes: 0,
     lowerBoundBytes: end,
     job: {
       batch: 2,
@@ -110,7 +119,7 @@ export function tinyPlan(
       ...job,
     },
     parameters: { total: 4, trainable: 4 },
-    buffers: [{ name: "arena", size: end }],
+    buffers: [{ name: "arena", memory: "device", size: end }],
     tensors,
     variables: listed,
     held: [],

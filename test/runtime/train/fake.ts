@@ -63,7 +63,7 @@ export function fakeSession(plan: Plan, programs: FakePrograms): FakeSession {
       calls.push(`clear ${name}`);
       bytes(name).fill(0);
     },
-    run: (name) => {
+    run: async (name) => {
       calls.push(`run ${name}`);
       programs[name]?.(session);
     },

@@ -152,10 +152,10 @@ test("an update that the device did not count stops the run", async () => {
   const session = trainingSession();
   const dropped: FakeSession = {
     ...session,
-    run: (name) => {
+    run: async (name) => {
       const isThird = session.calls.filter((call) => call === "run update").length === 2;
       if (name === "update" && isThird) session.calls.push("run update");
-      else session.run(name);
+      else await session.run(name);
     },
   };
   const { lines, options } = watched(dropped, two, { steps: 9 });
@@ -268,8 +268,8 @@ function scaledSession(
       const found = session.find(name);
       return name === "report" && found !== undefined ? { ...found, shape: [5] } : found;
     },
-    run: (name) => {
-      if (name !== "update") return session.run(name);
+    run: async (name) => {
+      if (name !== "update") return await session.run(name);
       step += 1;
       if (step === dropped) return undefined;
       const isSkipped = skipped.includes(step);
