@@ -44,7 +44,14 @@ export const draftMap: Drafter = ({ region, profile, survey, range }, scene) => 
     );
     // All loads come before the first store: an output may lie over an input.
     region.results.forEach((_, index) =>
-      scene.memory.store(writer, index, at[index] ?? [], values[index] ?? [], odd && has16Bit(region)),
+      scene.memory.store(
+        writer,
+        index,
+        at[index] ?? [],
+        values[index] ?? [],
+        odd && has16Bit(region),
+        places,
+      ),
     );
   }
   return {

@@ -7,7 +7,7 @@
 import { bytesOf, sizeOf, type ElementType, type TensorType } from "../ir/graph.ts";
 import { halves, literal } from "../ops/wgsl.ts";
 import type { KernelBinding } from "../plan/plan.ts";
-import { add, aligned, constant, dot, stridesOf, type Index } from "./index.ts";
+import { add, aligned, constant, dot, stridesOf, unravel, type Index } from "./index.ts";
 import type { BoundValue, Layouts } from "./kernel.ts";
 import type { Writer } from "./writer.ts";
 
@@ -16,6 +16,8 @@ interface Binding {
   readonly value: BoundValue;
   readonly type: ElementType;
   readonly strides: readonly number[];
+  /** Elements of a slice of the first axis. */
+  readonly slice: number;
   wide: boolean;
   readonly windows: readonly Window[];
 }
@@ -68,7 +70,9 @@ export class Memory {
       const strides = along(type, stride);
       const elements = touched(type.shape, strides);
       const wide = elements % 4 === 0 && (strides[0] ?? 0) % 4 === 0 && !narrow.has(name);
-      return { name, value, type: type.type, strides, wide, windows: windowsOf(name, elements, cuts) };
+      const slice = stridesOf(type.shape)[0] ?? 1;
+      const windows = windowsOf(name, elements, cuts);
+      return { name, value, type: type.type, strides, slice, wide, windows };
     };
     const written = outputs.map((type, output) => {
       const input = layouts.inPlace.find(([over]) => over === output)?.[1];
@@ -125,7 +129,8 @@ export class Memory {
 
   /**
    * Stores elements of an output, one for each list of coordinates. 16-bit elements come in pairs that share a word.
-   * `consecutive`: the caller knows that they follow each other from the first.
+   * `consecutive`: the caller knows that they follow each other from the first. `counted`: the same elements as they are counted from the
+   * value's first, where the caller knows that: rows of odd lengths hide in coordinates which elements are pairs.
    */
   store(
     writer: Writer,
@@ -133,18 +138,21 @@ export class Memory {
     coordinates: readonly (readonly Index[])[],
     values: readonly string[],
     consecutive: boolean = false,
+    counted: readonly Index[] = [],
   ): void {
     const binding = this.#outputs[output];
-    const [first] = coordinates;
-    if (binding === undefined || first === undefined) throw new RangeError(`no output ${output}`);
-    const { name, strides, type } = binding;
-    const addresses = coordinates.map((place) => dot(place, strides));
-    for (const address of addresses) this.stored.push({ output, address });
-    const origin = dot(first, strides);
+    if (binding === undefined) throw new RangeError(`no output ${output}`);
+    const { name, strides, slice, type } = binding;
+    const places = coordinates.map((place) => dot(place, strides));
+    for (const address of places) this.stored.push({ output, address });
+    const is16 = bytesOf[type] === 2;
+    const addresses =
+      is16 && counted.length > 0 ? counted.map((at) => placed(at, slice, strides[0] ?? 1)) : places;
+    const [origin] = addresses;
+    if (origin === undefined) throw new RangeError(`nothing to store in output ${output}`);
     const inOrder =
       consecutive || addresses.every((address, lane) => address.key === add(origin, constant(lane)).key);
     const { address: start, put } = this.#writing(binding, origin);
-    const is16 = bytesOf[type] === 2;
     const group = inOrder && values.length === 4 ? aligned(start, 4) : undefined;
     if (binding.wide && group?.offset === 0) {
       const at = writer.index(group.part);
@@ -348,4 +356,10 @@ function anyHalf(
 /** What a register holds where there is no element. */
 export function nothing(type: ElementType): string {
   return literal(0, type);
+}
+
+/** The address of an element that is counted from the first, where slices of so many elements lie a stride apart. */
+function placed(counted: Index, slice: number, stride: number): Index {
+  if (slice === stride) return counted;
+  return dot(unravel(counted, [Math.ceil((counted.most + 1) / slice), slice]), [stride, 1]);
 }

@@ -131,6 +131,15 @@ const cases: Readonly<Record<string, Case>> = {
     clauses: "",
     trainAll: true,
   },
+  "optimizer state in bf16, an adapter of rank 3": {
+    config: model("qwen2", 24, 2, 1, 40, 3, 61, true),
+    length: 13,
+    batch: 2,
+    steps: 4,
+    optimizer: "adamw { rate: 3e-3, clip: 1.0, state: bf16 }",
+    clauses: "adapter lora { rank: 3 }",
+    trainAll: false,
+  },
   "adafactor, rows and columns": {
     config: model("qwen2", 24, 2, 1, 40, 3, 61, true),
     length: 13,
