@@ -220,16 +220,19 @@ function makeSession(
     },
     writePart: async (name, part, byteOffset, bytes) => {
       watched.check();
+      const windows = windowsIn(name, part);
+      const total = windows.reduce((bytes, tensor) => bytes + packedBytes(tensor), 0);
+      const last = byteOffset + bytes.length;
+      if (last > total)
+        throw new RangeError(`bytes ${byteOffset} to ${last} of '${name}' were given, it has ${total}`);
       let begin = 0;
-      for (const tensor of windowsIn(name, part)) {
+      for (const tensor of windows) {
         const end = begin + packedBytes(tensor);
-        const [from, to] = [Math.max(begin, byteOffset), Math.min(end, byteOffset + bytes.length)];
+        const [from, to] = [Math.max(begin, byteOffset), Math.min(end, last)];
         if (from < to)
           await putPart(tensor, from - begin, bytes.subarray(from - byteOffset, to - byteOffset));
         begin = end;
       }
-      if (byteOffset + bytes.length > begin)
-        throw new RangeError(`part ${part} of '${name}' has ${begin} bytes; more were given`);
     },
     clear: (name) => {
       watched.check();
