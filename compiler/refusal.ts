@@ -5,7 +5,7 @@ import type { Span } from "../grammar/source.ts";
 import { causesOf } from "./causes.ts";
 import type { Compilation } from "./compile.ts";
 import type { Settings } from "./language/settings.ts";
-import type { MemoryKind } from "./plan/plan.ts";
+import { memoryKinds, type MemoryKind } from "./plan/plan.ts";
 import { reportJson, type PlanReport } from "./plan/report-json.ts";
 import { bytesText } from "./plan/units.ts";
 import type { FoundRepair } from "./repair.ts";
@@ -37,7 +37,7 @@ export function refusalOf(
 /** What lies in memory at the peak, the most first, at the line of the recipe that says how much of it there is. */
 function largestOf({ memory: { top, by_kind: byKind } }: PlanReport, settings: Settings): readonly Related[] {
   const causes = new Map<Span, MemoryKind[]>();
-  for (const kind of kinds) {
+  for (const kind of memoryKinds) {
     const [span] = causesOf(kind, "", settings);
     if (span === undefined) continue;
     causes.set(span, [...(causes.get(span) ?? []), kind]);
@@ -61,14 +61,3 @@ function largestOf({ memory: { top, by_kind: byKind } }: PlanReport, settings: S
 
 /** Buffers named of one cause. */
 const MOST_NAMES = 2;
-
-const kinds: readonly MemoryKind[] = [
-  "weights",
-  "adapter",
-  "gradients",
-  "optimizer",
-  "activations",
-  "workspace",
-  "constants",
-  "io",
-];

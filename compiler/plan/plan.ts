@@ -13,8 +13,18 @@ import type { ElementType, HeldTensor, ScalarExpression, StepRun } from "../ir/g
 export const planFormat = 1;
 
 /** What the bytes are for. `by_kind` of the report sums these and the free bytes to the peak. */
-export type MemoryKind =
-  "weights" | "adapter" | "gradients" | "optimizer" | "activations" | "workspace" | "constants" | "io";
+export type MemoryKind = (typeof memoryKinds)[number];
+
+export const memoryKinds = [
+  "weights",
+  "adapter",
+  "gradients",
+  "optimizer",
+  "activations",
+  "workspace",
+  "constants",
+  "io",
+] as const;
 
 /** A place in a `.ftl` file, drawn small: the plan outlives the sources. Lines and columns count from 1. */
 export interface PlanSpan {

@@ -1,11 +1,21 @@
 // Reads a plan from JSON that anybody may have written. Checks the form of everything, says where what is missing or wrong, and
 // leaves meaning to the verifier. What the form does not know is refused: nothing passes unread.
-import { planFormat, type Learning, type Masking, type Plan, type RankDraw } from "./plan.ts";
+import {
+  boolean,
+  count,
+  listOf,
+  number,
+  oneOf,
+  optional,
+  record,
+  string,
+  triple,
+  whole,
+  type Form,
+} from "./form.ts";
+import { memoryKinds, planFormat, type Learning, type Masking, type Plan, type RankDraw } from "./plan.ts";
 
 export type PlanReading = { readonly plan: Plan } | { readonly problems: readonly string[] };
-
-/** Checks a value found at a place such as "tensors[3].offset"; gives it back as the type it was checked for. */
-type Form<T> = (value: unknown, at: string, problems: string[]) => T;
 
 /** Problems that are listed; a file that is no plan at all has a problem in every line. */
 const most = 50;
@@ -22,108 +32,7 @@ export function readPlan(text: string): PlanReading {
   return problems.length === 0 ? { plan: read } : { problems: problems.slice(0, most) };
 }
 
-function expected(what: string, value: unknown, at: string, problems: string[]): void {
-  const found =
-    value === undefined
-      ? "nothing"
-      : value === null
-        ? "null"
-        : Array.isArray(value)
-          ? "a list"
-          : typeof value;
-  const shown =
-    typeof value === "string" || typeof value === "number" ? JSON.stringify(value).slice(0, 40) : found;
-  problems.push(`${at === "" ? "the plan" : at}: expected ${what}, found ${shown}`);
-}
-
-const string: Form<string> = (value, at, problems) => {
-  if (typeof value === "string") return value;
-  expected("a text", value, at, problems);
-  return "";
-};
-
-const number: Form<number> = (value, at, problems) => {
-  if (typeof value === "number" && Number.isFinite(value)) return value;
-  expected("a number", value, at, problems);
-  return 0;
-};
-
-/** A whole number from `least` on. */
-const whole =
-  (least = 0): Form<number> =>
-  (value, at, problems) => {
-    if (typeof value === "number" && Number.isSafeInteger(value) && value >= least) return value;
-    expected(`a whole number from ${least}`, value, at, problems);
-    return 0;
-  };
-
-const count = whole();
-
-const boolean: Form<boolean> = (value, at, problems) => {
-  if (typeof value === "boolean") return value;
-  expected("true or false", value, at, problems);
-  return false;
-};
-
-function oneOf<const T extends string | number>(...words: readonly T[]): Form<T> {
-  return (value, at, problems) => {
-    const found = words.find((word) => word === value);
-    if (found === undefined)
-      expected(words.map((word) => JSON.stringify(word)).join(" or "), value, at, problems);
-    return found ?? (words[0] as T);
-  };
-}
-
-function optional<T>(form: Form<T>): Form<T | undefined> {
-  return (value, at, problems) => (value === undefined ? undefined : form(value, at, problems));
-}
-
-function listOf<T>(form: Form<T>): Form<readonly T[]> {
-  return (value, at, problems) => {
-    if (Array.isArray(value)) return value.map((item, index) => form(item, `${at}[${index}]`, problems));
-    expected("a list", value, at, problems);
-    return [];
-  };
-}
-
-function triple<T>(form: Form<T>): Form<readonly [T, T, T]> {
-  return (value, at, problems) => {
-    if (Array.isArray(value) && value.length !== 3) expected("a list of three", value, at, problems);
-    const [a, b, c] = Array.isArray(value) ? value : [value, value, value];
-    return [form(a, `${at}[0]`, problems), form(b, `${at}[1]`, problems), form(c, `${at}[2]`, problems)];
-  };
-}
-
-type Fields<T> = { readonly [K in keyof T]-?: Form<T[K]> };
-
-function record<T extends object>(fields: Fields<T>): Form<T> {
-  const names = Object.keys(fields);
-  return (value, at, problems) => {
-    const isRecord = typeof value === "object" && value !== null && !Array.isArray(value);
-    if (!isRecord) expected("an object", value, at, problems);
-    const given = new Map(isRecord ? Object.entries(value) : []);
-    const inside = (name: string): string => (at === "" ? name : `${at}.${name}`);
-    for (const name of given.keys()) {
-      if (!names.includes(name)) problems.push(`${inside(name)}: a plan has no such field`);
-    }
-    const read = names.map((name) => [
-      name,
-      fields[name as keyof T](given.get(name), inside(name), isRecord ? problems : []),
-    ]);
-    return Object.fromEntries(read) as T;
-  };
-}
-
-const kind = oneOf(
-  "weights",
-  "adapter",
-  "gradients",
-  "optimizer",
-  "activations",
-  "workspace",
-  "constants",
-  "io",
-);
+const kind = oneOf(...memoryKinds);
 const type = oneOf("f32", "f16", "bf16", "i32", "u32", "bool");
 const shape = listOf(count);
 const span = record<Plan["spans"][number]>({ file: string, line: whole(1), column: whole(1) });

@@ -1,6 +1,6 @@
 // Rules about the plan's own form: everything that is named exists and numbers are what they say. The other rules rely on this
 // one and are not asked before it holds.
-import { planFormat, type DeviceLimits, type MemoryKind, type Plan } from "../plan/plan.ts";
+import { memoryKinds, planFormat, type DeviceLimits, type Plan } from "../plan/plan.ts";
 import { eachDispatch, elementBytes, type Rule } from "./rule.ts";
 
 export const form: Rule = {
@@ -154,16 +154,6 @@ const limits: Readonly<Record<keyof DeviceLimits, number>> = {
   maxComputeWorkgroupsPerDimension: 1,
 };
 
-const kinds: Readonly<Record<MemoryKind, true>> = {
-  weights: true,
-  adapter: true,
-  gradients: true,
-  optimizer: true,
-  activations: true,
-  workspace: true,
-  constants: true,
-  io: true,
-};
 const accesses = ["read", "read_write"];
 const memories = ["device", "host"];
 const directions = ["up", "down"];
@@ -174,7 +164,7 @@ function isType(type: string): boolean {
 }
 
 function isKind(kind: string): boolean {
-  return Object.hasOwn(kinds, kind);
+  return isOneOf(kind, memoryKinds);
 }
 
 function isOneOf(word: string, words: readonly string[]): boolean {

@@ -5,9 +5,10 @@ import { reportJson } from "../../compiler/plan/report.ts";
 import { changesOf } from "./compile.ts";
 import { exitCodes, Failure, type ExitCode } from "./exit.ts";
 import { readSource } from "./files.ts";
-import { comparisonPage } from "./page.ts";
+import { comparisonPage, type PageOf } from "./page.ts";
 import { planRecipe, type Planned } from "./plan-recipe.ts";
 import type { CompileFlags } from "./program.ts";
+import { findRepairs } from "./refuse.ts";
 import type { Terminal } from "./terminal.ts";
 
 export async function compareCommand(
@@ -33,11 +34,12 @@ export async function compareCommand(
   if (form === "json") terminal.out(JSON.stringify(compare(left, right), undefined, 2));
   else if (form === "text") terminal.out(compareText(left, right));
   else {
-    const [of, and] = [
-      { path: first, planned: a, repairs: [] },
-      { path: second, planned: b, repairs: [] },
-    ];
-    terminal.out(comparisonPage(of, and, compareText(left, right)));
+    const pageOf = (path: string, planned: readonly Planned[]): PageOf => ({
+      path,
+      planned,
+      repairs: findRepairs(path, changesOf(flags), planned),
+    });
+    terminal.out(comparisonPage(pageOf(first, a), pageOf(second, b), compareText(left, right)));
   }
   const reports = [...a, ...b].map(({ plan }) => plan.peakBytes <= plan.budget);
   return reports.every(Boolean) ? exitCodes.done : exitCodes.refused;

@@ -9,6 +9,7 @@ import { pack, unpack } from "../../../compiler/page/data.ts";
 import { clientModule } from "../../../compiler/page/generate.ts";
 import { reportHtml } from "../../../compiler/page/html.ts";
 import { compile } from "../../../compiler/compile.ts";
+import { memoryKinds } from "../../../compiler/plan/plan.ts";
 import { desktop } from "../../../compiler/profile/builtin.ts";
 
 test("compiler/page/client.gen.ts is fresh (npm run generate)", () => {
@@ -143,16 +144,7 @@ describe("the style", () => {
     // Words of a recipe, on a lit line too; names inside of blocks have the surface's colour.
     for (const ink of ["text", "faint", "weights", "activations", "adapter"])
       expect([ink, contrast(colour(ink), colour("lit")) >= 4.5]).toEqual([ink, true]);
-    for (const kind of [
-      "weights",
-      "adapter",
-      "gradients",
-      "optimizer",
-      "activations",
-      "workspace",
-      "constants",
-      "io",
-    ])
+    for (const kind of memoryKinds)
       expect([kind, contrast(colour(kind), colour("surface")) >= 4.5]).toEqual([kind, true]);
   });
 });

@@ -7,19 +7,9 @@ import type { StepLine } from "../../../runtime/train/lines.ts";
 import { writeSafetensors, type TensorToWrite } from "../../../runtime/checkpoint/safetensors.ts";
 import { tensorsIn } from "../../compiler/parity/reference.ts";
 import { f32 } from "../../runtime/checkpoint/files.ts";
-import { folderOf, referenceModel, trainIn } from "./reference-job.ts";
+import { folderOf, referenceModel, referenceRecipe, trainIn } from "./reference-job.ts";
 
-const recipe = (what: string, precision: string): string => `
-recipe parity {
-  ${what}
-  precision mixed { ${precision} }
-  data      "rows.jsonl" { format: tokens, length: 48, shuffle: false }
-  batch     2
-  optimizer adamw { rate: 3e-3, weight_decay: 0.01, clip: 1.0 }
-  schedule  constant { warmup: 4 steps }
-  training  20 steps
-  output    "out"
-}`;
+const recipe = (what: string, precision: string): string => referenceRecipe(what, `mixed { ${precision} }`);
 const lora = `model "base", adapter lora { rank: 4, alpha: 8, on: [all_linear], start: "adapter_init" }`;
 const full = `model "base" { train: all }`;
 
