@@ -12,6 +12,7 @@ import { profileFromDevice } from "../compiler/profile/device.ts";
 import { openDevice, type OpenedDevice } from "../runtime/device/open.ts";
 import { runJob } from "../runtime/train/job.ts";
 import type { StepLine } from "../runtime/train/lines.ts";
+import { referenceRecipe, referenceRows } from "../test/reference-recipe.ts";
 
 const models = join(import.meta.dirname, "..", "test", "fixtures", "reference", "models");
 const { values } = parseArgs({
@@ -88,25 +89,8 @@ async function trained(
   }
   const weights = join(folder, "base", "model.safetensors");
   if (start > 0) writeFileSync(weights, moved(readFileSync(weights), start));
-  const batch = JSON.parse(readFileSync(join(models, model, "batch.json"), "utf8")) as Record<
-    string,
-    unknown[]
-  >;
-  const rows = (batch["input_ids"] ?? []).map((_, row) =>
-    JSON.stringify(Object.fromEntries(Object.entries(batch).map(([name, list]) => [name, list[row]]))),
-  );
-  writeFileSync(join(folder, "rows.jsonl"), rows.join("\n"));
-  const precision = type === "f32" ? "f32" : `mixed { compute: ${type} }`;
-  const text = `recipe parity {
-  ${clauses[kind] ?? ""}
-  precision ${precision}
-  data      "rows.jsonl" { format: tokens, length: 48, shuffle: false }
-  batch     2
-  optimizer adamw { rate: 3e-3, weight_decay: 0.01, clip: 1.0 }
-  schedule  constant { warmup: 4 steps }
-  training  20 steps
-  output    "out"
-}`;
+  writeFileSync(join(folder, "rows.jsonl"), referenceRows(join(models, model)));
+  const text = referenceRecipe(clauses[kind] ?? "", type === "f32" ? type : `mixed { compute: ${type} }`);
   const { plan, settings, facts, diagnostics } = compile(text, {
     path: join(folder, "parity.ftl"),
     read: (path) => readFileSync(path, "utf8"),

@@ -17,7 +17,8 @@ import { openDevice } from "../../../runtime/device/open.ts";
 import { launch, type Session } from "../../../runtime/launch/session.ts";
 import { load } from "../../../runtime/train/load.ts";
 import { dynamicMap, fromInt8, fromNf4, int8, nf4, packed4 } from "../../compiler/library/quantization.ts";
-import { folderOf, referenceModel, referenceRecipe, trainIn } from "./reference-job.ts";
+import { referenceRecipe } from "../../reference-recipe.ts";
+import { folderOf, referenceModel, trainIn } from "./reference-job.ts";
 
 const recipe = (weights: string, start = ', start: "adapter_init"'): string =>
   referenceRecipe(`model "base" { ${weights === "" ? "" : `weights: ${weights}`} }

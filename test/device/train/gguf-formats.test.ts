@@ -22,7 +22,8 @@ import {
   type Listed,
 } from "../../runtime/checkpoint/gguf-file.ts";
 import { normals } from "../../compiler/library/quantization.ts";
-import { folderOf, referenceModel, referenceRecipe, trainIn } from "./reference-job.ts";
+import { referenceRecipe } from "../../reference-recipe.ts";
+import { folderOf, referenceModel, trainIn } from "./reference-job.ts";
 
 interface Type {
   readonly name: string;

@@ -14,7 +14,8 @@ import {
   rowsInPairs,
   type Listed,
 } from "../../runtime/checkpoint/gguf-file.ts";
-import { folderOf, referenceModel, referenceRecipe, trainIn } from "./reference-job.ts";
+import { referenceRecipe } from "../../reference-recipe.ts";
+import { folderOf, referenceModel, trainIn } from "./reference-job.ts";
 
 const [q40, q80] = [2, 8] as const;
 /** Blocks as llama.cpp's reference quantizer rounds to them. */

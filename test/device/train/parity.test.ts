@@ -7,7 +7,8 @@ import { toFloats } from "../../../runtime/checkpoint/convert.ts";
 import { openSafetensors, readTensor } from "../../../runtime/checkpoint/safetensors.ts";
 import type { StepLine } from "../../../runtime/train/lines.ts";
 import { fixtures } from "../../runtime/checkpoint/files.ts";
-import { folderOf, referenceModel, referenceRecipe, trainIn } from "./reference-job.ts";
+import { referenceRecipe } from "../../reference-recipe.ts";
+import { folderOf, referenceModel, trainIn } from "./reference-job.ts";
 
 /** Every architecture that PyTorch's values are there for, and every way to stretch rotary positions. */
 const models = readdirSync(join(fixtures, "reference/models"));

@@ -6,7 +6,8 @@ import { expect, test } from "vitest";
 import type { Tensor } from "../../../compiler/ops/operation.ts";
 import { expectedOf, tensorsIn } from "../../compiler/parity/reference.ts";
 import { put, temporaryFolder } from "../../runtime/checkpoint/files.ts";
-import { folderOf, referenceRecipe, trainIn } from "./reference-job.ts";
+import { referenceRecipe } from "../../reference-recipe.ts";
+import { folderOf, trainIn } from "./reference-job.ts";
 
 type Matrix = readonly Float64Array[];
 

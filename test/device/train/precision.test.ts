@@ -7,7 +7,8 @@ import type { StepLine } from "../../../runtime/train/lines.ts";
 import { writeSafetensors, type TensorToWrite } from "../../../runtime/checkpoint/safetensors.ts";
 import { tensorsIn } from "../../compiler/parity/reference.ts";
 import { f32 } from "../../runtime/checkpoint/files.ts";
-import { folderOf, referenceModel, referenceRecipe, trainIn } from "./reference-job.ts";
+import { referenceRecipe } from "../../reference-recipe.ts";
+import { folderOf, referenceModel, trainIn } from "./reference-job.ts";
 
 const recipe = (what: string, precision: string): string => referenceRecipe(what, `mixed { ${precision} }`);
 const lora = `model "base", adapter lora { rank: 4, alpha: 8, on: [all_linear], start: "adapter_init" }`;

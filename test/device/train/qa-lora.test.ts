@@ -9,7 +9,8 @@ import { openCheckpoint } from "../../../runtime/checkpoint/folder.ts";
 import { readTensor } from "../../../runtime/checkpoint/safetensors.ts";
 import { openDevice } from "../../../runtime/device/open.ts";
 import { mergeModel } from "../../../runtime/export/merged.ts";
-import { folderOf, referenceRecipe, trainIn } from "./reference-job.ts";
+import { referenceRecipe } from "../../reference-recipe.ts";
+import { folderOf, trainIn } from "./reference-job.ts";
 
 const group = 32;
 const recipe = (start: string): string =>

@@ -8,6 +8,7 @@ import { profileFromDevice } from "../../../compiler/profile/device.ts";
 import { openDevice } from "../../../runtime/device/open.ts";
 import { runJob } from "../../../runtime/train/job.ts";
 import type { StepLine } from "../../../runtime/train/lines.ts";
+import { referenceRows } from "../../reference-recipe.ts";
 import { fixtures, put, temporaryFolder } from "../../runtime/checkpoint/files.ts";
 
 /** Where a reference model lies. */
@@ -21,26 +22,8 @@ export function folderOf(model: string, others: Readonly<Record<string, string>>
   const from = referenceModel(model);
   for (const [name, path] of Object.entries({ base: join(from, "base"), ...others }))
     cpSync(path, join(folder, name), { recursive: true });
-  const batch = JSON.parse(readFileSync(join(from, "batch.json"), "utf8")) as Record<string, unknown[]>;
-  const rows = (batch["input_ids"] ?? []).map((_, row) => {
-    return JSON.stringify(Object.fromEntries(Object.entries(batch).map(([name, list]) => [name, list[row]])));
-  });
-  put(folder, "rows.jsonl", rows.join("\n"));
+  put(folder, "rows.jsonl", referenceRows(from));
   return folder;
-}
-
-/** The work of `expected.json` as a recipe; `what` are its model and adapter. */
-export function referenceRecipe(what: string, precision: string = "f32"): string {
-  return `recipe parity {
-  ${what}
-  precision ${precision}
-  data      "rows.jsonl" { format: tokens, length: 48, shuffle: false }
-  batch     2
-  optimizer adamw { rate: 3e-3, weight_decay: 0.01, clip: 1.0 }
-  schedule  constant { warmup: 4 steps }
-  training  20 steps
-  output    "out"
-}`;
 }
 
 /** Compiles and trains a recipe in a folder, with what is said of the device otherwise; what is left is under `out` there. */

@@ -6,7 +6,8 @@ import type { DeviceLimits } from "../../../compiler/plan/plan.ts";
 import { software } from "../../../compiler/profile/builtin.ts";
 import { openSafetensors, readTensor } from "../../../runtime/checkpoint/safetensors.ts";
 import type { StepLine } from "../../../runtime/train/lines.ts";
-import { folderOf, referenceRecipe, trainIn } from "./reference-job.ts";
+import { referenceRecipe } from "../../reference-recipe.ts";
+import { folderOf, trainIn } from "./reference-job.ts";
 
 /** A tied embedding of 320 × 64 in f32 takes 80 KiB, the layers' largest matrices 64. */
 const limits: DeviceLimits = {
